@@ -1,0 +1,144 @@
+//! The embedded cloud and a session through it, with one command and no AWS account.
+//!
+//! ```text
+//! cargo run --example playground              a shell in which `ec2ssh` talks to the embedded cloud, begun on my-instance
+//! cargo run --example playground -- COMMAND   runs one command on my-instance and exits with its status
+//! ```
+#![allow(clippy::print_stderr, reason = "a demonstration speaks to whoever runs it")]
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use ec2ssh_lab::{Cloud, Image, Instance, Sshd};
+
+const PRODUCT: &str = if cfg!(windows) { "ec2ssh.exe" } else { "ec2ssh" };
+
+fn main() -> std::io::Result<ExitCode> {
+    if called_as_product() {
+        return Ok(ec2ssh::cli::main(std::env::args_os()));
+    }
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let folder = std::env::temp_dir().join(format!("ec2ssh-playground-{}", std::process::id()));
+    let cloud = furnish(&folder)?;
+    let playground = Playground { ec2ssh: product(&folder)?, folder, endpoint: cloud.endpoint().to_owned() };
+    let code = if words.is_empty() { playground.tour()? } else { playground.run(&words)? };
+    std::fs::remove_dir_all(&playground.folder)?;
+    Ok(code)
+}
+
+/// Instances to try, and a config file that knows the ports of their SSH servers.
+fn furnish(folder: &Path) -> std::io::Result<Cloud> {
+    let cloud = Cloud::start();
+    cloud.add_image(Image {
+        id: "ami-0a1b2c3d4e5f60718".to_owned(),
+        name: "al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64".to_owned(),
+        owner: "137112412989".to_owned(),
+        description: "Amazon Linux 2023".to_owned(),
+    });
+    let mut config = String::new();
+    let instances = [
+        Instance::named("i-0123456789abcde01", "my-instance").tag("Env", "dev"),
+        Instance::named("i-0123456789abcde02", "web-1").tag("Env", "prod"),
+        Instance::named("i-0123456789abcde03", "web-2").tag("Env", "prod"),
+        Instance::named("i-0123456789abcde04", "sleeper").state("stopped"),
+    ];
+    for instance in instances {
+        let port = cloud.sshd(&instance.id, Sshd::default());
+        let name = instance.tags[0].1.clone();
+        for pattern in [&name, &instance.id] {
+            config.push_str(&format!("[[host]]\nmatch = \"{pattern}\"\nport = {port}\n\n"));
+        }
+        cloud.add(instance);
+    }
+    // The config folder where Linux and where macOS look for it.
+    for place in ["config/ec2ssh", "Library/Application Support/ec2ssh"] {
+        std::fs::create_dir_all(folder.join(place))?;
+        std::fs::write(folder.join(place).join("config.toml"), &config)?;
+    }
+    Ok(cloud)
+}
+
+/// The product under its own name. It is this very program: linked with the library, it is all that `main.rs` is, and
+/// nothing has to be built twice.
+fn product(folder: &Path) -> std::io::Result<PathBuf> {
+    let link = folder.join("bin").join(PRODUCT);
+    std::fs::create_dir_all(folder.join("bin"))?;
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(std::env::current_exe()?, &link)?;
+    #[cfg(not(unix))]
+    std::fs::copy(std::env::current_exe()?, &link)?;
+    Ok(link)
+}
+
+/// Whether we were called as the product.
+fn called_as_product() -> bool {
+    let name = std::env::args_os().next().map(PathBuf::from);
+    name.is_some_and(|name| name.file_name() == Some(PRODUCT.as_ref()))
+}
+
+struct Playground {
+    ec2ssh: PathBuf,
+    folder: PathBuf,
+    endpoint: String,
+}
+
+impl Playground {
+    /// A command with nothing but the embedded cloud to reach, and folders of its own.
+    fn in_it(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        command
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "playground")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("XDG_CONFIG_HOME", self.folder.join("config"))
+            .env("XDG_DATA_HOME", self.folder.join("data"))
+            .env("XDG_CACHE_HOME", self.folder.join("cache"));
+        if cfg!(target_os = "macos") {
+            command.env("HOME", &self.folder);
+        }
+        command
+    }
+
+    /// One command on my-instance.
+    fn run(&self, words: &[String]) -> std::io::Result<ExitCode> {
+        let mut command = self.in_it(&self.ec2ssh);
+        let status = command.args(["--host-keys", "accept-new", "my-instance", "--"]).args(words).status()?;
+        Ok(code(status))
+    }
+
+    /// A session on my-instance, then a shell to try more.
+    fn tour(&self) -> std::io::Result<ExitCode> {
+        eprintln!("An EC2 of four instances runs on loopback at {}.", self.endpoint);
+        eprintln!(
+            "Now: ec2ssh my-instance. It is looked up by name, a key that lives only in memory is pushed through"
+        );
+        eprintln!("EC2 Instance Connect, and the session begins. Leave it with `exit`, or with Enter ~.\n");
+        let status = self.in_it(&self.ec2ssh).args(["-v", "--host-keys", "accept-new", "my-instance"]).status()?;
+        if !std::io::stdin().is_terminal() {
+            return Ok(code(status));
+        }
+        eprintln!("\nTry more in this shell (its `ec2ssh` knows the embedded cloud only; `exit` ends the playground):");
+        eprintln!("  ec2ssh list               what there is");
+        eprintln!("  ec2ssh my-instanec        a wrong name");
+        eprintln!("  ec2ssh web                two that match");
+        eprintln!("  ec2ssh sleeper            a stopped one; then: ec2ssh --start sleeper");
+        eprintln!("  ec2ssh web-1 uname -a     a command; the first contact asks about the host key");
+        eprintln!("  ec2ssh --dry-run web-2    the plan alone");
+        let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+        let path = self.ec2ssh.parent().map(Path::to_owned).unwrap_or_default();
+        let old = std::env::var_os("PATH").unwrap_or_default();
+        let all = std::env::join_paths(std::iter::once(path).chain(std::env::split_paths(&old)));
+        let status = self.in_it(Path::new(&shell)).env("PATH", all.map_err(std::io::Error::other)?).status()?;
+        Ok(code(status))
+    }
+}
+
+fn code(status: ExitStatus) -> ExitCode {
+    ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}

@@ -1,0 +1,25 @@
+//! DescribeImages: what an image calls itself.
+
+use super::model::Image;
+use super::{Aws, Call, Error, sort};
+
+impl Aws {
+    /// The image, or `None` when it was deregistered or is no longer shared.
+    ///
+    /// # Errors
+    /// As the service says.
+    pub async fn image(&self, id: &str) -> Result<Option<Image>, Error> {
+        let answer = self.ec2.describe_images().image_ids(id).send().await;
+        let answer = match answer.map_err(|error| sort(Call::DescribeImages, self.profile(), id, error)) {
+            Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => return Ok(None),
+            other => other?,
+        };
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        Ok(answer.images().first().map(|image| Image {
+            name: text(image.name()),
+            description: text(image.description()),
+            owner: text(image.owner_id()),
+            platform_details: text(image.platform_details()),
+        }))
+    }
+}

@@ -1,0 +1,174 @@
+//! Everything asked of AWS: the only folder that imports `aws_*`. It answers in the plain types of [`model`].
+//!
+//! A call that fails is an [`Error`] with the facts as fields: the code, the service's words, the IAM action and the
+//! resource. What to tell a person about it is said in [`crate::error`], not here.
+
+pub mod clients;
+pub mod images;
+pub mod instances;
+pub mod keys;
+pub mod model;
+pub mod power;
+
+pub use clients::{Aws, Settings};
+
+use aws_config::imds;
+use aws_sdk_ec2::config::http::HttpResponse;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+
+/// One of the calls made, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the API's own")]
+pub enum Call {
+    DescribeInstances,
+    DescribeImages,
+    StartInstances,
+    SendSshPublicKey,
+}
+
+impl Call {
+    /// The API's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DescribeInstances => "DescribeInstances",
+            Self::DescribeImages => "DescribeImages",
+            Self::StartInstances => "StartInstances",
+            Self::SendSshPublicKey => "SendSSHPublicKey",
+        }
+    }
+
+    /// The IAM action that allows it.
+    pub fn iam_action(self) -> &'static str {
+        match self {
+            Self::DescribeInstances => "ec2:DescribeInstances",
+            Self::DescribeImages => "ec2:DescribeImages",
+            Self::StartInstances => "ec2:StartInstances",
+            Self::SendSshPublicKey => "ec2-instance-connect:SendSSHPublicKey",
+        }
+    }
+}
+
+/// Why AWS could not be asked, or what it answered instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No region by option, environment or profile.
+    #[error("no region is set")]
+    NoRegion,
+    /// The region has characters that none has.
+    #[error("'{0}' is not a region")]
+    BadRegion(String),
+    /// No credentials, or they could not be loaded.
+    #[error("no usable AWS credentials")]
+    Credentials {
+        /// The profile in use, when one was named.
+        profile: Option<String>,
+        /// What the providers said, joined.
+        detail: String,
+    },
+    /// The service answered with an error.
+    #[error("{} failed: {code}", call.name())]
+    Service {
+        /// Which call.
+        call: Call,
+        /// The service's error code.
+        code: String,
+        /// The service's words; untrusted.
+        message: String,
+        /// The resource concerned, `*` where the call has none.
+        resource: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The service did not answer in time.
+    #[error("{} got no answer in time", call.name())]
+    Timeout {
+        /// Which call.
+        call: Call,
+    },
+    /// No connection to the service, or it broke.
+    #[error("{} could not reach AWS", call.name())]
+    Unreachable {
+        /// Which call.
+        call: Call,
+        /// The causes, joined.
+        detail: String,
+    },
+    /// An answer that is not what the service's model says.
+    #[error("{} got an answer that makes no sense", call.name())]
+    BadAnswer {
+        /// Which call.
+        call: Call,
+        /// What was wrong with it.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// The service's error code, if it was the service that said no.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Service { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+}
+
+/// Sorts an SDK error. `profile` and `resource` are for the message.
+fn sort<E>(call: Call, profile: Option<&str>, resource: &str, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    match &error {
+        SdkError::ServiceError(context) => Error::Service {
+            call,
+            code: context.err().code().unwrap_or("unknown error").to_owned(),
+            message: context.err().message().unwrap_or_default().to_owned(),
+            resource: resource.to_owned(),
+            status: context.raw().status().as_u16(),
+        },
+        SdkError::TimeoutError(_) => Error::Timeout { call },
+        SdkError::ResponseError(context) => match context.raw().status().as_u16() {
+            status @ 400.. => Error::Service {
+                call,
+                code: format!("HTTP {status}"),
+                message: causes(&error),
+                resource: resource.to_owned(),
+                status,
+            },
+            _ => Error::BadAnswer { call, detail: causes(&error) },
+        },
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => Error::Timeout { call },
+        SdkError::DispatchFailure(failure) if is_credentials_failure(&error, failure.is_other()) => {
+            Error::Credentials { profile: profile.map(str::to_owned), detail: causes(&error) }
+        }
+        SdkError::DispatchFailure(_) => Error::Unreachable { call, detail: causes(&error) },
+        _ => Error::Unreachable { call, detail: causes(&error) },
+    }
+}
+
+/// The SDK reports a missing identity as a dispatch failure of kind "other"; the credentials error is among the causes.
+fn is_credentials_failure(error: &(dyn std::error::Error + 'static), other: bool) -> bool {
+    use aws_credential_types::provider::error::CredentialsError;
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if current.is::<CredentialsError>() || current.is::<imds::client::error::ImdsError>() {
+            return true;
+        }
+        cause = current.source();
+    }
+    other && causes(error).contains("credential")
+}
+
+/// The chain of causes in one line, without the SDK's outer words that say nothing.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        let text = current.to_string();
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+        cause = current.source();
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,212 @@
+//! The command line: parse, make the [`Ui`], dispatch, report. The one place where a result becomes an exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::completions::{self, CompletionsArgs};
+use crate::commands::list::{self, ListArgs};
+use crate::commands::options::OutputOptions;
+use crate::commands::proxy::{self, ProxyArgs};
+use crate::commands::ssh::{self, SshArgs};
+use crate::error::{CommandError, Family, Kind};
+use crate::terminal::raw;
+use crate::terminal::signals::Fatal;
+use crate::ui::{Ui, Volume};
+
+/// Get onto an EC2 instance: by name, with a key that lives only in memory
+#[derive(Parser, Debug)]
+#[command(
+    name = "ec2ssh",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  ec2ssh my-instance\n  ec2ssh ubuntu@10.0.0.7 uptime\n  ec2ssh -i key.pem tag:Env=prod\n  \
+                  ssh -o ProxyCommand='ec2ssh proxy %r@%h:%p' ec2-user@my-instance\n\n\
+                  An instance that bears a subcommand's name is reached with `ec2ssh ssh NAME`."
+)]
+struct App {
+    #[command(flatten)]
+    ssh: SshArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The subcommands; without one it is `ssh`.
+#[derive(Subcommand, Debug)]
+#[command(subcommand_help_heading = "Commands")]
+enum Command {
+    /// A shell or a command on an instance; the same as without `ssh`
+    Ssh(Box<SshArgs>),
+    /// Standard input and output to the instance's SSH port, for ssh_config
+    Proxy(Box<ProxyArgs>),
+    /// The instances as a table
+    List(ListArgs),
+    /// The completion script of a shell
+    Completions(CompletionsArgs),
+}
+
+impl Command {
+    fn family(&self) -> Family {
+        match self {
+            Self::Ssh(_) | Self::Proxy(_) => Family::Session,
+            Self::List(_) | Self::Completions(_) => Family::Tool,
+        }
+    }
+
+    fn output(&self) -> OutputOptions {
+        match self {
+            Self::Ssh(args) => args.connect.output,
+            Self::Proxy(args) => args.connect.output,
+            Self::List(args) => args.output,
+            Self::Completions(_) => OutputOptions::default(),
+        }
+    }
+
+    fn ui(&self) -> Ui {
+        let volume = Volume::from(self.output());
+        match self {
+            // A dry run has no session: its plan is the output.
+            Self::Ssh(args) if args.dry_run => Ui::new(volume),
+            Self::Ssh(_) | Self::Proxy(_) => Ui::wire(volume),
+            Self::List(_) | Self::Completions(_) => Ui::new(volume),
+        }
+    }
+}
+
+/// The whole program, from its arguments to its exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    raw::restore_on_panic();
+    let command = match parse(args.into_iter().collect()) {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
+    let ui = command.ui();
+    let family = command.family();
+    trace(command.output().verbose);
+    let result = run(&ui, command);
+    raw::restore();
+    ui.set_raw(false);
+    ExitCode::from(match result {
+        Ok(code) => code,
+        Err(error) => {
+            report(&ui, &error);
+            error.exit_code(family)
+        }
+    })
+}
+
+/// The command tree, for the completion scripts and their test.
+pub fn command() -> clap::Command {
+    App::command()
+}
+
+fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
+    let args = subcommand_first(args);
+    let is_tool =
+        args.get(1).and_then(|word| word.to_str()).is_some_and(|word| matches!(word, "list" | "completions" | "help"));
+    let family = if is_tool { Family::Tool } else { Family::Session };
+    if args.len() <= 1 {
+        // Nothing asked: show what can be.
+        let error = App::command().error(clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "");
+        drop(error);
+        let _ = App::command().print_help();
+        return Err(ExitCode::from(CommandError::new(Kind::Usage, "").exit_code(family)));
+    }
+    match App::try_parse_from(args) {
+        Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
+        Err(error) => {
+            let _ = error.print();
+            let code = if error.use_stderr() { CommandError::new(Kind::Usage, "").exit_code(family) } else { 0 };
+            Err(ExitCode::from(code))
+        }
+    }
+}
+
+/// Moves a subcommand that stands behind options (`ec2ssh --profile p list`) to the front, where clap wants it. The
+/// first word that is neither an option nor an option's value decides; all behind it stays as it is.
+fn subcommand_first(mut args: Vec<OsString>) -> Vec<OsString> {
+    let tree = App::command();
+    let mut index = 1;
+    while let Some(word) = args.get(index).and_then(|word| word.to_str()) {
+        if word == "--" {
+            break;
+        }
+        if !word.starts_with('-') || word == "-" {
+            if index > 1 && tree.find_subcommand(word).is_some() {
+                let subcommand = args.remove(index);
+                args.insert(1, subcommand);
+            }
+            break;
+        }
+        index += if takes_next(&tree, word) { 2 } else { 1 };
+    }
+    args
+}
+
+/// Whether the option's value is the next word: `--region eu-west-1`, `-p 22`, but not `--region=eu-west-1` or `-p22`.
+fn takes_next(tree: &clap::Command, word: &str) -> bool {
+    let has_value = |argument: &clap::Arg| argument.get_action().takes_values() && !argument.is_positional();
+    if let Some(long) = word.strip_prefix("--") {
+        return tree.get_arguments().any(|argument| argument.get_long() == Some(long) && has_value(argument));
+    }
+    let mut letters = word[1..].chars().peekable();
+    while let Some(letter) = letters.next() {
+        if tree.get_arguments().any(|argument| argument.get_short() == Some(letter) && has_value(argument)) {
+            return letters.peek().is_none();
+        }
+    }
+    false
+}
+
+/// `-vv` and more: what the libraries trace, to standard error. They are never at the level that shows payloads.
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 | 1 => return,
+        2 => "debug",
+        _ => "trace",
+    };
+    // Request signing traces headers and the session token's place in them: kept out at every level.
+    let filter = format!("{level},aws_sigv4=off,aws_runtime::auth=off,aws_smithy_http_client=info,hyper=info,h2=info");
+    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    let _ = subscriber.try_init();
+}
+
+fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
+    // These need neither a thread nor a signal.
+    if let Command::Completions(args) = command {
+        return completions::run(ui, args, App::command());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        let mut fatal = Fatal::install()?;
+        tokio::select! {
+            result = dispatch(ui, command) => result,
+            signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
+        }
+    });
+    // A read from the terminal cannot be taken back; it must not hold us.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {
+    match command {
+        Command::Ssh(args) => Box::pin(ssh::run(ui, *args)).await,
+        Command::Proxy(args) => Box::pin(proxy::run(ui, *args)).await,
+        Command::List(args) => Box::pin(list::run(ui, args)).await,
+        Command::Completions(args) => completions::run(ui, args, App::command()),
+    }
+}
+
+fn report(ui: &Ui, error: &CommandError) {
+    if matches!(error.kind, Kind::Interrupted(_)) {
+        return;
+    }
+    if let Some(table) = &error.table {
+        ui.lines(table.render(raw::size().map(|size| size.columns.into())).trim_end());
+    }
+    ui.error(&error.message, &error.causes, &error.hints);
+}

@@ -1,0 +1,88 @@
+//! `ec2ssh list [PATTERN]`: the instances there are.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+use super::options::{AwsOptions, OutputOptions};
+use crate::aws::instances::Query;
+use crate::aws::model::Instance;
+use crate::aws::{Aws, Settings};
+use crate::config::{Config, Options};
+use crate::error::CommandError;
+use crate::target::Spec;
+use crate::terminal::raw;
+use crate::ui::Ui;
+use crate::ui::table::Table;
+use crate::when::age;
+
+/// What may be typed.
+#[derive(Args, Clone, Debug)]
+#[allow(missing_docs, reason = "the help texts are the documentation")]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub aws: AwsOptions,
+    #[command(flatten)]
+    pub output: OutputOptions,
+    /// As JSON, every field
+    #[arg(long)]
+    pub json: bool,
+    /// Only those that this names, in any of the ways that an INSTANCE is named
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When AWS cannot be asked or says no.
+pub async fn run(ui: &Ui, args: ListArgs) -> Result<u8, CommandError> {
+    let spec: Option<Spec> = args.pattern.as_deref().map(str::parse).transpose()?;
+    let config = Config::path().map_or_else(|| Ok(Config::default()), |path| Config::load(&path))?;
+    let typed = Options { profile: args.aws.profile, region: args.aws.region, ..Options::default() };
+    let options = typed.or(&config.options_for(args.pattern.as_deref().unwrap_or_default()));
+    let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
+    let query = spec.as_ref().map_or_else(Query::all, Query::of);
+    let mut found = match aws.instances(&query).await {
+        Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
+        other => other?,
+    };
+    if let Some(second) = spec.as_ref().and_then(Query::second).filter(|_| found.is_empty()) {
+        found = aws.instances(&second).await?;
+    }
+    if args.json {
+        let text = serde_json::to_string_pretty(&found).map_err(std::io::Error::other)?;
+        ui.out(&(text + "\n"))?;
+        return Ok(0);
+    }
+    if found.is_empty() {
+        let account = aws.account();
+        let profile = account.profile.as_deref().map_or(String::new(), |name| format!(" with profile {name}"));
+        ui.notice(&format!("No instances found in region {}{profile}.", account.region));
+        return Ok(0);
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let width = raw::stdout_is_terminal().then(raw::size).flatten().map(|size| size.columns.into());
+    ui.out(&table(&found, i64::try_from(now).unwrap_or(i64::MAX)).render(width))?;
+    Ok(0)
+}
+
+/// The table, with ages as of `now` (seconds since the Unix epoch).
+pub fn table(instances: &[Instance], now: i64) -> Table {
+    let mut table = Table::new(&["NAME", "ID", "STATE", "TYPE", "ZONE", "PUBLIC", "PRIVATE", "AGE"]);
+    let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    for instance in instances {
+        let public = instance.public_ip.map(|ip| ip.to_string()).or(instance.ipv6.first().map(ToString::to_string));
+        table.push(vec![
+            text(instance.name.clone()),
+            instance.id.clone(),
+            instance.state.word().to_owned(),
+            instance.instance_type.clone(),
+            text(instance.zone.clone()),
+            text(public),
+            text(instance.private_ip.map(|ip| ip.to_string())),
+            text(instance.launched.map(|then| age(now, then))),
+        ]);
+    }
+    table
+}

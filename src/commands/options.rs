@@ -1,0 +1,142 @@
+//! The options that several commands share, as they are typed; and how they become a [`Wish`].
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::{AddressKind, Config, HostKeys, Options, Via};
+use crate::connect::Wish;
+use crate::error::CommandError;
+use crate::plan::Request;
+use crate::select::Pick;
+use crate::target::{self, Target};
+use crate::transport::tcp::Family;
+use crate::ui::Volume;
+
+/// Which AWS account and region.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AwsOptions {
+    /// Profile of the shared AWS config
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub profile: Option<String>,
+    /// Region to look in
+    #[arg(long, value_name = "REGION", help_heading = "AWS")]
+    pub region: Option<String>,
+}
+
+/// How much is said.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct OutputOptions {
+    /// Tell the steps with their times; -vv adds the libraries' tracing
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors and warnings
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl From<OutputOptions> for Volume {
+    fn from(options: OutputOptions) -> Self {
+        Self { verbose: options.verbose, quiet: options.quiet }
+    }
+}
+
+/// How to get to one instance.
+#[derive(Args, Clone, Debug, Default)]
+#[allow(missing_docs, reason = "the help texts are the documentation")]
+pub struct ConnectOptions {
+    #[command(flatten)]
+    pub aws: AwsOptions,
+    #[command(flatten)]
+    pub output: OutputOptions,
+    /// Log in as this user
+    #[arg(short = 'l', long, value_name = "USER")]
+    pub user: Option<String>,
+    /// SSH port
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Use this key file instead of a pushed key (a .pem must have mode 0400)
+    #[arg(short, long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// How to reach the instance
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub via: Option<Via>,
+    /// Which address to connect to
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub address: Option<AddressKind>,
+    /// How a new host key is treated
+    #[arg(long, value_enum, value_name = "POLICY")]
+    pub host_keys: Option<HostKeys>,
+    /// IPv4 only
+    #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// IPv6 only
+    #[arg(short = '6', long = "ipv6")]
+    pub ipv6: bool,
+    /// Among several matches take the one launched last
+    #[arg(long, conflicts_with = "oldest")]
+    pub newest: bool,
+    /// Among several matches take the one launched first
+    #[arg(long)]
+    pub oldest: bool,
+    /// Start a stopped instance, wait for it, connect
+    #[arg(long)]
+    pub start: bool,
+    /// Answer yes to the question whether to start
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl ConnectOptions {
+    /// What is wished for the INSTANCE as typed, the config file's word included.
+    ///
+    /// # Errors
+    /// When the instance or a user cannot be read, or the config file not be used.
+    pub fn wish(&self, typed_instance: &str) -> Result<Wish, CommandError> {
+        let target: Target = typed_instance.parse()?;
+        let config = match Config::path() {
+            Some(path) => Config::load(&path)?,
+            None => Config::default(),
+        };
+        let configured = config.options_for(&target.instance.to_string());
+        for user in [&self.user, &configured.user].into_iter().flatten() {
+            target::check_user(user)?;
+        }
+        let typed = self.options();
+        Ok(Wish {
+            request: Request { target, typed, configured },
+            pick: self.pick(),
+            start: self.start,
+            family: self.family(),
+        })
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            profile: self.aws.profile.clone(),
+            region: self.aws.region.clone(),
+            user: self.user.clone(),
+            port: self.port,
+            identity: self.identity.clone(),
+            address: self.address,
+            host_keys: self.host_keys,
+            via: self.via,
+        }
+    }
+
+    fn pick(&self) -> Pick {
+        match (self.newest, self.oldest) {
+            (true, _) => Pick::Newest,
+            (_, true) => Pick::Oldest,
+            _ => Pick::Only,
+        }
+    }
+
+    fn family(&self) -> Family {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        }
+    }
+}

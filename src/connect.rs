@@ -1,0 +1,415 @@
+//! The join: look up, plan, then (push the key || dial and exchange keys), then log in.
+//!
+//! ```text
+//! read config -> check -i -> DescribeInstances -> [DescribeImages, first time] -> plan
+//!                               || make a key           |
+//!                                                       +-> SendSSHPublicKey --------------+
+//!                                                       +-> resolve, TCP, SSH key exchange +-> log in -> session
+//! ```
+//!
+//! It asks and tells by [`Event`]s; nothing here prints. What is learned on the way goes into the errors, so that they
+//! can say what is in the way.
+
+mod identity;
+mod images;
+mod lookup;
+mod start;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use crate::aws::model::{Account, Image, Instance};
+use crate::aws::{self, Aws, Settings};
+use crate::config::{HostKeys, expand_home};
+use crate::plan::{self, Address, Authorization, Plan, Request};
+use crate::secret::Secret;
+use crate::select::Pick;
+use crate::ssh::client::Connection;
+use crate::ssh::host_keys::HostKeyCheck;
+use crate::ssh::keys::{Key, PublicHalf};
+use crate::ssh::known_hosts::{KnownHosts, alias};
+use crate::ssh::{self, key_file, keys};
+use crate::store;
+use crate::transport::tcp::{self, Family, Host};
+
+/// A pushed key older than this is pushed again before it is used: the login itself takes a moment.
+const STILL_FRESH: Duration = Duration::from_secs(aws::keys::KEY_LIFETIME.as_secs() - 15);
+
+/// What the way to a session asks or tells.
+#[derive(Debug)]
+pub enum Event {
+    /// A line for `-v`.
+    Step(String),
+    /// A line for the person.
+    Notice(String),
+    /// What is being waited for; replaces the one before.
+    Progress(String),
+    /// From the SSH layer.
+    Ssh(ssh::Event),
+    /// The passphrase of a key file; dropping the reply means that there is none.
+    Passphrase {
+        /// The file.
+        path: PathBuf,
+        /// The one before was wrong.
+        again: bool,
+        /// The answer.
+        reply: oneshot::Sender<Secret<String>>,
+    },
+    /// May the key file's mode be set to 0400?
+    FixMode {
+        /// What is wrong with it.
+        problem: String,
+        /// The answer.
+        reply: oneshot::Sender<bool>,
+    },
+    /// May this stopped instance be started?
+    Start {
+        /// The instance.
+        instance: Box<Instance>,
+        /// The answer.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Which of these? The answer is an index.
+    Choose {
+        /// The candidates.
+        candidates: Vec<Instance>,
+        /// The answer.
+        reply: oneshot::Sender<usize>,
+    },
+}
+
+/// Where events go.
+pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Asks; `None` when nobody answers.
+async fn ask<T>(events: &Events, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    events(event(reply));
+    answer.await.ok()
+}
+
+/// What is asked for beside the plan's own request.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// What to connect to, and how.
+    pub request: Request,
+    /// Which of several.
+    pub pick: Pick,
+    /// Start it if it is stopped.
+    pub start: bool,
+    /// Which address family.
+    pub family: Family,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// AWS could not be asked, or said no.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// No instance matches.
+    #[error("no instance matches '{typed}'")]
+    NotFound {
+        /// What was typed.
+        typed: String,
+        /// Where it was looked for.
+        account: Account,
+        /// Names that are near; untrusted.
+        near: Vec<String>,
+    },
+    /// Several match.
+    #[error("{} instances match '{typed}'", candidates.len())]
+    Several {
+        /// What was typed.
+        typed: String,
+        /// They.
+        candidates: Vec<Instance>,
+    },
+    /// It is not running.
+    #[error("{} is {}", instance.id, instance.state.word())]
+    NotRunning {
+        /// What was typed.
+        typed: String,
+        /// It.
+        instance: Box<Instance>,
+    },
+    /// It was started and did not come up.
+    #[error("{instance_id} was started, but {waited_for} did not come in {seconds} s")]
+    NotUp {
+        /// The instance.
+        instance_id: String,
+        /// What did not come.
+        waited_for: &'static str,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// No plan can be made.
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] key_file::Error),
+    /// There is no public key to push.
+    #[error(transparent)]
+    PublicKey(#[from] keys::Error),
+    /// No address answered.
+    #[error("cannot reach {}", plan.instance.id)]
+    Unreachable {
+        /// What was tried.
+        plan: Box<Plan>,
+        /// What came of it.
+        source: tcp::Error,
+    },
+    /// The SSH layer failed.
+    #[error("cannot open an SSH connection to {}", plan.instance.id)]
+    Ssh {
+        /// What was tried.
+        plan: Box<Plan>,
+        /// What came of it.
+        source: ssh::Error,
+    },
+    /// The instance does not let us in.
+    #[error("{} denied {} the login", plan.instance.id, plan.login.user)]
+    Denied {
+        /// What was tried.
+        plan: Box<Plan>,
+        /// The image, where it is known.
+        image: Option<Box<Image>>,
+        /// What the server would accept; untrusted.
+        methods: Vec<String>,
+    },
+    /// There is no folder for our files.
+    #[error("this account has no data folder to keep known_hosts in")]
+    NoDataFolder,
+}
+
+/// An instance that was found, and the plan to get onto it.
+pub struct Resolved {
+    aws: Aws,
+    /// The plan.
+    pub plan: Plan,
+    image: Option<Image>,
+    just_started: bool,
+    ephemeral: Option<Key>,
+    key_file: Option<key_file::KeyFile>,
+    family: Family,
+}
+
+/// Checks the key file, looks the instance up and makes the plan. Nothing is changed but that `--start` starts it.
+///
+/// # Errors
+/// Whatever stands in the way of a plan.
+pub async fn resolve(wish: Wish, events: &Events) -> Result<Resolved, Error> {
+    let mut request = wish.request.clone();
+    for options in [&mut request.typed, &mut request.configured] {
+        options.identity = options.identity.take().map(|path| expand_home(&path));
+    }
+    let options = request.options();
+    let key_file = match &options.identity {
+        Some(path) => Some(identity::open(path, events).await?),
+        None => None,
+    };
+    let found = find(&wish, &request, events);
+    // The key is made while the look-up waits for the network.
+    let key = async { key_file.is_none().then(Key::ephemeral) };
+    let (found, ephemeral) = tokio::join!(found, key);
+    let Found { aws, instance, login, image, just_started } = found?;
+    events(Event::Step(format!("user {}: {}", login.user, login.source)));
+    let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
+    Ok(Resolved { aws, plan, image, just_started, ephemeral, key_file, family: wish.family })
+}
+
+/// As [`resolve`], for `proxy`: what `-i` names is a public half and is not checked as a private key.
+///
+/// # Errors
+/// Whatever stands in the way of a plan.
+pub async fn resolve_for_proxy(wish: Wish, events: &Events) -> Result<Resolved, Error> {
+    let Found { aws, instance, login, image, just_started } = find(&wish, &wish.request, events).await?;
+    events(Event::Step(format!("user {}: {}", login.user, login.source)));
+    let mut request = wish.request;
+    (request.typed.identity, request.configured.identity) = (None, None);
+    let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
+    Ok(Resolved { aws, plan, image, just_started, ephemeral: None, key_file: None, family: wish.family })
+}
+
+struct Found {
+    aws: Aws,
+    instance: Instance,
+    login: plan::Login,
+    image: Option<Image>,
+    just_started: bool,
+}
+
+async fn find(wish: &Wish, request: &Request, events: &Events) -> Result<Found, Error> {
+    let options = request.options();
+    let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
+    let found = lookup::find(&aws, &request.target.instance, wish.pick, wish.start, events).await?;
+    let (instance, just_started) = match found {
+        lookup::Found::Running(instance) => (instance, false),
+        lookup::Found::Stopped(instance) => (start::start(&aws, instance, events).await?, true),
+    };
+    let (login, image) = match request.user() {
+        Some(login) => (login, images::remembered(instance.image_id.as_deref())),
+        None => {
+            let image = images::image(&aws, &instance, events).await;
+            (plan::login_by_image(image.as_ref()), image)
+        }
+    };
+    Ok(Found { aws, instance, login, image, just_started })
+}
+
+impl Resolved {
+    /// Opens the connection and logs in.
+    ///
+    /// # Errors
+    /// Whatever stands in the way, with the plan in it.
+    pub async fn connect(mut self, events: &Events) -> Result<Connection, Error> {
+        let key = match (self.key_file.take(), self.ephemeral.take()) {
+            (Some(file), _) => identity::unlock(&file, &self.plan, events).await?,
+            (None, Some(key)) => key,
+            (None, None) => Key::ephemeral(),
+        };
+        let asked = Arc::new(AtomicBool::new(false));
+        match self.attempt(&key, events, &asked).await {
+            // The server's patience ended while the person thought about the host key. It is known now: once more.
+            Err(Error::Ssh { source, .. }) if was_cut_off(&source) && asked.swap(false, Ordering::Relaxed) => {
+                events(Event::Step(format!("{source}, while the question stood: connecting again")));
+                self.attempt(&key, events, &asked).await
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(&self, key: &Key, events: &Events, asked: &Arc<AtomicBool>) -> Result<Connection, Error> {
+        let push = self.push(key, events);
+        let dial = self.handshake(events, asked);
+        let (pushed, mut connection) = tokio::try_join!(push, dial)?;
+        if pushed.is_some_and(|when| when.elapsed() > STILL_FRESH) {
+            self.push(key, events).await?;
+        }
+        match connection.authenticate(&self.plan.login.user, key).await {
+            Ok(()) => {}
+            Err(ssh::Error::Denied { methods, .. }) => {
+                let (plan, image) = (Box::new(self.plan.clone()), self.image.clone().map(Box::new));
+                return Err(Error::Denied { plan, image, methods });
+            }
+            Err(source) => return Err(self.ssh_error(source)),
+        }
+        events(Event::Step(format!("logged in as {}", self.plan.login.user)));
+        Ok(connection)
+    }
+
+    /// Pushes the public half, unless a key file is used; says when.
+    async fn push(&self, key: &Key, events: &Events) -> Result<Option<Instant>, Error> {
+        match self.plan.authorization {
+            Authorization::KeyFile(_) => Ok(None),
+            Authorization::Push => self.push_line(&key.public_line(), &key.fingerprint(), events).await.map(Some),
+        }
+    }
+
+    async fn push_line(&self, line: &str, name: &str, events: &Events) -> Result<Instant, Error> {
+        let (id, user) = (&self.plan.instance.id, &self.plan.login.user);
+        // The minute counts from the request, not from the answer.
+        let when = Instant::now();
+        self.aws.push_key(id, user, line).await?;
+        events(Event::Step(format!("pushed the public key {name} to {id} for {user}")));
+        Ok(when)
+    }
+
+    async fn handshake(&self, events: &Events, asked: &Arc<AtomicBool>) -> Result<Connection, Error> {
+        let stream = self.dial(events).await?;
+        let folder = store::data_folder().ok_or(Error::NoDataFolder)?;
+        let instance = &self.plan.instance;
+        let check = HostKeyCheck {
+            store: KnownHosts::at(folder.join("known_hosts")),
+            instance_id: instance.id.clone(),
+            alias: alias(&instance.id, self.plan.port),
+            label: instance.label().to_owned(),
+            policy: match self.plan.host_keys {
+                HostKeys::Auto => ssh::Policy::Ask,
+                HostKeys::Strict => ssh::Policy::Strict,
+                HostKeys::AcceptNew => ssh::Policy::AcceptNew,
+            },
+        };
+        let (above, asked) = (Arc::clone(events), Arc::clone(asked));
+        let forward = move |event: ssh::Event| {
+            if matches!(event, ssh::Event::HostKey(..)) {
+                asked.store(true, Ordering::Relaxed);
+            }
+            above(Event::Ssh(event));
+        };
+        let connection = Connection::handshake(stream, check, Arc::new(forward)).await;
+        let connection = connection.map_err(|source| self.ssh_error(source))?;
+        events(Event::Step("SSH key exchange done".to_owned()));
+        Ok(connection)
+    }
+
+    async fn dial(&self, events: &Events) -> Result<TcpStream, Error> {
+        let plan = &self.plan;
+        let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
+        let result = if self.just_started {
+            start::dial(&hosts, plan, self.family, events).await
+        } else {
+            tcp::connect(&hosts, plan.port, self.family, tcp::CONNECT_TIMEOUT).await
+        };
+        let stream = result.map_err(|source| Error::Unreachable { plan: Box::new(plan.clone()), source })?;
+        if let Ok(peer) = stream.peer_addr() {
+            events(Event::Step(format!("connected to {peer}")));
+        }
+        Ok(stream)
+    }
+
+    /// Pushes the public half and dials, side by side: the byte stream of `proxy`.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub async fn open_stream(&self, key: &PublicHalf, events: &Events) -> Result<TcpStream, Error> {
+        let name = key.path.display().to_string();
+        if self.just_started {
+            // sshd may take minutes to come up, and the key would be gone by then.
+            let stream = self.dial(events).await?;
+            self.push_line(&key.line, &name, events).await?;
+            return Ok(stream);
+        }
+        let (_, stream) = tokio::try_join!(self.push_line(&key.line, &name, events), self.dial(events))?;
+        Ok(stream)
+    }
+
+    fn ssh_error(&self, source: ssh::Error) -> Error {
+        Error::Ssh { plan: Box::new(self.plan.clone()), source }
+    }
+}
+
+fn was_cut_off(error: &ssh::Error) -> bool {
+    matches!(error, ssh::Error::Lost(_) | ssh::Error::ClosedEarly { .. })
+}
+
+fn host(address: &Address) -> Host {
+    match address {
+        Address::Name(name, instead) => Host::Name(name.clone(), *instead),
+        Address::Ip(ip) => Host::Ip(*ip),
+    }
+}
+
+/// The public half that `proxy` pushes: what `-i` names, else the caller's default.
+///
+/// # Errors
+/// When there is none that can be pushed.
+pub fn public_half(identity: Option<&PathBuf>) -> Result<PublicHalf, Error> {
+    match identity {
+        Some(path) => Ok(keys::named_public_half(&expand_home(path))?),
+        None => {
+            let home = dirs::home_dir().ok_or(keys::Error::Read {
+                path: PathBuf::from("~/.ssh"),
+                source: io::Error::from(io::ErrorKind::NotFound),
+            })?;
+            Ok(keys::default_public_half(&home.join(".ssh"))?)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Finds the one instance that is meant, with as few calls as the way of naming allows.
+
+use super::{Error, Event, Events, ask};
+use crate::aws::instances::Query;
+use crate::aws::model::{Instance, State};
+use crate::aws::{self, Aws};
+use crate::select::{self, Pick, choose, near_misses};
+use crate::target::Spec;
+
+/// How many near misses are shown.
+const NEAR: usize = 5;
+
+/// What was found.
+pub enum Found {
+    /// It runs.
+    Running(Instance),
+    /// It does not, and may be started.
+    Stopped(Instance),
+}
+
+/// Finds it. A person at a terminal is asked which of several, and whether a stopped one may be started.
+pub async fn find(aws: &Aws, spec: &Spec, pick: Pick, start: bool, events: &Events) -> Result<Found, Error> {
+    let found = search(aws, spec).await?;
+    let typed = spec.to_string();
+    match choose(spec, found, pick) {
+        Ok(instance) => {
+            events(Event::Step(format!("found {} in {}", instance.id, aws.account().region)));
+            Ok(Found::Running(instance))
+        }
+        Err(select::Error::None) => Err(not_found(aws, spec).await),
+        Err(select::Error::NotRunning(instance)) => may_start(*instance, typed, start, events).await,
+        Err(select::Error::Several(candidates)) => {
+            let shown = candidates.clone();
+            let index = ask(events, |reply| Event::Choose { candidates: shown, reply }).await;
+            match index.and_then(|index| candidates.get(index)).cloned() {
+                Some(chosen) if chosen.state == State::Running => Ok(Found::Running(chosen)),
+                Some(chosen) => may_start(chosen, typed, start, events).await,
+                None => Err(Error::Several { typed, candidates }),
+            }
+        }
+    }
+}
+
+async fn search(aws: &Aws, spec: &Spec) -> Result<Vec<Instance>, Error> {
+    let found = match aws.instances(&Query::of(spec)).await {
+        Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
+        other => other?,
+    };
+    match Query::second(spec) {
+        Some(query) if found.is_empty() => Ok(aws.instances(&query).await?),
+        _ => Ok(found),
+    }
+}
+
+async fn may_start(instance: Instance, typed: String, start: bool, events: &Events) -> Result<Found, Error> {
+    let can_start = matches!(instance.state, State::Stopped | State::Stopping | State::Pending);
+    if !can_start || !start {
+        return Err(Error::NotRunning { typed, instance: Box::new(instance) });
+    }
+    // One that is pending starts already: there is nothing to ask.
+    if instance.state != State::Pending {
+        let shown = Box::new(instance.clone());
+        if ask(events, |reply| Event::Start { instance: shown, reply }).await != Some(true) {
+            return Err(Error::NotRunning { typed, instance: Box::new(instance) });
+        }
+    }
+    Ok(Found::Stopped(instance))
+}
+
+/// The error for no match. For a name one more call looks for near misses; that it fails changes nothing.
+async fn not_found(aws: &Aws, spec: &Spec) -> Error {
+    let near = match spec {
+        Spec::Name(name) => names_near(aws, name).await.unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Error::NotFound { typed: spec.to_string(), account: aws.account().clone(), near }
+}
+
+async fn names_near(aws: &Aws, name: &str) -> Result<Vec<String>, aws::Error> {
+    Ok(near_misses(name, &aws.instances(&Query::all()).await?, NEAR))
+}

@@ -1,0 +1,47 @@
+//! THE MAP of ec2ssh: one binary that gets onto an EC2 instance by name.
+//!
+//! # The flow
+//!
+//! [`cli`] parses and dispatches to one of [`commands`]. `ssh` and `proxy` make a [`connect::Wish`] of what was typed
+//! and what [`config`] says. [`connect`] has [`target`] read, AWS asked ([`aws`]), the instance chosen ([`mod@select`]), the
+//! user guessed ([`login`]) and the [`plan`] made; then the key is pushed while [`transport`] dials and [`ssh`] exchanges
+//! keys, and it logs in. The session is joined to the [`terminal`] by the command.
+//!
+//! # The layers, and who imports whom (a test reads the imports and checks it)
+//!
+//! - [`text`], [`secret`], [`store`], [`when`]: small and pure or nearly so; they import nothing, everybody may import them.
+//! - [`terminal`], [`transport`], [`ssh`], [`ui`] import none of each other. [`aws`] may use [`target`].
+//! - [`login`], [`mod@select`], [`plan`]: pure; from [`aws::model`], [`target`] and [`config`].
+//! - [`connect`]: all of the above but [`ui`] and [`terminal`]. It asks by events.
+//! - [`error`] sees every layer's error and [`ui`]'s table; [`commands`] see all; [`cli`] sees commands, error, ui and
+//!   terminal (to restore it).
+//!
+//! Where this differs from the first design: `select` (which of several), `login` (image to user), `store` (our small
+//! files), `text` (untrusted text) and `when` are rooms of their own; `connect` and `error` have rooms behind them.
+//!
+//! # Invariants
+//!
+//! - Nothing but the session's bytes goes to standard output of `ssh` and `proxy`: they have a [`ui::Ui::wire`].
+//! - Lower layers never print or prompt. What they ask carries its own reply.
+//! - Text from AWS or the far side reaches a terminal only through [`text::neutralise`].
+//! - A key that is pushed is made in memory and wiped; a passphrase is a [`secret::Secret`].
+//! - [`terminal::raw`] restores the terminal on drop, panic, signal and suspend.
+
+pub mod aws;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod connect;
+pub mod error;
+pub mod login;
+pub mod plan;
+pub mod secret;
+pub mod select;
+pub mod ssh;
+pub mod store;
+pub mod target;
+pub mod terminal;
+pub mod text;
+pub mod transport;
+pub mod ui;
+pub mod when;

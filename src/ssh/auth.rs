@@ -1,0 +1,45 @@
+//! Logging in with one public key, and no other: each further one costs the instance time and may end in "too many
+//! authentication failures".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::AuthResult;
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
+use tokio::time::timeout;
+
+use super::Error;
+use super::client::Connection;
+use super::keys::Key;
+
+/// An instance that asks its metadata service for keys answers within seconds; sshd itself gives up after 120 s.
+const AUTH_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Connection {
+    /// Logs in as `user` with this key.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when the server does not take it; [`Error::Lost`] and the like when the connection ends.
+    pub async fn authenticate(&mut self, user: &str, key: &Key) -> Result<(), Error> {
+        let answer = timeout(AUTH_TIMEOUT, self.offer(user, key)).await;
+        let answer =
+            answer.map_err(|_| Error::Lost(format!("no answer to the login in {} s", AUTH_TIMEOUT.as_secs())))?;
+        match answer.map_err(|error| self.shared.take_reason().unwrap_or_else(|| Error::from_protocol(error)))? {
+            AuthResult::Success => Ok(()),
+            AuthResult::Failure { remaining_methods, .. } => {
+                let methods = remaining_methods.iter().map(|method| <&str>::from(method).to_owned()).collect();
+                Err(Error::Denied { user: user.to_owned(), methods })
+            }
+        }
+    }
+
+    async fn offer(&mut self, user: &str, key: &Key) -> Result<AuthResult, russh::Error> {
+        let private = Arc::new(key.private().clone());
+        // RFC 8332: what the server named in server-sig-algs; SHA-512 where it named nothing, SHA-1 never.
+        let hash = match private.algorithm().is_rsa() {
+            true => self.handle.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha512)),
+            false => None,
+        };
+        self.handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(private, hash)).await
+    }
+}

@@ -1,0 +1,126 @@
+//! From a byte stream to an encrypted connection with a trusted server; who logs in is [`super::auth`]'s.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use russh::client::{Config, Handle, connect_stream};
+use russh::{Disconnect, Preferred, SshId, cipher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
+
+use super::handler::{Handler, HandlerError, Shared};
+use super::host_keys::{HostKeyCheck, preferred};
+use super::tap::{FirstBytes, Tap};
+use super::{Error, Events};
+
+/// A keepalive is sent when nothing came for this long.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// After so many without an answer the connection is given up.
+pub const KEEPALIVE_MISSES: usize = 3;
+/// From the first byte to the end of the key exchange, the time a person takes to answer left out.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Received data that waits for a slow reader: this many messages of up to 32 KiB, then the far side is made to wait.
+const BUFFERED_MESSAGES: usize = 64;
+
+/// A connection whose server is trusted; nobody is logged in yet.
+pub struct Connection {
+    pub(super) handle: Handle<Handler>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Connection {
+    /// Does the version and key exchange over `stream` and has the host key checked.
+    ///
+    /// # Errors
+    /// What the other side is instead of an SSH server, why its key is not trusted, or what the protocol lacks.
+    pub async fn handshake<S>(stream: S, check: HostKeyCheck, events: Events) -> Result<Self, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let known_hosts = |source| Error::KnownHosts { path: check.store.path().to_owned(), source };
+        let known = check.store.keys(&check.alias).map_err(known_hosts)?;
+        let config = Arc::new(config(preferred(&known, &Preferred::DEFAULT.key)));
+        let shared = Arc::new(Shared::default());
+        let handler = Handler { check, events, shared: Arc::clone(&shared) };
+        let (stream, first) = Tap::new(stream);
+        tokio::select! {
+            result = connect_stream(config, stream, handler) => match result {
+                Ok(handle) => Ok(Self { handle, shared }),
+                Err(HandlerError::Ours(error)) => Err(error),
+                Err(HandlerError::Russh(error)) => Err(explain(error, &first, &shared)),
+            },
+            () = patience(&shared) => {
+                let seconds = HANDSHAKE_TIMEOUT.as_secs();
+                Err(Error::HandshakeTimeout { seconds, banner: first.first_line() })
+            }
+        }
+    }
+
+    /// Whether a person was asked about the host key on the way.
+    pub fn asked(&self) -> bool {
+        self.shared.asked.load(Ordering::Relaxed)
+    }
+
+    /// Says goodbye; the far side may be gone already.
+    pub async fn close(&self) {
+        let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "en");
+        let _ = tokio::time::timeout(Duration::from_millis(200), goodbye).await;
+    }
+}
+
+fn config(host_keys: Vec<russh::keys::Algorithm>) -> Config {
+    Config {
+        client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-ec2ssh_", env!("CARGO_PKG_VERSION")))),
+        keepalive_interval: Some(KEEPALIVE_INTERVAL),
+        // russh counts the ones sent, and gives up when one more would be due.
+        keepalive_max: KEEPALIVE_MISSES,
+        channel_buffer_size: BUFFERED_MESSAGES,
+        preferred: Preferred {
+            key: Cow::Owned(host_keys),
+            // AES first: the processors that run this have instructions for it.
+            cipher: Cow::Borrowed(&[
+                cipher::AES_256_GCM,
+                cipher::AES_128_GCM,
+                cipher::CHACHA20_POLY1305,
+                cipher::AES_256_CTR,
+                cipher::AES_192_CTR,
+                cipher::AES_128_CTR,
+            ]),
+            ..Preferred::DEFAULT
+        },
+        ..Config::default()
+    }
+}
+
+/// Returns when the handshake's time is up; while a person is being asked it stands still.
+async fn patience(shared: &Shared) {
+    const TICK: Duration = Duration::from_millis(250);
+    let mut left = HANDSHAKE_TIMEOUT;
+    while !left.is_zero() {
+        sleep(TICK).await;
+        if !shared.asking.load(Ordering::Relaxed) {
+            left = left.saturating_sub(TICK);
+        }
+    }
+}
+
+/// Why a handshake failed, judged by what the other side sent first.
+fn explain(error: russh::Error, first: &FirstBytes, shared: &Shared) -> Error {
+    let banner = first.first_line();
+    if let Some(said) = banner.clone().filter(|line| !line.starts_with("SSH-")) {
+        return Error::NotSsh { said };
+    }
+    // The handler is told the reason first; what the handshake returns may be the echo of it.
+    let error = match error {
+        russh::Error::HUP | russh::Error::Disconnect => {
+            shared.take_reason().unwrap_or_else(|| Error::from_protocol(error))
+        }
+        other => Error::from_protocol(other),
+    };
+    match error {
+        Error::Lost(_) => Error::ClosedEarly { banner },
+        other => other,
+    }
+}

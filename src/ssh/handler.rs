@@ -1,0 +1,139 @@
+//! What russh calls back for: the host key, the server's banner, and the reason when the connection ends.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use russh::client::{DisconnectReason, Session};
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use tokio::sync::oneshot;
+
+use super::host_keys::{HostKeyCheck, Policy, Question, Refusal, Verdict, fingerprint, judge};
+use super::{Error, Event, Events};
+
+/// What the handler, which lives in russh's task, shares with the connection.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// A person is being asked: no clock runs.
+    pub asking: AtomicBool,
+    /// A person has been asked.
+    pub asked: AtomicBool,
+    ended: Mutex<Option<Error>>,
+}
+
+impl Shared {
+    /// Why the connection ended, once it has.
+    pub fn take_reason(&self) -> Option<Error> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn ended_by(&self, error: Error) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// The handler of one connection.
+pub struct Handler {
+    pub check: HostKeyCheck,
+    pub events: Events,
+    pub shared: Arc<Shared>,
+}
+
+/// russh's error or ours, as its `Handler` wants it.
+#[derive(Debug)]
+pub enum HandlerError {
+    Russh(russh::Error),
+    Ours(Error),
+}
+
+impl From<russh::Error> for HandlerError {
+    fn from(error: russh::Error) -> Self {
+        Self::Russh(error)
+    }
+}
+
+impl russh::client::Handler for Handler {
+    type Error = HandlerError;
+
+    async fn check_server_key(&mut self, presented: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
+        let PublicKeyOrCertificate::PublicKey { key, .. } = presented else {
+            return Err(HandlerError::Ours(Refusal::Certificate.into()));
+        };
+        self.decide(key).await.map(|()| true).map_err(HandlerError::Ours)
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
+        (self.events)(Event::Banner(banner.to_owned()));
+        Ok(())
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<HandlerError>) -> Result<(), HandlerError> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                self.shared.ended_by(Error::Lost(format!("the server says: {}", info.message)));
+                Ok(())
+            }
+            DisconnectReason::Error(HandlerError::Russh(error)) => {
+                self.shared.ended_by(Error::from_protocol(error));
+                Ok(())
+            }
+            // A refused host key: the handshake itself reports it.
+            DisconnectReason::Error(ours) => Err(ours),
+        }
+    }
+}
+
+impl Handler {
+    async fn decide(&self, key: &PublicKey) -> Result<(), Error> {
+        let check = &self.check;
+        let known_hosts = |source| Error::KnownHosts { path: check.store.path().to_owned(), source };
+        let known = check.store.keys(&check.alias).map_err(known_hosts)?;
+        let algorithm = key.algorithm().to_string();
+        let comment = match judge(&known, key) {
+            Verdict::Known { line } => {
+                let place = format!("{}:{line}", check.store.path().display());
+                (self.events)(Event::Step(format!("host key {algorithm} {} is known ({place})", fingerprint(key))));
+                return Ok(());
+            }
+            Verdict::Changed { line, known } => {
+                let (file, presented) = (check.store.path().to_owned(), fingerprint(key));
+                let (instance_id, alias) = (check.instance_id.clone(), check.alias.clone());
+                return Err(Refusal::Changed { instance_id, alias, file, line, known, presented, algorithm }.into());
+            }
+            Verdict::New => self.admit(key, &algorithm).await?,
+        };
+        check.store.add(&check.alias, key, comment).map_err(known_hosts)
+    }
+
+    /// A new key: lets it pass or not, and says how it came to be trusted.
+    async fn admit(&self, key: &PublicKey, algorithm: &str) -> Result<&'static str, Error> {
+        let check = &self.check;
+        let presented = fingerprint(key);
+        match check.policy {
+            Policy::AcceptNew => {
+                let text = format!("Accepted the new host key of {}: {algorithm} {presented}", check.instance_id);
+                (self.events)(Event::Notice(text));
+                return Ok("accept-new");
+            }
+            Policy::Ask if self.ask(algorithm, &presented).await => return Ok("confirmed"),
+            Policy::Ask | Policy::Strict => {}
+        }
+        let instance_id = check.instance_id.clone();
+        Err(Refusal::Unknown { instance_id, presented, algorithm: algorithm.to_owned(), policy: check.policy }.into())
+    }
+
+    async fn ask(&self, algorithm: &str, presented: &str) -> bool {
+        let question = Question {
+            label: self.check.label.clone(),
+            instance_id: self.check.instance_id.clone(),
+            algorithm: algorithm.to_owned(),
+            fingerprint: presented.to_owned(),
+        };
+        let (reply, answer) = oneshot::channel();
+        self.shared.asking.store(true, Ordering::Relaxed);
+        self.shared.asked.store(true, Ordering::Relaxed);
+        (self.events)(Event::HostKey(question, reply));
+        let yes = answer.await.unwrap_or(false);
+        self.shared.asking.store(false, Ordering::Relaxed);
+        yes
+    }
+}

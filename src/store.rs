@@ -1,0 +1,83 @@
+//! Small files of our own in the user's data and cache folders: where they are, and how they are written whole, private
+//! to the user and under a lock. Knows nothing of what is in them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The data folder (`ec2ssh/` in the user's): what must not be lost.
+pub fn data_folder() -> Option<PathBuf> {
+    Some(dirs::data_dir()?.join("ec2ssh"))
+}
+
+/// The cache folder (`ec2ssh/` in the user's): what can be asked for again.
+pub fn cache_folder() -> Option<PathBuf> {
+    Some(dirs::cache_dir()?.join("ec2ssh"))
+}
+
+/// Runs `change` while no other process of ours does so for the same file. The lock is a file beside it, so that the
+/// file itself can be replaced; the system lets go of it when the process dies.
+///
+/// # Errors
+/// When the folder or the lock cannot be made, or as `change` says.
+pub fn under_lock<T>(path: &Path, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    if let Some(folder) = path.parent() {
+        create_private_folder(folder)?;
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock = private(OpenOptions::new().create(true).truncate(false).write(true)).open(lock_path)?;
+    lock.lock()?;
+    let result = change();
+    drop(lock);
+    result
+}
+
+/// Adds a line at the end; to be called [`under_lock`]. An unfinished last line is finished first.
+///
+/// # Errors
+/// As the file system says.
+pub fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    let old = match fs::read(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let join = if old.is_empty() || old.ends_with(b"\n") { "" } else { "\n" };
+    let mut file = private(OpenOptions::new().append(true).create(true)).open(path)?;
+    // One write, so that a reader without the lock sees the whole line or none of it.
+    file.write_all(format!("{join}{line}\n").as_bytes())?;
+    file.sync_data()
+}
+
+/// Replaces the file by one with this content, whole or not at all.
+///
+/// # Errors
+/// As the file system says.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        create_private_folder(folder)?;
+    }
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(format!(".{}", std::process::id()));
+    let fresh = PathBuf::from(fresh);
+    let mut file: File = private(OpenOptions::new().create(true).truncate(true).write(true)).open(&fresh)?;
+    file.write_all(content)?;
+    drop(file);
+    fs::rename(&fresh, path)
+}
+
+fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Readable by the user alone, where the system has modes.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}

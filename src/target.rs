@@ -1,0 +1,181 @@
+//! What the person typed to name an instance: `[USER@]INSTANCE[:PORT]`, and the kinds of thing INSTANCE may be.
+//! Pure: it decides by form alone and asks nobody.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// A parsed `[USER@]INSTANCE[:PORT]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The login user, when one was typed.
+    pub user: Option<String>,
+    /// Which instance is meant.
+    pub instance: Spec,
+    /// The SSH port, when one was typed.
+    pub port: Option<u16>,
+}
+
+/// The ways to name an instance, in the order in which they are tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// An instance id: `i-` and 8 to 17 hexadecimal digits.
+    Id(String),
+    /// A public, private or IPv6 address.
+    Address(IpAddr),
+    /// A public DNS name, `ec2-….amazonaws.com`.
+    PublicDns(String),
+    /// A private DNS name, `ip-10-0-0-1.ec2.internal` or its first label alone.
+    PrivateDns(String),
+    /// `tag:KEY=VALUE`.
+    Tag {
+        /// The tag's key.
+        key: String,
+        /// The tag's value; `*` and `?` are wildcards.
+        value: String,
+    },
+    /// `asg:NAME`, the instances of an Auto Scaling group.
+    AutoScalingGroup(String),
+    /// A Name tag: exact, else a prefix, else a glob.
+    Name(String),
+}
+
+/// Why a text names no instance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nothing was typed, or nothing beside a user or a port.
+    #[error("the instance's name is empty")]
+    Empty,
+    /// `user@` with nothing before the `@`.
+    #[error("the user before '@' is empty")]
+    EmptyUser,
+    /// A port outside 1 to 65535.
+    #[error("'{0}' is not a port (1 to 65535)")]
+    Port(String),
+    /// `tag:` without `KEY=VALUE`.
+    #[error("a tag is named as tag:KEY=VALUE")]
+    Tag,
+    /// A login user that no system would accept, or that could be read as an option.
+    #[error("'{0}' cannot be a login user")]
+    User(String),
+}
+
+impl FromStr for Target {
+    type Err = Error;
+
+    fn from_str(typed: &str) -> Result<Self, Error> {
+        let (user, rest) = match typed.rsplit_once('@') {
+            Some(("", _)) => return Err(Error::EmptyUser),
+            Some((user, rest)) => (Some(check_user(user)?), rest),
+            None => (None, typed),
+        };
+        let (instance, port) = split_port(rest)?;
+        Ok(Self { user, instance: instance.parse()?, port })
+    }
+}
+
+/// The user, if it can be one: 1 to 32 characters, none of them blank, control or a shell's, and no leading dash.
+///
+/// # Errors
+/// [`Error::User`] otherwise.
+pub fn check_user(user: &str) -> Result<String, Error> {
+    let fits = (1..=32).contains(&user.len());
+    let plain = user.chars().all(|c| c.is_ascii_alphanumeric() || "@._-$+\\".contains(c));
+    if fits && plain && !user.starts_with('-') { Ok(user.to_owned()) } else { Err(Error::User(user.to_owned())) }
+}
+
+/// Splits a trailing `:PORT` off; an IPv6 address keeps its colons unless it stands in brackets.
+fn split_port(text: &str) -> Result<(&str, Option<u16>), Error> {
+    if let Some(inner) = text.strip_prefix('[')
+        && let Some((address, after)) = inner.split_once(']')
+    {
+        return match after.strip_prefix(':') {
+            Some(port) => Ok((address, Some(parse_port(port)?))),
+            None => Ok((address, None)),
+        };
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Ok((text, None));
+    }
+    match text.rsplit_once(':') {
+        Some((before, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
+            Ok((before, Some(parse_port(port)?)))
+        }
+        _ => Ok((text, None)),
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, Error> {
+    text.parse().ok().filter(|port| *port != 0).ok_or_else(|| Error::Port(text.to_owned()))
+}
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text.trim().is_empty() {
+            return Err(Error::Empty);
+        }
+        if let Some(tag) = text.strip_prefix("tag:") {
+            let (key, value) = tag.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or(Error::Tag)?;
+            return Ok(Self::Tag { key: key.to_owned(), value: value.to_owned() });
+        }
+        if let Some(group) = text.strip_prefix("asg:") {
+            return if group.is_empty() { Err(Error::Empty) } else { Ok(Self::AutoScalingGroup(group.to_owned())) };
+        }
+        if is_instance_id(text) {
+            return Ok(Self::Id(text.to_owned()));
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        Ok(dns_name(text).unwrap_or_else(|| Self::Name(text.to_owned())))
+    }
+}
+
+impl Spec {
+    /// Whether a private address is meant, going by RFC 1918, RFC 6598 (carrier NAT) and link-local ranges.
+    pub fn is_private(address: Ipv4Addr) -> bool {
+        let [a, b, ..] = address.octets();
+        address.is_private() || address.is_link_local() || (a == 100 && (64..128).contains(&b))
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(text) | Self::PublicDns(text) | Self::PrivateDns(text) | Self::Name(text) => f.write_str(text),
+            Self::Address(address) => address.fmt(f),
+            Self::Tag { key, value } => write!(f, "tag:{key}={value}"),
+            Self::AutoScalingGroup(name) => write!(f, "asg:{name}"),
+        }
+    }
+}
+
+/// `i-` and 8 (old) to 17 (current) hexadecimal digits.
+pub fn is_instance_id(text: &str) -> bool {
+    text.strip_prefix("i-").is_some_and(|digits| {
+        (8..=17).contains(&digits.len()) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// The EC2 host names (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html>).
+fn dns_name(text: &str) -> Option<Spec> {
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let (label, domain) = name.split_once('.').unwrap_or((&name, ""));
+    let internal = domain == "ec2.internal" || domain.ends_with(".compute.internal");
+    let public = domain.ends_with("amazonaws.com") || domain.ends_with("amazonaws.com.cn");
+    if is_instance_id(label) && (internal || public) {
+        // Resource-name host names carry the id itself.
+        return Some(Spec::Id(label.to_owned()));
+    }
+    if public && label.starts_with("ec2-") {
+        return Some(Spec::PublicDns(name));
+    }
+    let bare = domain.is_empty() && label.strip_prefix("ip-").is_some_and(is_dashed_ipv4);
+    (internal || bare).then_some(Spec::PrivateDns(name))
+}
+
+fn is_dashed_ipv4(text: &str) -> bool {
+    text.replace('-', ".").parse::<Ipv4Addr>().is_ok()
+}

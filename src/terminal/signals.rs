@@ -1,0 +1,161 @@
+//! Signals as futures: those that end the process, a resize, and suspending oneself.
+
+use std::io;
+
+/// The signals that end us, as futures that are made once and early.
+#[derive(Debug)]
+pub struct Fatal(imp::Fatal);
+
+impl Fatal {
+    /// From now on SIGINT, SIGTERM and SIGHUP do not kill at once: they are waited for.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed.
+    pub fn install() -> io::Result<Self> {
+        Ok(Self(imp::Fatal::install()?))
+    }
+
+    /// The number of the signal that arrived.
+    pub async fn wait(&mut self) -> u8 {
+        self.0.wait().await
+    }
+}
+
+/// Changes of the terminal: its size, being suspended and being woken.
+#[derive(Debug)]
+pub struct Changes(imp::Changes);
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The window has another size (SIGWINCH).
+    Resized,
+    /// Somebody asks us to stop (SIGTSTP).
+    Suspend,
+    /// We go on after a stop (SIGCONT): the terminal may be in another mode and size.
+    Continued,
+}
+
+impl Changes {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self(imp::Changes::listen()?))
+    }
+
+    /// The next change.
+    pub async fn next(&mut self) -> Change {
+        self.0.next().await
+    }
+}
+
+/// Stops this process until it is continued, as the terminal's Ctrl-Z would.
+pub fn stop_self() {
+    imp::stop_self();
+}
+
+#[cfg(unix)]
+mod imp {
+    use std::io;
+
+    use rustix::process::{Signal as Number, getpid, kill_process};
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    use super::Change;
+
+    #[derive(Debug)]
+    pub struct Fatal {
+        interrupt: Signal,
+        terminate: Signal,
+        hangup: Signal,
+    }
+
+    impl Fatal {
+        pub fn install() -> io::Result<Self> {
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hangup: signal(SignalKind::hangup())?,
+            })
+        }
+
+        pub async fn wait(&mut self) -> u8 {
+            tokio::select! {
+                _ = self.interrupt.recv() => 2,
+                _ = self.terminate.recv() => 15,
+                _ = self.hangup.recv() => 1,
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    pub struct Changes {
+        resized: Signal,
+        suspend: Signal,
+        continued: Signal,
+    }
+
+    impl Changes {
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self {
+                resized: signal(SignalKind::window_change())?,
+                suspend: signal(SignalKind::from_raw(Number::TSTP.as_raw()))?,
+                continued: signal(SignalKind::from_raw(Number::CONT.as_raw()))?,
+            })
+        }
+
+        pub async fn next(&mut self) -> Change {
+            tokio::select! {
+                _ = self.resized.recv() => Change::Resized,
+                _ = self.suspend.recv() => Change::Suspend,
+                _ = self.continued.recv() => Change::Continued,
+            }
+        }
+    }
+
+    pub fn stop_self() {
+        // SIGSTOP, for SIGTSTP is the one we listen to ourselves. The call returns once we are continued.
+        let _ = kill_process(getpid(), Number::STOP);
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use std::future::pending;
+    use std::io;
+
+    use super::Change;
+
+    #[derive(Debug)]
+    pub struct Fatal;
+
+    impl Fatal {
+        pub fn install() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub async fn wait(&mut self) -> u8 {
+            match tokio::signal::ctrl_c().await {
+                Ok(()) => 2,
+                Err(_) => pending().await,
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    pub struct Changes;
+
+    impl Changes {
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub async fn next(&mut self) -> Change {
+            pending().await
+        }
+    }
+
+    pub fn stop_self() {}
+}

@@ -1,0 +1,5 @@
+//! Bytes to the instance. Every way there ends in one `AsyncRead + AsyncWrite`; what is said over it is not known here,
+//! nor is AWS.
+
+pub mod pump;
+pub mod tcp;

@@ -1,0 +1,185 @@
+//! Direct TCP: names resolved, addresses raced as RFC 8305 ("Happy Eyeballs") describes, `TCP_NODELAY` set.
+
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Time for all addresses together.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// RFC 8305 section 5, "Connection Attempt Delay".
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// A resolver that hangs must not cost the address that is known without it.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// A DNS name; the address stands in when it does not resolve.
+    Name(String, Option<IpAddr>),
+    /// An address.
+    Ip(IpAddr),
+}
+
+/// Which addresses count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Family {
+    #[default]
+    Any,
+    V4,
+    V6,
+}
+
+impl Family {
+    fn admits(self, ip: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => ip.is_ipv4(),
+            Self::V6 => ip.is_ipv6(),
+        }
+    }
+}
+
+/// Why no connection came about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There was no address to dial, or none of the family asked for.
+    #[error("no address to connect to")]
+    NoAddress,
+    /// Each address failed.
+    #[error("{}", describe(.0))]
+    Failed(Vec<Attempt>),
+}
+
+/// One address that was tried.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The address and port.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl Error {
+    /// Whether any attempt failed in this way.
+    pub fn any(&self, kind: io::ErrorKind) -> bool {
+        matches!(self, Self::Failed(attempts) if attempts.iter().any(|attempt| attempt.error.kind() == kind))
+    }
+}
+
+fn describe(attempts: &[Attempt]) -> String {
+    let one = |attempt: &Attempt| match attempt.error.kind() {
+        io::ErrorKind::TimedOut => format!("{}: no answer", attempt.address),
+        io::ErrorKind::ConnectionRefused => format!("{}: connection refused", attempt.address),
+        _ => format!("{}: {}", attempt.address, attempt.error),
+    };
+    attempts.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Connects to the first of the hosts' addresses that answers.
+///
+/// # Errors
+/// When there is none, or none answers within `limit`; every address tried is named.
+pub async fn connect(hosts: &[Host], port: u16, family: Family, limit: Duration) -> Result<TcpStream, Error> {
+    let deadline = Instant::now() + limit;
+    let addresses = interleave(resolve(hosts, port, family).await);
+    if addresses.is_empty() {
+        return Err(Error::NoAddress);
+    }
+    let stream = race(&addresses, deadline).await.map_err(Error::Failed)?;
+    // A session is made of small packets that must not wait for each other. A failure here costs speed only.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+async fn resolve(hosts: &[Host], port: u16, family: Family) -> Vec<SocketAddr> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for host in hosts {
+        let found = match host {
+            Host::Ip(ip) => vec![SocketAddr::new(*ip, port)],
+            Host::Name(name, instead) => {
+                let resolved = timeout(RESOLVE_TIMEOUT, lookup_host((name.as_str(), port))).await;
+                let resolved: Vec<_> = resolved.ok().and_then(Result::ok).map(Iterator::collect).unwrap_or_default();
+                if resolved.is_empty() {
+                    instead.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
+                } else {
+                    resolved
+                }
+            }
+        };
+        for address in found {
+            if family.admits(address.ip()) && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+    }
+    addresses
+}
+
+/// RFC 8305 section 4: the families take turns, the first one's order otherwise kept.
+pub fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let Some(first) = addresses.first().copied() else { return addresses };
+    let (ours, theirs): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first.is_ipv6());
+    let mut mixed = Vec::with_capacity(ours.len() + theirs.len());
+    let (mut ours, mut theirs) = (ours.into_iter(), theirs.into_iter());
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return mixed,
+            (a, b) => mixed.extend(a.into_iter().chain(b)),
+        }
+    }
+}
+
+/// Starts an attempt each 250 ms, or at once when the one before has failed; the first to succeed wins and the others
+/// are dropped.
+async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Vec<Attempt>> {
+    let mut waiting = addresses.iter().copied();
+    let mut running = JoinSet::new();
+    let mut open: Vec<SocketAddr> = Vec::new();
+    let mut failed: Vec<Attempt> = Vec::new();
+    let mut next_start = Some(Instant::now());
+    loop {
+        let start = async {
+            match next_start {
+                Some(when) => sleep_until(when).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(done) = running.join_next(), if !running.is_empty() => {
+                // A task that panicked or was cancelled says nothing about the network.
+                let Ok((address, result)): Result<(SocketAddr, io::Result<TcpStream>), _> = done else { continue };
+                open.retain(|other| *other != address);
+                match result {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => failed.push(Attempt { address, error }),
+                }
+                if next_start.is_some() {
+                    next_start = Some(Instant::now());
+                } else if running.is_empty() {
+                    return Err(failed);
+                }
+            }
+            () = start => match waiting.next() {
+                Some(address) => {
+                    open.push(address);
+                    running.spawn(async move { (address, TcpStream::connect(address).await) });
+                    next_start = (waiting.len() > 0).then(|| Instant::now() + ATTEMPT_DELAY);
+                }
+                None => next_start = None,
+            },
+            () = sleep_until(deadline) => {
+                let late = open.into_iter().chain(waiting);
+                failed.extend(late.map(|address| Attempt { address, error: io::ErrorKind::TimedOut.into() }));
+                return Err(failed);
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Points in time for people. Pure; the clock is read by whoever calls.
+
+use time::OffsetDateTime;
+
+/// A time in seconds since the Unix epoch as `2026-11-23 12:00Z`; empty where there is no such date.
+pub fn utc(seconds: i64) -> String {
+    match OffsetDateTime::from_unix_timestamp(seconds) {
+        Ok(at) => {
+            let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
+            format!("{year:04}-{month:02}-{day:02} {:02}:{:02}Z", at.hour(), at.minute())
+        }
+        Err(_) => String::new(),
+    }
+}
+
+/// How long ago, in the largest unit that says something: `45s`, `12m`, `5h`, `3d`.
+pub fn age(now: i64, then: i64) -> String {
+    match now.saturating_sub(then).max(0) {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}m", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}

@@ -1,0 +1,50 @@
+//! EC2 Instance Connect: SendSSHPublicKey, with the service's checks and the real life time of 60 seconds.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::Value;
+
+use crate::fault::{error, respond};
+use crate::state::{Pushed, State};
+
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// The call.
+pub fn send_ssh_public_key(state: &mut State, body: &str) -> Response<Body> {
+    let Ok(request) = serde_json::from_str::<Value>(body) else {
+        return error(400, "InvalidArgsException", "not JSON", true);
+    };
+    let field = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+    let (instance_id, user, key) = (field("InstanceId"), field("InstanceOSUser"), field("SSHPublicKey"));
+    let key_fits = (80..=4096).contains(&key.len()) && (key.starts_with("ssh-ed25519 ") || key.starts_with("ssh-rsa "));
+    if !key_fits || !(1..=32).contains(&user.len()) {
+        return error(400, "InvalidArgsException", "the key or the user is not valid", true);
+    }
+    let Some(instance) = state.instances.iter().find(|instance| instance.id == instance_id) else {
+        return error(400, "EC2InstanceNotFoundException", "the instance does not exist", true);
+    };
+    if instance.state != "running" {
+        return error(400, "EC2InstanceStateInvalidException", "the instance is not running", true);
+    }
+    state.pushed.push(Pushed { instance_id, user, key, at: Instant::now(), aged: Duration::ZERO });
+    let answer = serde_json::json!({ "RequestId": "00000000-0000-0000-0000-000000000000", "Success": true });
+    respond(200, "application/x-amz-json-1.1", answer.to_string())
+}
+
+impl State {
+    /// The keys pushed for this user that are still alive.
+    pub fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
+        let alive = self.pushed.iter().filter(|pushed| pushed.at.elapsed() + pushed.aged < LIFETIME);
+        let mine = alive.filter(|pushed| pushed.instance_id == instance_id && pushed.user == user);
+        mine.map(|pushed| pushed.key.clone()).collect()
+    }
+
+    /// Makes all pushed keys older.
+    pub fn age_keys(&mut self, by: Duration) {
+        for pushed in &mut self.pushed {
+            pushed.aged += by;
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! EC2's query protocol: DescribeInstances with filters and paging, DescribeImages, StartInstances.
+
+use axum::body::Body;
+use axum::http::Response;
+
+use crate::fault::{error, escape, respond};
+use crate::state::{Instance, State};
+
+/// The parameters of a call in their order.
+fn parameters(body: &str) -> Vec<(String, String)> {
+    let uri = format!("/?{body}").parse();
+    let decoded = uri.ok().and_then(|uri| axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
+    decoded.map(|query| query.0).unwrap_or_default()
+}
+
+/// One parameter of a call.
+pub fn parameter(body: &str, name: &str) -> Option<String> {
+    parameters(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+/// The values of `PREFIX.1`, `PREFIX.2` and so on.
+fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
+    (1..)
+        .map_while(|n| {
+            let name = format!("{prefix}.{n}");
+            parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
+        })
+        .collect()
+}
+
+/// Filters as name and values.
+fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
+    let names = (1..).map_while(|n| {
+        let name = format!("Filter.{n}.Name");
+        let found = parameters.iter().find(|(key, _)| *key == name)?;
+        Some((found.1.clone(), numbered(parameters, &format!("Filter.{n}.Value"))))
+    });
+    names.collect()
+}
+
+/// DescribeInstances.
+pub fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
+    let parameters = parameters(body);
+    let of = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let ids = numbered(&parameters, "InstanceId");
+    if !ids.is_empty() && of("MaxResults").is_some() {
+        return error(400, "InvalidParameterCombination", "MaxResults goes not with InstanceIds", false);
+    }
+    if let Some(unknown) = ids.iter().find(|id| !state.instances.iter().any(|instance| instance.id == **id)) {
+        let message = format!("The instance ID '{unknown}' does not exist");
+        return error(400, "InvalidInstanceID.NotFound", &message, false);
+    }
+    let filters = filters(&parameters);
+    let wanted = |instance: &&Instance| {
+        (ids.is_empty() || ids.contains(&instance.id))
+            && filters.iter().all(|(name, values)| {
+                attribute(instance, name).iter().any(|has| values.iter().any(|value| matches(value, has)))
+            })
+    };
+    let found: Vec<Instance> = state.instances.iter().filter(wanted).cloned().collect();
+    for instance in &mut state.instances {
+        come_up(instance, found.iter().any(|other| other.id == instance.id));
+    }
+    let asked: usize = of("MaxResults").and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+    let size = if state.page_limit == 0 { asked } else { asked.min(state.page_limit) };
+    let start: usize = of("NextToken").and_then(|token| token.strip_prefix("page-")?.parse().ok()).unwrap_or(0);
+    let page: String = found.iter().skip(start).take(size).map(reservation).collect();
+    let end = start.saturating_add(size);
+    let next = if end < found.len() { format!("<nextToken>page-{end}</nextToken>") } else { String::new() };
+    xml("DescribeInstances", &format!("<reservationSet>{page}</reservationSet>{next}"))
+}
+
+/// A started instance is pending for some look-ups, then it runs and has an address.
+fn come_up(instance: &mut Instance, looked_at: bool) {
+    if instance.state != "pending" || !looked_at {
+        return;
+    }
+    if instance.pending_for == 0 {
+        instance.state = "running";
+        instance.public_ip.get_or_insert("127.0.0.1".to_owned());
+    } else {
+        instance.pending_for -= 1;
+    }
+}
+
+/// What an instance has under a filter's name.
+fn attribute(instance: &Instance, filter: &str) -> Vec<String> {
+    let one = |value: &Option<String>| value.iter().cloned().collect();
+    match filter {
+        "instance-id" => vec![instance.id.clone()],
+        "ip-address" => one(&instance.public_ip),
+        "network-interface.addresses.private-ip-address" | "private-ip-address" => one(&instance.private_ip),
+        "network-interface.ipv6-addresses.ipv6-address" | "ipv6-address" => one(&instance.ipv6),
+        "dns-name" => one(&instance.public_dns),
+        "private-dns-name" => one(&instance.private_dns),
+        "instance-state-name" => vec![instance.state.to_owned()],
+        other => match other.strip_prefix("tag:") {
+            Some(key) => instance.tags.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone()).collect(),
+            None => Vec::new(),
+        },
+    }
+}
+
+/// EC2's wildcards: `*`, `?`, and `\` before a literal one.
+fn matches(pattern: &str, text: &str) -> bool {
+    fn go(pattern: &[char], text: &[char]) -> bool {
+        match pattern {
+            [] => text.is_empty(),
+            ['*', rest @ ..] => (0..=text.len()).any(|skip| go(rest, &text[skip..])),
+            ['?', rest @ ..] => text.split_first().is_some_and(|(_, text)| go(rest, text)),
+            ['\\', literal, rest @ ..] => text.split_first().is_some_and(|(c, text)| c == literal && go(rest, text)),
+            [literal, rest @ ..] => text.split_first().is_some_and(|(c, text)| c == literal && go(rest, text)),
+        }
+    }
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    go(&pattern, &text)
+}
+
+fn reservation(instance: &Instance) -> String {
+    format!("<item><instancesSet>{}</instancesSet></item>", item(instance))
+}
+
+fn item(instance: &Instance) -> String {
+    let element = |name: &str, value: &Option<String>| {
+        value.as_ref().map_or(String::new(), |value| format!("<{name}>{}</{name}>", escape(value)))
+    };
+    let tags: String = instance
+        .tags
+        .iter()
+        .map(|(key, value)| format!("<item><key>{}</key><value>{}</value></item>", escape(key), escape(value)))
+        .collect();
+    let ipv6 = element("ipv6Address", &instance.ipv6);
+    let ipv6_items = if ipv6.is_empty() { String::new() } else { format!("<item>{ipv6}</item>") };
+    format!(
+        "<item><instanceId>{id}</instanceId><imageId>{image}</imageId>\
+         <instanceState><code>{code}</code><name>{state}</name></instanceState>\
+         {private_dns}{public_dns}{key_name}<instanceType>{kind}</instanceType><launchTime>{launched}</launchTime>\
+         <placement><availabilityZone>{zone}</availabilityZone></placement>{private_ip}{public_ip}{ipv6}\
+         <platformDetails>Linux/UNIX</platformDetails><vpcId>vpc-0123456789abcdef0</vpcId>\
+         <tagSet>{tags}</tagSet><metadataOptions><state>applied</state><httpEndpoint>{metadata}</httpEndpoint></metadataOptions>\
+         <networkInterfaceSet><item><ipv6AddressesSet>{ipv6_items}</ipv6AddressesSet></item></networkInterfaceSet></item>",
+        id = escape(&instance.id),
+        image = escape(&instance.image_id),
+        code = instance.state_code(),
+        state = instance.state,
+        private_dns = element("privateDnsName", &instance.private_dns),
+        public_dns = element("dnsName", &instance.public_dns),
+        key_name = element("keyName", &instance.key_name),
+        kind = escape(&instance.instance_type),
+        launched = escape(&instance.launched),
+        zone = escape(&instance.zone),
+        private_ip = element("privateIpAddress", &instance.private_ip),
+        public_ip = element("ipAddress", &instance.public_ip),
+        metadata = instance.metadata,
+    )
+}
+
+/// DescribeImages: an unknown id is an error, as the service has it.
+pub fn describe_images(state: &State, body: &str) -> Response<Body> {
+    let ids = numbered(&parameters(body), "ImageId");
+    let found: Vec<_> = state.images.iter().filter(|image| ids.contains(&image.id)).collect();
+    if found.len() < ids.len() {
+        return error(400, "InvalidAMIID.NotFound", "The image id does not exist", false);
+    }
+    let items: String = found
+        .iter()
+        .map(|image| {
+            format!(
+                "<item><imageId>{}</imageId><name>{}</name><imageOwnerId>{}</imageOwnerId><description>{}</description></item>",
+                escape(&image.id),
+                escape(&image.name),
+                escape(&image.owner),
+                escape(&image.description)
+            )
+        })
+        .collect();
+    xml("DescribeImages", &format!("<imagesSet>{items}</imagesSet>"))
+}
+
+/// StartInstances.
+pub fn start_instances(state: &mut State, body: &str) -> Response<Body> {
+    let ids = numbered(&parameters(body), "InstanceId");
+    for instance in state.instances.iter_mut().filter(|instance| ids.contains(&instance.id)) {
+        if instance.state != "stopped" {
+            return error(
+                400,
+                "IncorrectInstanceState",
+                "the instance is not in a state from which it can be started",
+                false,
+            );
+        }
+        instance.state = "pending";
+    }
+    xml("StartInstances", "<instancesSet></instancesSet>")
+}
+
+fn xml(operation: &str, inner: &str) -> Response<Body> {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
+         <requestId>00000000-0000-0000-0000-000000000000</requestId>{inner}</{operation}Response>"
+    );
+    respond(200, "text/xml;charset=UTF-8", body)
+}

@@ -1,0 +1,96 @@
+//! What goes wrong on demand.
+
+use std::convert::Infallible;
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::http::{Response, StatusCode, header};
+use futures_util::stream;
+
+/// One way for a call to go wrong.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The service's error with this code and message.
+    Error {
+        /// HTTP status.
+        status: u16,
+        /// The error code.
+        code: String,
+        /// Its words.
+        message: String,
+    },
+    /// A bare HTTP status with a body that is no answer of the service.
+    Status(u16),
+    /// The connection is closed in the middle of the answer.
+    CloseHalfway,
+    /// No answer, ever.
+    Hang,
+}
+
+impl Fault {
+    /// A service error.
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        Self::Error { status, code: code.to_owned(), message: message.to_owned() }
+    }
+
+    /// The answer that this fault makes, in the protocol of the service.
+    pub(crate) async fn answer(self, json: bool) -> Response<Body> {
+        match self {
+            Self::Error { status, code, message } => error(status, &code, &message, json),
+            Self::Status(status) => respond(status, "text/plain", "something else answers here".to_owned()),
+            Self::CloseHalfway => {
+                let begun = Bytes::from_static(b"<DescribeInstancesResponse><reservationSet><item>");
+                let chunks = [Ok(begun), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
+                Response::builder()
+                    .header(header::CONTENT_TYPE, "text/xml")
+                    .header(header::CONTENT_LENGTH, "100000")
+                    .body(Body::from_stream(stream::iter(chunks)))
+                    .expect("the headers are valid")
+            }
+            Self::Hang => {
+                let never: Result<Response<Body>, Infallible> = std::future::pending().await;
+                match never {
+                    Ok(response) => response,
+                }
+            }
+        }
+    }
+}
+
+/// A service's error, as JSON 1.1 or as EC2's XML.
+pub(crate) fn error(status: u16, code: &str, message: &str, json: bool) -> Response<Body> {
+    if json {
+        let body = serde_json::json!({ "__type": code, "Message": message });
+        return respond(status, "application/x-amz-json-1.1", body.to_string());
+    }
+    let (code, message) = (escape(code), escape(message));
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code>\
+         <Message>{message}</Message></Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+    );
+    respond(status, "text/xml;charset=UTF-8", body)
+}
+
+/// An answer.
+pub(crate) fn respond(status: u16, kind: &str, body: String) -> Response<Body> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let response = Response::builder().status(status).header(header::CONTENT_TYPE, kind);
+    response.body(Body::from(body)).expect("the headers are valid")
+}
+
+/// Text in XML. Control characters that XML cannot carry are sent as character references all the same, as a hostile
+/// service would.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() && !matches!(c, '\n' | '\r' | '\t') => out.push_str(&format!("&#{};", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,136 @@
+//! The embedded cloud: EC2 and EC2 Instance Connect over HTTP, and an SSH server per instance, on loopback and in
+//! process. For the tests and the playground; the product knows nothing of it and reaches it by `AWS_ENDPOINT_URL`.
+//!
+//! ```text
+//! http.rs        one listener: EC2's query protocol, Instance Connect's JSON, and /lab/keys for a real sshd
+//! ec2.rs         DescribeInstances (filters, paging), DescribeImages, StartInstances
+//! connect.rs     SendSSHPublicKey and the keys pushed, for 60 seconds
+//! sshd.rs        an SSH server that lets pushed keys in
+//! program.rs     what runs in its sessions
+//! fault.rs       what goes wrong on demand
+//! ```
+
+mod connect;
+mod ec2;
+mod fault;
+mod http;
+mod program;
+mod sshd;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use fault::Fault;
+pub use sshd::{HostKey, Sshd};
+pub use state::{Image, Instance, Recorded};
+
+use state::State;
+
+/// A running cloud. It ends with the process or when dropped.
+pub struct Cloud {
+    endpoint: String,
+    state: Arc<Mutex<State>>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Cloud {
+    /// Starts one with no instances in it.
+    ///
+    /// # Panics
+    /// When loopback cannot be listened on.
+    pub fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let state = Arc::new(Mutex::new(State::default()));
+        let address = runtime.block_on(http::serve(Arc::clone(&state))).expect("loopback can be listened on");
+        Self { endpoint: format!("http://{address}"), state, runtime: Some(runtime) }
+    }
+
+    /// For `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Adds an instance, or replaces the one with its id.
+    pub fn add(&self, instance: Instance) {
+        let mut state = self.state();
+        state.instances.retain(|other| other.id != instance.id);
+        state.instances.push(instance);
+    }
+
+    /// Adds an image.
+    pub fn add_image(&self, image: Image) {
+        self.state().images.push(image);
+    }
+
+    /// At most so many instances on a page, whatever the caller asks for; 0 for no such limit.
+    pub fn page_limit(&self, limit: usize) {
+        self.state().page_limit = limit;
+    }
+
+    /// The next `times` calls of this operation (for example `DescribeInstances`) go wrong so.
+    pub fn fail(&self, operation: &str, fault: Fault, times: usize) {
+        self.state().faults.push((operation.to_owned(), fault, times));
+    }
+
+    /// The calls so far.
+    pub fn calls(&self) -> Vec<Recorded> {
+        self.state().calls.clone()
+    }
+
+    /// How many calls of this operation there were.
+    pub fn count(&self, operation: &str) -> usize {
+        self.state().calls.iter().filter(|call| call.operation == operation).count()
+    }
+
+    /// The public keys (`algo base64`) that the instance would hand to its sshd for this user now.
+    pub fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
+        self.state().pushed_keys(instance_id, user)
+    }
+
+    /// Makes all pushed keys older.
+    pub fn age_keys(&self, by: Duration) {
+        self.state().age_keys(by);
+    }
+
+    /// Puts a public key into the authorized_keys of a user on an instance.
+    pub fn authorize(&self, instance_id: &str, user: &str, public_key: &str) {
+        let key = (instance_id.to_owned(), user.to_owned(), public_key.to_owned());
+        self.state().authorized.push(key);
+    }
+
+    /// Starts an SSH server for an instance and returns its port on 127.0.0.1.
+    ///
+    /// # Panics
+    /// When loopback cannot be listened on.
+    pub fn sshd(&self, instance_id: &str, sshd: Sshd) -> u16 {
+        let serve = sshd::serve(Arc::clone(&self.state), instance_id.to_owned(), sshd);
+        self.runtime().block_on(serve).expect("loopback can be listened on")
+    }
+
+    /// The runtime that the cloud lives on.
+    ///
+    /// # Panics
+    /// Never: it is there until the drop.
+    pub fn runtime(&self) -> &tokio::runtime::Runtime {
+        self.runtime.as_ref().expect("it lives until the drop")
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Sessions may be running still.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,136 @@
+//! What is in the cloud.
+
+use std::time::{Duration, Instant};
+
+use crate::fault::Fault;
+
+/// An instance. Its fields are those that the API shows.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names are EC2's own")]
+pub struct Instance {
+    pub id: String,
+    pub tags: Vec<(String, String)>,
+    pub state: &'static str,
+    pub instance_type: String,
+    pub zone: String,
+    pub image_id: String,
+    pub public_ip: Option<String>,
+    pub private_ip: Option<String>,
+    pub ipv6: Option<String>,
+    pub public_dns: Option<String>,
+    pub private_dns: Option<String>,
+    pub key_name: Option<String>,
+    pub metadata: &'static str,
+    /// RFC 3339.
+    pub launched: String,
+    /// How many look-ups it stays `pending` after a start.
+    pub pending_for: usize,
+}
+
+impl Instance {
+    /// A running instance with a Name, on loopback.
+    pub fn named(id: &str, name: &str) -> Self {
+        let number = u32::from_str_radix(&id[id.len().saturating_sub(4)..], 16).unwrap_or(1);
+        let (high, low) = (number / 256 % 256, number % 256);
+        Self {
+            id: id.to_owned(),
+            tags: vec![("Name".to_owned(), name.to_owned())],
+            state: "running",
+            instance_type: "t3.micro".to_owned(),
+            zone: "eu-west-1a".to_owned(),
+            image_id: "ami-0a1b2c3d4e5f60718".to_owned(),
+            public_ip: Some("127.0.0.1".to_owned()),
+            private_ip: Some(format!("10.0.{high}.{low}")),
+            ipv6: None,
+            public_dns: None,
+            private_dns: Some(format!("ip-10-0-{high}-{low}.eu-west-1.compute.internal")),
+            key_name: Some("ops".to_owned()),
+            metadata: "enabled",
+            launched: "2026-11-20T08:30:00.000Z".to_owned(),
+            pending_for: 0,
+        }
+    }
+
+    /// With one more tag.
+    #[must_use]
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// In this state.
+    #[must_use]
+    pub fn state(mut self, state: &'static str) -> Self {
+        self.state = state;
+        if state == "stopped" {
+            (self.public_ip, self.public_dns) = (None, None);
+        }
+        self
+    }
+
+    pub(crate) fn state_code(&self) -> u8 {
+        match self.state {
+            "pending" => 0,
+            "running" => 16,
+            "shutting-down" => 32,
+            "terminated" => 48,
+            "stopping" => 64,
+            _ => 80,
+        }
+    }
+}
+
+/// An image.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names are EC2's own")]
+pub struct Image {
+    pub id: String,
+    pub name: String,
+    pub owner: String,
+    pub description: String,
+}
+
+/// A call that was made.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// For example `DescribeInstances`.
+    pub operation: String,
+    /// Its parameters, as they were sent.
+    pub body: String,
+}
+
+/// A key that was pushed.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    pub instance_id: String,
+    pub user: String,
+    pub key: String,
+    pub at: Instant,
+    pub aged: Duration,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub instances: Vec<Instance>,
+    pub images: Vec<Image>,
+    pub page_limit: usize,
+    pub faults: Vec<(String, Fault, usize)>,
+    pub calls: Vec<Recorded>,
+    pub pushed: Vec<Pushed>,
+    pub authorized: Vec<(String, String, String)>,
+}
+
+impl State {
+    /// The fault for this call, if one is due.
+    pub fn fault(&mut self, operation: &str) -> Option<Fault> {
+        let due = self.faults.iter_mut().find(|(name, _, times)| name == operation && *times > 0)?;
+        due.2 -= 1;
+        Some(due.1.clone())
+    }
+
+    /// The keys in authorized_keys.
+    pub fn authorized_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
+        let mine = self.authorized.iter().filter(|(id, who, _)| id == instance_id && who == user);
+        mine.map(|(_, _, key)| key.clone()).collect()
+    }
+}
