@@ -75,12 +75,12 @@ pub enum Event {
         /// The answer.
         reply: oneshot::Sender<bool>,
     },
-    /// Which of these? The answer is an index.
+    /// Which of these? The answer is an index, or none of them.
     Choose {
         /// The candidates.
         candidates: Vec<Instance>,
         /// The answer.
-        reply: oneshot::Sender<usize>,
+        reply: oneshot::Sender<Option<usize>>,
     },
 }
 
@@ -130,6 +130,8 @@ pub enum Error {
         typed: String,
         /// They.
         candidates: Vec<Instance>,
+        /// A person has seen them, and chose none.
+        seen: bool,
     },
     /// It is not running.
     #[error("{} is {}", instance.id, instance.state.word())]

@@ -135,10 +135,11 @@ impl Ui {
     }
 
     fn line(&self, text: &str) {
-        let end = if self.inner.raw.load(Ordering::Relaxed) { "\r\n" } else { "\n" };
+        // In a session the cursor stands wherever the far side left it.
+        let (begin, end) = if self.inner.raw.load(Ordering::Relaxed) { ("\r\n", "\r\n") } else { ("", "\n") };
         let clear = if self.inner.progress.swap(false, Ordering::Relaxed) { "\r\x1b[K" } else { "" };
         let text = neutralise_lines(text).replace('\n', end);
-        write_stderr(&format!("{clear}{text}{end}"));
+        write_stderr(&format!("{clear}{begin}{text}{end}"));
     }
 
     /// Whether there is somebody to ask: standard error is a terminal, and we can read from it.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// An instance as DescribeInstances shows it. Text in it is untrusted: show it through [`crate::text::neutralise`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Instance {
     /// `i-…`.
     pub id: String,

@@ -99,7 +99,8 @@ pub fn judge_answer(answer: &str, fingerprint: &str) -> Option<bool> {
     }
 }
 
-fn choose(ui: &Ui, table: &str, count: usize) -> Option<usize> {
+/// `None`: nobody to ask. `Some(None)`: none of them.
+fn choose(ui: &Ui, table: &str, count: usize) -> Option<Option<usize>> {
     let numbered: Vec<String> = table
         .lines()
         .enumerate()
@@ -108,14 +109,14 @@ fn choose(ui: &Ui, table: &str, count: usize) -> Option<usize> {
     let mut text = format!("{}\nWhich one? (1-{count}, or Enter for none) ", numbered.join("\n"));
     for _ in 0..TRIES {
         match ui.ask(&text)?.trim() {
-            "" => return None,
+            "" => break,
             answer => match answer.parse::<usize>() {
-                Ok(number) if (1..=count).contains(&number) => return Some(number - 1),
+                Ok(number) if (1..=count).contains(&number) => return Some(Some(number - 1)),
                 _ => text = format!("A number from 1 to {count}: "),
             },
         }
     }
-    None
+    Some(None)
 }
 
 fn capitalised(text: &str) -> String {

@@ -11,7 +11,7 @@ use crate::ssh::client::Connection;
 use crate::ssh::session::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
 use crate::terminal::escape::{EscapeFilter, HELP, Typed};
 use crate::terminal::raw::{self, RawMode};
-use crate::terminal::signals::{Change, Changes, stop_self};
+use crate::terminal::signals::{Change, Changes, stop_job, stop_self};
 use crate::ui::Ui;
 
 /// Read at once from standard input.
@@ -169,7 +169,7 @@ impl Local {
                         Typed::Bytes(bytes) => drop(waiting.send(bytes)),
                         Typed::Disconnect => return,
                         Typed::Help => self.ui.lines(HELP),
-                        Typed::Suspend => self.suspend(to).await,
+                        Typed::Suspend => self.suspend(to, stop_job).await,
                     }
                 }
             }
@@ -189,17 +189,17 @@ impl Local {
         loop {
             match changes.next().await {
                 Change::Resized => drop(to.send(Input::Resized(window_size())).await),
-                Change::Suspend => self.suspend(to).await,
+                Change::Suspend => self.suspend(to, stop_self).await,
                 Change::Continued => self.resume(to).await,
             }
         }
     }
 
-    /// Gives the terminal back, stops this process, and takes the terminal again once it is continued.
-    async fn suspend(&self, to: &mpsc::Sender<Input>) {
+    /// Gives the terminal back, stops, and takes the terminal again once we are continued.
+    async fn suspend(&self, to: &mpsc::Sender<Input>, stop: fn()) {
         self.ui.lines("[ec2ssh suspended; bring it back with: fg]");
         self.set_raw(false);
-        stop_self();
+        stop();
         self.resume(to).await;
     }
 

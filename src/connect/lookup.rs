@@ -31,11 +31,12 @@ pub async fn find(aws: &Aws, spec: &Spec, pick: Pick, start: bool, events: &Even
         Err(select::Error::NotRunning(instance)) => may_start(*instance, typed, start, events).await,
         Err(select::Error::Several(candidates)) => {
             let shown = candidates.clone();
-            let index = ask(events, |reply| Event::Choose { candidates: shown, reply }).await;
-            match index.and_then(|index| candidates.get(index)).cloned() {
+            let answer = ask(events, |reply| Event::Choose { candidates: shown, reply }).await;
+            let seen = answer.is_some();
+            match answer.flatten().and_then(|index| candidates.get(index)).cloned() {
                 Some(chosen) if chosen.state == State::Running => Ok(Found::Running(chosen)),
                 Some(chosen) => may_start(chosen, typed, start, events).await,
-                None => Err(Error::Several { typed, candidates }),
+                None => Err(Error::Several { typed, candidates, seen }),
             }
         }
     }

@@ -19,7 +19,7 @@ impl From<Error> for CommandError {
         match error {
             Error::Aws(error) => error.into(),
             Error::NotFound { account, near, typed } => not_found(message, &typed, &account, &near),
-            Error::Several { typed, candidates } => several(message, &typed, &candidates),
+            Error::Several { typed, candidates, seen } => several(message, &typed, &candidates, seen),
             Error::NotRunning { typed, instance } => not_running(&typed, &instance),
             Error::NotUp { instance_id, .. } => Self::failed(message).hint(format!(
                 "see why: aws ec2 describe-instance-status --include-all-instances --instance-ids {instance_id}"
@@ -49,9 +49,9 @@ fn not_found(message: String, typed: &str, account: &Account, near: &[String]) -
     }
 }
 
-fn several(message: String, typed: &str, candidates: &[Instance]) -> CommandError {
+fn several(message: String, typed: &str, candidates: &[Instance], seen: bool) -> CommandError {
     let mut error = CommandError::failed(message);
-    error.table = Some(candidate_table(candidates));
+    error.table = (!seen).then(|| candidate_table(candidates));
     let first = candidates.first().map_or("i-…", |instance| &instance.id);
     error
         .hint(format!("name one by its id: ec2ssh {first}"))

@@ -107,6 +107,10 @@ impl KeyFile {
         if looks_public(&text) {
             return Err(Error::Public(path.to_owned()));
         }
+        // Before the mode: nobody is to be offered a chmod of something that is no key at all.
+        if !text.contains("PRIVATE KEY-----") {
+            return Err(Error::Garbage { path: path.to_owned(), detail: "it has no private key in it".to_owned() });
+        }
         check(&file, path)?;
         Ok(Self { path: path.to_owned(), text })
     }

@@ -51,16 +51,22 @@ impl Changes {
     }
 }
 
-/// Stops this process until it is continued, as the terminal's Ctrl-Z would.
+/// Stops this process until it is continued.
 pub fn stop_self() {
     imp::stop_self();
+}
+
+/// Stops the whole job until it is continued, as the terminal's Ctrl-Z would: a script that waits for us has to stop too,
+/// or nobody gets the shell back.
+pub fn stop_job() {
+    imp::stop_job();
 }
 
 #[cfg(unix)]
 mod imp {
     use std::io;
 
-    use rustix::process::{Signal as Number, getpid, kill_process};
+    use rustix::process::{Signal as Number, getpid, kill_current_process_group, kill_process};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::Change;
@@ -119,6 +125,10 @@ mod imp {
         // SIGSTOP, for SIGTSTP is the one we listen to ourselves. The call returns once we are continued.
         let _ = kill_process(getpid(), Number::STOP);
     }
+
+    pub fn stop_job() {
+        let _ = kill_current_process_group(Number::STOP);
+    }
 }
 
 #[cfg(not(unix))]
@@ -158,4 +168,6 @@ mod imp {
     }
 
     pub fn stop_self() {}
+
+    pub fn stop_job() {}
 }

@@ -21,7 +21,6 @@ pub async fn serve(channel: Channel<Msg>, handle: Handle) {
         let command = match message {
             ChannelMsg::RequestPty { term, col_width, row_height, .. } => {
                 pty = Some((term, size(col_width, row_height)));
-                let _ = handle.channel_success(id).await;
                 continue;
             }
             ChannelMsg::RequestShell { .. } => None,
@@ -29,7 +28,6 @@ pub async fn serve(channel: Channel<Msg>, handle: Handle) {
             ChannelMsg::Close => return,
             _ => continue,
         };
-        let _ = handle.channel_success(id).await;
         match pty {
             Some((term, size)) => in_a_pty(command, &term, size, reader, &writer, &handle).await,
             None => piped(command, reader, &writer, &handle).await,
