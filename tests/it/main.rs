@@ -1,1 +1,28 @@
-//! The one test binary.
+//! The one test binary: pure tables first, then in-memory pipes, then the binary against the embedded cloud, then the
+//! real OpenSSH, and moto.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod bad_servers;
+mod config;
+mod errors;
+mod escape;
+mod generated;
+mod help;
+mod key_file;
+mod known_hosts;
+mod layering;
+mod list;
+mod login;
+mod lookup;
+mod moto;
+mod openssh;
+mod plan;
+mod proxy;
+mod select;
+mod session;
+mod ssh;
+mod support;
+mod target;
+mod tcp;
+mod terminal;
+mod text;

@@ -1,0 +1,178 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'ec2ssh'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'ec2ssh' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'SSH port')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'SSH port')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How to reach the instance')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Which address to connect to')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'How a new host key is treated')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--newest', '--newest', [CompletionResultType]::ParameterName, 'Among several matches take the one launched last')
+            [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Among several matches take the one launched first')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance, wait for it, connect')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to the question whether to start')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Ask for a terminal, also for a command; twice: even without one here')
+            [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Ask for a terminal, also for a command; twice: even without one here')
+            [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Ask for no terminal')
+            [CompletionResult]::new('--no-tty', '--no-tty', [CompletionResultType]::ParameterName, 'Ask for no terminal')
+            [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Run nothing; keep the connection')
+            [CompletionResult]::new('--no-command', '--no-command', [CompletionResultType]::ParameterName, 'Run nothing; keep the connection')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Do not read standard input')
+            [CompletionResult]::new('--no-stdin', '--no-stdin', [CompletionResultType]::ParameterName, 'Do not read standard input')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and stop')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'With --dry-run: as JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'A shell or a command on an instance; the same as without `ssh`')
+            [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Standard input and output to the instance''s SSH port, for ssh_config')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'The instances as a table')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'The completion script of a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ec2ssh;ssh' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'SSH port')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'SSH port')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How to reach the instance')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Which address to connect to')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'How a new host key is treated')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--newest', '--newest', [CompletionResultType]::ParameterName, 'Among several matches take the one launched last')
+            [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Among several matches take the one launched first')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance, wait for it, connect')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to the question whether to start')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Ask for a terminal, also for a command; twice: even without one here')
+            [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Ask for a terminal, also for a command; twice: even without one here')
+            [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Ask for no terminal')
+            [CompletionResult]::new('--no-tty', '--no-tty', [CompletionResultType]::ParameterName, 'Ask for no terminal')
+            [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Run nothing; keep the connection')
+            [CompletionResult]::new('--no-command', '--no-command', [CompletionResultType]::ParameterName, 'Run nothing; keep the connection')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Do not read standard input')
+            [CompletionResult]::new('--no-stdin', '--no-stdin', [CompletionResultType]::ParameterName, 'Do not read standard input')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be done, and stop')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'With --dry-run: as JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ec2ssh;proxy' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'SSH port')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'SSH port')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How to reach the instance')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Which address to connect to')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'How a new host key is treated')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'IPv4 only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'IPv6 only')
+            [CompletionResult]::new('--newest', '--newest', [CompletionResultType]::ParameterName, 'Among several matches take the one launched last')
+            [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Among several matches take the one launched first')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance, wait for it, connect')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to the question whether to start')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ec2ssh;list' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'As JSON, every field')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;completions' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;help' {
+            [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'A shell or a command on an instance; the same as without `ssh`')
+            [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Standard input and output to the instance''s SSH port, for ssh_config')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'The instances as a table')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'The completion script of a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ec2ssh;help;ssh' {
+            break
+        }
+        'ec2ssh;help;proxy' {
+            break
+        }
+        'ec2ssh;help;list' {
+            break
+        }
+        'ec2ssh;help;completions' {
+            break
+        }
+        'ec2ssh;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,125 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ec2ssh_global_optspecs
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= host-keys= 4/ipv4 6/ipv6 newest oldest start yes t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help V/version
+end
+
+function __fish_ec2ssh_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ec2ssh_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ec2ssh_using_subcommand
+    set -l cmd (__fish_ec2ssh_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l profile -d 'Profile of the shared AWS config' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l region -d 'Region to look in' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s p -l port -d 'SSH port' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l via -d 'How to reach the instance' -r -f -a "auto\t'Chosen by what the instance has'
+direct\t'TCP to one of its addresses'"
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
+public\t'The public DNS name, else the public IPv4 address'
+private\t'The private IPv4 address (VPN, peering, inside the VPC)'
+ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
+strict\t'Known only; a new one is refused'
+accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s q -l quiet -d 'Say nothing but errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l newest -d 'Among several matches take the one launched last'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l oldest -d 'Among several matches take the one launched first'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l start -d 'Start a stopped instance, wait for it, connect'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l yes -d 'Answer yes to the question whether to start'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s t -l tty -d 'Ask for a terminal, also for a command; twice: even without one here'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s T -l no-tty -d 'Ask for no terminal'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s N -l no-command -d 'Run nothing; keep the connection'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s n -l no-stdin -d 'Do not read standard input'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l dry-run -d 'Print what would be done, and stop'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l json -d 'With --dry-run: as JSON'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s V -l version -d 'Print version'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "ssh" -d 'A shell or a command on an instance; the same as without `ssh`'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "proxy" -d 'Standard input and output to the instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "list" -d 'The instances as a table'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "completions" -d 'The completion script of a shell'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l profile -d 'Profile of the shared AWS config' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l region -d 'Region to look in' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s p -l port -d 'SSH port' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l via -d 'How to reach the instance' -r -f -a "auto\t'Chosen by what the instance has'
+direct\t'TCP to one of its addresses'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
+public\t'The public DNS name, else the public IPv4 address'
+private\t'The private IPv4 address (VPN, peering, inside the VPC)'
+ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
+strict\t'Known only; a new one is refused'
+accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s q -l quiet -d 'Say nothing but errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l newest -d 'Among several matches take the one launched last'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l oldest -d 'Among several matches take the one launched first'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l start -d 'Start a stopped instance, wait for it, connect'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l yes -d 'Answer yes to the question whether to start'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s t -l tty -d 'Ask for a terminal, also for a command; twice: even without one here'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s T -l no-tty -d 'Ask for no terminal'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s N -l no-command -d 'Run nothing; keep the connection'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s n -l no-stdin -d 'Do not read standard input'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l dry-run -d 'Print what would be done, and stop'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l json -d 'With --dry-run: as JSON'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l profile -d 'Profile of the shared AWS config' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l region -d 'Region to look in' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s p -l port -d 'SSH port' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l via -d 'How to reach the instance' -r -f -a "auto\t'Chosen by what the instance has'
+direct\t'TCP to one of its addresses'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
+public\t'The public DNS name, else the public IPv4 address'
+private\t'The private IPv4 address (VPN, peering, inside the VPC)'
+ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
+strict\t'Known only; a new one is refused'
+accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s q -l quiet -d 'Say nothing but errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 4 -l ipv4 -d 'IPv4 only'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 6 -l ipv6 -d 'IPv6 only'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l newest -d 'Among several matches take the one launched last'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l oldest -d 'Among several matches take the one launched first'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l start -d 'Start a stopped instance, wait for it, connect'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l yes -d 'Answer yes to the question whether to start'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Profile of the shared AWS config' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Region to look in' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l json -d 'As JSON, every field'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list completions help" -f -a "ssh" -d 'A shell or a command on an instance; the same as without `ssh`'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list completions help" -f -a "proxy" -d 'Standard input and output to the instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list completions help" -f -a "list" -d 'The instances as a table'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list completions help" -f -a "completions" -d 'The completion script of a shell'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

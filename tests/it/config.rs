@@ -1,0 +1,70 @@
+//! The config file.
+
+use std::path::Path;
+
+use ec2ssh::config::{AddressKind, Config, Error, HostKeys, Options};
+
+fn parse(text: &str) -> Result<Config, Error> {
+    Config::parse(text, Path::new("config.toml"))
+}
+
+#[test]
+fn the_first_matching_host_that_sets_a_key_wins_and_the_defaults_come_last() {
+    let config = parse(
+        r#"
+        [defaults]
+        profile = "dev"
+        user = "everybody"
+        host-keys = "accept-new"
+
+        [[host]]
+        match = "web-*"
+        user = "ubuntu"
+        address = "private"
+
+        [[host]]
+        match = "web-1"
+        user = "admin"
+        port = 2222
+        identity = "~/k.pem"
+        "#,
+    )
+    .unwrap();
+    let defaults = Options {
+        profile: Some("dev".into()),
+        user: Some("everybody".into()),
+        host_keys: Some(HostKeys::AcceptNew),
+        ..Options::default()
+    };
+    assert_eq!(config.options_for("db"), defaults);
+    let web = Options { user: Some("ubuntu".into()), address: Some(AddressKind::Private), ..defaults };
+    assert_eq!(config.options_for("web-2"), web);
+    assert_eq!(config.options_for("web-1"), Options { port: Some(2222), identity: Some("~/k.pem".into()), ..web });
+}
+
+#[test]
+fn what_is_not_understood_is_named_with_its_line() {
+    let table = [
+        ("[defaults]\nuser = \"a\"\nuzer = \"b\"\n", 3, "uzer"),
+        ("\n[[host]]\nmatch = \"a\"\nprot = 1\n", 4, "prot"),
+        ("[[host]]\nport = 1\n", 1, "match"),
+        ("[defaults]\nport = \"ssh\"\n", 2, "port"),
+        ("[defaults]\nhost-keys = \"maybe\"\n", 2, "maybe"),
+        ("[other]\n", 1, "other"),
+        ("= broken\n", 1, ""),
+    ];
+    for (text, expected, word) in table {
+        let Err(Error::Parse { line, message, .. }) = parse(text) else { panic!("{text} was taken") };
+        assert_eq!(line, expected, "{text}: {message}");
+        assert!(
+            message.contains(word) || word == "port" && message.contains("string"),
+            "{message} does not say {word}"
+        );
+    }
+}
+
+#[test]
+fn no_file_is_an_empty_one() {
+    assert_eq!(Config::load(Path::new("/nowhere/at/all")).unwrap(), Config::default());
+    assert!(matches!(Config::load(Path::new("/")), Err(Error::Read { .. })));
+}

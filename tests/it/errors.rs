@@ -1,0 +1,335 @@
+//! Every error has its words, its next command and its status: snapshots of status, standard output and standard error.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use ec2ssh::error::{CommandError, Family, Kind, words_for_code};
+use ec2ssh_lab::{Fault, Image, Instance};
+
+use crate::support::{ID, World, keygen};
+
+const NEW: &str = "--host-keys accept-new";
+
+/// The codes of the facts that the product is built on.
+const CODES: &[&str] = &[
+    "AuthException",
+    "InvalidArgsException",
+    "EC2InstanceNotFoundException",
+    "EC2InstanceStateInvalidException",
+    "EC2InstanceUnavailableException",
+    "ThrottlingException",
+    "SerialConsoleAccessDisabledException",
+    "EC2InstanceTypeInvalidException",
+    "SerialConsoleSessionLimitExceededException",
+    "InvalidInstanceID.Malformed",
+    "InvalidInstanceID.NotFound",
+    "UnauthorizedOperation",
+    "ExpiredToken",
+    "RequestExpired",
+    "OptInRequired",
+    "RequestLimitExceeded",
+    "DryRunOperation",
+    "TargetNotConnected",
+];
+
+#[test]
+fn every_code_has_its_words_and_its_next_command() {
+    let mut all = String::new();
+    for code in CODES {
+        let (meaning, hint) =
+            words_for_code(code, "ec2:SomeAction", ID).unwrap_or_else(|| panic!("{code} has no words"));
+        assert!(!meaning.contains("ACTION") && !hint.contains("RESOURCE"), "{code}");
+        all.push_str(&format!("{code}\n  {meaning}\n  {hint}\n"));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn the_exit_codes() {
+    let table = [
+        (Kind::Usage, Family::Session, 255),
+        (Kind::Usage, Family::Tool, 2),
+        (Kind::Failed, Family::Session, 255),
+        (Kind::Failed, Family::Tool, 1),
+        (Kind::Interrupted(2), Family::Session, 130),
+        (Kind::Interrupted(15), Family::Tool, 143),
+    ];
+    for (kind, family, code) in table {
+        assert_eq!(CommandError::new(kind, "").exit_code(family), code, "{kind:?} {family:?}");
+    }
+}
+
+#[test]
+fn a_denied_call_names_the_action_and_the_resource() {
+    let (world, port) = World::with_instance();
+    let encoded =
+        "You are not authorized to perform this operation. Encoded authorization failure message: aBc-123_xyz";
+    world.cloud.fail("DescribeInstances", Fault::error(403, "UnauthorizedOperation", encoded), 1);
+    insta::assert_snapshot!(world.snapshot("my-instance true"));
+    let denied = "User: arn:aws:iam::123456789012:user/eve is not authorized";
+    world.cloud.fail("SendSSHPublicKey", Fault::error(400, "AccessDeniedException", denied), 1);
+    let text = world.snapshot(&format!("{NEW} -q -p {port} my-instance true"));
+    insta::assert_snapshot!(text.replace(&port.to_string(), "PORT"));
+}
+
+#[test]
+fn what_instance_connect_says_no_to() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    for code in
+        ["AuthException", "EC2InstanceStateInvalidException", "EC2InstanceUnavailableException", "InvalidArgsException"]
+    {
+        world.cloud.fail("SendSSHPublicKey", Fault::error(400, code, "the service's words"), 3);
+        let run = world.run(&format!("-p {port} my-instance true")).expect(255);
+        let (meaning, hint) = words_for_code(code, "ec2-instance-connect:SendSSHPublicKey", ID).unwrap();
+        assert!(
+            run.stderr.contains(&meaning) && run.stderr.contains(&hint) && run.stderr.contains("the service's words"),
+            "{run}"
+        );
+        // Those that the SDK tries again have used up more of the faults than others.
+        while world.cloud.count("SendSSHPublicKey") % 4 != 0 {
+            world.run(&format!("-p {port} my-instance true"));
+        }
+    }
+}
+
+#[test]
+fn a_service_that_fails_or_throttles_for_a_moment_is_asked_again() {
+    let (world, port) = World::with_instance();
+    world.cloud.fail("DescribeInstances", Fault::Status(500), 1);
+    world.cloud.fail("DescribeInstances", Fault::error(503, "RequestLimitExceeded", "slow down"), 1);
+    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    assert_eq!(world.cloud.count("DescribeInstances"), 3);
+}
+
+#[test]
+fn a_service_that_goes_on_failing_is_reported() {
+    let (world, _) = World::with_instance();
+    let faults = [
+        ("500", Fault::Status(500)),
+        ("throttled", Fault::error(503, "RequestLimitExceeded", "slow down")),
+        ("half_way", Fault::CloseHalfway),
+        ("no_xml", Fault::Status(200)),
+        ("odd_code", Fault::error(400, "Some\u{9b}Code", "wo\u{7}rds")),
+    ];
+    for (name, fault) in faults {
+        world.cloud.fail("DescribeInstances", fault, 3);
+        let text = world.snapshot("my-instance true");
+        insta::assert_snapshot!(format!("service_{name}"), text);
+        while world.cloud.count("DescribeInstances") % 3 != 0 {
+            world.run("list");
+        }
+    }
+}
+
+#[test]
+fn a_service_that_never_answers_is_given_up() {
+    let (world, _) = World::with_instance();
+    world.cloud.fail("DescribeInstances", Fault::Hang, 9);
+    let begun = Instant::now();
+    insta::assert_snapshot!(world.snapshot("my-instance true"));
+    assert!(begun.elapsed() < Duration::from_secs(40));
+}
+
+#[test]
+fn nobody_at_the_endpoint_is_said() {
+    let world = World::empty();
+    let mut command = world.ec2ssh("my-instance true");
+    let run =
+        crate::support::Run::of(command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").output().unwrap()).expect(255);
+    assert!(run.stderr.starts_with("Error: DescribeInstances could not reach AWS\n"), "{run}");
+}
+
+fn without_credentials(world: &World) -> std::process::Command {
+    let mut command = world.ec2ssh("my-instance true");
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    command
+}
+
+/// A metadata service that takes connections and says nothing: the slowest way of not being on EC2.
+#[test]
+fn missing_credentials_fail_soon_off_ec2() {
+    let world = World::empty();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let keep = std::thread::spawn(move || {
+        let mut open = Vec::new();
+        silent.set_nonblocking(true).unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(6) {
+            open.extend(silent.accept());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        open.len()
+    });
+    let mut command = without_credentials(&world);
+    command.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint);
+    let begun = Instant::now();
+    let run = crate::support::Run::of(command.output().unwrap()).expect(255);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(run.stderr.starts_with("Error: no usable AWS credentials\n"), "{run}");
+    assert!(keep.join().unwrap() > 0, "the metadata service was not asked at all: this measures nothing");
+}
+
+#[test]
+fn an_expired_sso_session_gives_the_command_that_renews_it() {
+    let world = World::empty();
+    let config = "[profile work]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = eu-west-1\n\
+                  [sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n\
+                  sso_registration_scopes = sso:account:access\n";
+    fs::write(world.path(".aws/config"), config).unwrap();
+    let mut command = world.ec2ssh("--profile work my-instance true");
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let run = crate::support::Run::of(command.output().unwrap()).expect(255);
+    assert!(run.stderr.starts_with("Error: the SSO session of profile work has expired or was never begun\n"), "{run}");
+    assert!(run.stderr.ends_with("Hint: aws sso login --profile work\n"), "{run}");
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_said_and_so_is_a_missing_region() {
+    let world = World::empty();
+    let mut command = world.ec2ssh("--profile nowhere my-instance true");
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let run = crate::support::Run::of(command.output().unwrap()).expect(255);
+    assert!(run.stderr.contains("there is no profile nowhere"), "{run}");
+    let mut command = world.ec2ssh("my-instance true");
+    let run = crate::support::Run::of(command.env_remove("AWS_REGION").output().unwrap()).expect(255);
+    insta::assert_snapshot!(run.to_string());
+}
+
+#[test]
+fn a_profile_and_its_credential_process_are_used() {
+    let world = World::empty();
+    world.cloud.add(Instance::named(ID, "my-instance"));
+    let program = world.file(
+        "credentials.sh",
+        "#!/bin/sh\necho '{\"Version\":1,\"AccessKeyId\":\"AKIDPROCESS\",\"SecretAccessKey\":\"x\"}'\n",
+        0o700,
+    );
+    let config = format!("[profile p]\nregion = us-west-2\ncredential_process = {}\n", program.display());
+    fs::write(world.path(".aws/config"), config).unwrap();
+    let mut command = world.ec2ssh("--profile p --dry-run my-instance");
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+        command.env_remove(name);
+    }
+    let run = crate::support::Run::of(command.output().unwrap()).expect(0);
+    assert!(run.out().contains("account    region us-west-2, profile p"), "{run}");
+}
+
+fn denied(world: &World, line: &str, port: u16) -> String {
+    // The port has nothing behind it but an sshd that lets nobody in: the keys are for another instance.
+    world.snapshot(&format!("{NEW} -q -p {port} {line}")).replace(&port.to_string(), "PORT")
+}
+
+#[test]
+fn permission_denied_lists_its_causes_by_their_likelihood() {
+    let world = World::empty();
+    world.add_amazon_linux();
+    let image = |id: &str, name: &str| Image {
+        id: id.into(),
+        name: name.into(),
+        owner: String::new(),
+        description: String::new(),
+    };
+    world.cloud.add_image(image("ami-ubuntu", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20240101"));
+    world.cloud.add_image(image("ami-debian", "debian-12-amd64-20240102-1614"));
+    let port = world.cloud.sshd("i-0fffffffffffffff0", ec2ssh_lab::Sshd::default());
+    let with = |id: &str, name: &str, image: &str, metadata| {
+        let mut instance = Instance::named(id, name);
+        (instance.image_id, instance.metadata) = (image.to_owned(), metadata);
+        world.cloud.add(instance);
+    };
+    with("i-0123456789abcde02", "ubuntu-box", "ami-ubuntu", "enabled");
+    with("i-0123456789abcde03", "debian-box", "ami-debian", "enabled");
+    with("i-0123456789abcde04", "no-metadata", "ami-0a1b2c3d4e5f60718", "disabled");
+    with("i-0123456789abcde05", "unknown-image", "ami-gone", "enabled");
+    // The image is in the cache after the first look; a typed user is then compared with it.
+    insta::assert_snapshot!("denied_debian", denied(&world, "debian-box true", port));
+    insta::assert_snapshot!("denied_no_metadata", denied(&world, "no-metadata true", port));
+    insta::assert_snapshot!("denied_unknown_image", denied(&world, "unknown-image true", port));
+    world.run("--dry-run ubuntu-box").expect(0);
+    insta::assert_snapshot!("denied_wrong_user", denied(&world, "ec2-user@ubuntu-box true", port));
+    let key = keygen(world.home.path(), "k", &["-t", "ed25519", "-N", ""]);
+    let line = format!("-i {} ubuntu-box true", key.display());
+    insta::assert_snapshot!("denied_key_file", world.redact(&denied(&world, &line, port)));
+}
+
+#[test]
+fn bad_key_files_are_named_for_what_they_are() {
+    let (world, _) = World::with_instance();
+    world.file("garbage", "not a key\n", 0o600);
+    world.file(
+        "public.pub",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ me\n",
+        0o600,
+    );
+    keygen(world.home.path(), "locked", &["-t", "ed25519", "-N", "secret words"]);
+    for name in ["garbage", "public.pub", ".aws", "missing", "locked"] {
+        let text = world.snapshot(&format!("{NEW} -q -i {name} my-instance true"));
+        insta::assert_snapshot!(format!("key_file_{}", name.replace('.', "_")), text);
+    }
+    assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
+}
+
+#[test]
+fn usage_errors() {
+    let world = World::empty();
+    let lines = [
+        "",
+        "@web",
+        "web:99999",
+        "tag:Env",
+        "-l -x web",
+        "--address nowhere web",
+        "list --nonsense",
+        "proxy",
+        "-t -T web",
+        "--json web",
+    ];
+    let mut all = String::new();
+    for line in lines {
+        all.push_str(&world.snapshot(line));
+        all.push('\n');
+    }
+    insta::assert_snapshot!(all);
+    let mut command = world.command(crate::support::BINARY);
+    let run = crate::support::Run::of(command.args(["", "true"]).output().unwrap()).expect(255);
+    assert!(run.stderr.starts_with("Error: the instance's name is empty\n"), "{run}");
+    world.config("[defaults]\nuzer = \"x\"\n");
+    insta::assert_snapshot!(world.snapshot("web true"));
+}
+
+#[test]
+fn nothing_listening_is_told_apart_from_no_answer() {
+    let (world, _) = World::with_instance();
+    insta::assert_snapshot!(world.snapshot("-p 1 my-instance true"));
+    let mut instance = Instance::named("i-0123456789abcde02", "far");
+    // TEST-NET-1 (RFC 5737): nobody is there.
+    instance.public_ip = Some("192.0.2.1".to_owned());
+    world.cloud.add(instance);
+    let begun = Instant::now();
+    let run = world.run("far true").expect(255);
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(
+        run.stderr.starts_with("Error: cannot reach i-0123456789abcde02 on port 22\nCaused by: 192.0.2.1:22: "),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_session_that_is_killed_says_nothing_more() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+        let mut command = world.ec2ssh(&format!("-p {port} my-instance echo up; sleep 30"));
+        let mut child =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut byte = [0];
+        child.stdout.as_mut().unwrap().read_exact(&mut byte).unwrap();
+        std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+        let run = crate::support::Run::of(child.wait_with_output().unwrap()).expect(code);
+        assert_eq!(run.stderr, "", "{signal}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Key files: the rule for modes as a table, and every format there is, made by the real ssh-keygen and openssl.
+
+use std::path::Path;
+use std::process::Command;
+
+use ec2ssh::secret::Secret;
+use ec2ssh::ssh::key_file::{Error, KeyFile, judge};
+
+use crate::support::{keygen, tool};
+
+#[test]
+fn the_rule_for_modes() {
+    let table = [
+        ("k.pem", 0o400, true),
+        ("k.PEM", 0o400, true),
+        ("k.pem", 0o600, false),
+        ("k.pem", 0o440, false),
+        ("k.pem", 0o644, false),
+        ("k.pem", 0o700, false),
+        ("k.pem", 0o4400, false),
+        ("id_rsa", 0o400, true),
+        ("id_rsa", 0o600, true),
+        ("id_rsa", 0o700, true),
+        ("id_rsa", 0o640, false),
+        ("id_rsa", 0o604, false),
+        ("id_rsa", 0o610, false),
+        ("id_rsa", 0o777, false),
+    ];
+    for (name, mode, fits) in table {
+        // As the system gives it: with the file's type above the permissions.
+        let judged = judge(Path::new(name), 0o100_000 | mode, 1000, 1000);
+        assert_eq!(judged.is_ok(), fits, "{name} {mode:o}");
+    }
+    assert!(matches!(judge(Path::new("id_rsa"), 0o600, 0, 1000), Err(Error::Owner { owner: 0, caller: 1000, .. })));
+}
+
+#[test]
+fn every_format_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let table: &[(&str, &[&str], &str)] = &[
+        ("rsa_openssh", &["-t", "rsa", "-b", "2048"], "ssh-rsa"),
+        ("rsa_pkcs1", &["-t", "rsa", "-b", "2048", "-m", "PEM"], "ssh-rsa"),
+        ("rsa_pkcs8", &["-t", "rsa", "-b", "2048", "-m", "PKCS8"], "ssh-rsa"),
+        ("ed25519_openssh", &["-t", "ed25519"], "ssh-ed25519"),
+        ("ecdsa_openssh", &["-t", "ecdsa"], "ecdsa-sha2-nistp256"),
+        ("ecdsa_sec1", &["-t", "ecdsa", "-m", "PEM"], "ecdsa-sha2-nistp256"),
+        ("ecdsa_pkcs8", &["-t", "ecdsa", "-b", "384", "-m", "PKCS8"], "ecdsa-sha2-nistp384"),
+    ];
+    for (name, arguments, algorithm) in table {
+        let path = keygen(folder.path(), name, &[arguments, &["-N", ""][..]].concat());
+        let key = KeyFile::open(&path).unwrap().key(None).unwrap().expect("it is not encrypted");
+        assert_eq!(key.algorithm(), *algorithm, "{name}");
+        let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
+        assert!(public.starts_with(&key.public_line()), "{name}: {} is not in {public}", key.public_line());
+    }
+    // ssh-keygen writes no ed25519 in PKCS#8; AWS's .pem files for ed25519 are OpenSSH's, others' are not.
+    let path = folder.path().join("ed25519_pkcs8");
+    let made =
+        Command::new(tool("openssl")).args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&path).output().unwrap();
+    assert!(made.status.success());
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let key = KeyFile::open(&path).unwrap().key(None).unwrap().unwrap();
+    assert_eq!(key.algorithm(), "ssh-ed25519");
+}
+
+#[test]
+fn encrypted_ones_want_the_right_passphrase() {
+    let folder = tempfile::tempdir().unwrap();
+    let table: &[(&str, &[&str])] = &[
+        ("openssh", &["-t", "ed25519"]),
+        ("rsa_pem", &["-t", "rsa", "-b", "2048", "-m", "PEM"]),
+        ("rsa_pkcs8", &["-t", "rsa", "-b", "2048", "-m", "PKCS8"]),
+        ("ecdsa", &["-t", "ecdsa"]),
+    ];
+    for (name, arguments) in table {
+        let path = keygen(folder.path(), name, &[arguments, &["-N", "open sesame"][..]].concat());
+        let file = KeyFile::open(&path).unwrap();
+        let secret = |text: &str| Secret::new(text.to_owned());
+        assert!(file.key(None).unwrap().is_none(), "{name}");
+        assert!(file.key(Some(&secret("wrong"))).unwrap().is_none(), "{name}");
+        assert!(file.key(Some(&secret("open sesame"))).unwrap().is_some(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_private_key_is_named_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        path
+    };
+    let open = |path: &Path| KeyFile::open(path).and_then(|file| file.key(None).map(|_| ())).unwrap_err();
+    assert!(matches!(open(folder.path()), Error::NotAFile(_)));
+    assert!(matches!(open(Path::new("/dev/null")), Error::NotAFile(_)));
+    assert!(matches!(open(&folder.path().join("missing")), Error::Read { .. }));
+    assert!(matches!(open(&write("empty", b"")), Error::Garbage { .. }));
+    assert!(matches!(open(&write("binary", &[0xff, 0xfe, 0])), Error::Garbage { .. }));
+    assert!(matches!(open(&write("prose", b"not a key at all\n")), Error::Garbage { .. }));
+    assert!(matches!(open(&write("k.pub", b"ssh-ed25519 AAAA comment\n")), Error::Public(_)));
+    let broken = b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    assert!(matches!(open(&write("broken", broken)), Error::Garbage { .. }));
+}

@@ -1,0 +1,64 @@
+//! `ec2ssh list`.
+
+use ec2ssh::aws::model::{Instance as Plain, State};
+use ec2ssh::commands::list::table;
+use ec2ssh_lab::Instance;
+
+use crate::support::World;
+
+#[test]
+fn the_table() {
+    let instance = |id: &str, name: Option<&str>, launched| Plain {
+        id: id.into(),
+        name: name.map(str::to_owned),
+        state: State::Running,
+        instance_type: "t3.micro".into(),
+        zone: Some("eu-west-1a".into()),
+        public_ip: Some("54.1.2.3".parse().unwrap()),
+        private_ip: Some("10.0.0.7".parse().unwrap()),
+        launched,
+        ..Plain::default()
+    };
+    let rows = [
+        instance("i-0123456789abcdef0", Some("a-rather-long-name-for-an-instance"), Some(1_000_000 - 7_200)),
+        instance("i-0123456789abcdef1", None, None),
+    ];
+    let table = table(&rows, 1_000_000);
+    insta::assert_snapshot!(format!("{}\n{}", table.render(None), table.render(Some(100))));
+}
+
+#[test]
+fn all_pages_by_pattern_and_as_json() {
+    let world = World::empty();
+    for number in 0..25 {
+        let name = if number % 2 == 0 { format!("web-{number}") } else { format!("db-{number}") };
+        world.cloud.add(Instance::named(&format!("i-0123456789abcd{number:03x}"), &name));
+    }
+    world.cloud.page_limit(4);
+    assert_eq!(world.run("list").expect(0).out().lines().count(), 26);
+    assert_eq!(world.run("list db-").expect(0).out().lines().count(), 13);
+    assert_eq!(world.run("list web-?").expect(0).out().lines().count(), 6);
+    assert_eq!(world.run("list i-0123456789abcd003").expect(0).out().lines().count(), 2);
+    let json: serde_json::Value = serde_json::from_str(&world.run("list --json").expect(0).out()).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 25);
+    assert_eq!(json[0]["publicIp"], "127.0.0.1");
+}
+
+#[test]
+fn nothing_is_said_on_stderr_and_json_stays_json() {
+    let world = World::empty();
+    insta::assert_snapshot!(world.snapshot("list"));
+    insta::assert_snapshot!(world.snapshot("list --json"));
+    insta::assert_snapshot!(world.snapshot("list i-0123456789abcd003"));
+}
+
+#[test]
+fn options_may_stand_before_the_subcommand() {
+    let world = World::empty();
+    world.cloud.add(Instance::named("i-0123456789abcde01", "list"));
+    let run = world.run("--region eu-west-1 -q list").expect(0);
+    assert!(run.out().starts_with("NAME"), "{run}");
+    // And the instance that bears its name is reached by the long form.
+    let run = world.run("ssh --dry-run list").expect(0);
+    assert!(run.out().starts_with("instance   i-0123456789abcde01 (list)"), "{run}");
+}

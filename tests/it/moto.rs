@@ -1,0 +1,86 @@
+//! A second opinion on the EC2 API: moto, a simulation by others than us, with more than one page.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Run, World};
+
+struct Moto {
+    child: Child,
+    endpoint: String,
+}
+
+impl Moto {
+    fn start() -> Self {
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+        assert!(python.is_file(), "moto is not installed: run `make test`, which installs it");
+        let script = "import sys\nfrom moto.server import ThreadedMotoServer\n\
+                      server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)\nserver.start()\n\
+                      print(server.get_host_and_port()[1], flush=True)\nsys.stdin.read()\n";
+        let mut command = Command::new(python);
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        assert!(!port.trim().is_empty(), "moto does not start");
+        Self { child, endpoint: format!("http://127.0.0.1:{}", port.trim()) }
+    }
+
+    /// Calls the API by boto3, which moto brings along.
+    fn boto(&self, script: &str) -> String {
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+        let prelude = format!(
+            "import boto3\nec2 = boto3.client('ec2', region_name='eu-west-1', endpoint_url='{}', \
+             aws_access_key_id='x', aws_secret_access_key='x')\n",
+            self.endpoint
+        );
+        let output = Command::new(python).args(["-c", &(prelude + script)]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn run(&self, world: &World, line: &str) -> Run {
+        Run::of(world.ec2ssh(line).env("AWS_ENDPOINT_URL", &self.endpoint).output().unwrap())
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn moto_agrees_on_paging_filters_and_images() {
+    let (world, moto) = (World::empty(), Moto::start());
+    let ids = moto.boto(
+        "image = ec2.describe_images()['Images'][0]['ImageId']\n\
+         def run(n, name):\n\
+         \x20   tags = [{'ResourceType': 'instance', 'Tags': [{'Key': 'Name', 'Value': name}, {'Key': 'Env', 'Value': 'prod'}]}]\n\
+         \x20   return [i['InstanceId'] for i in ec2.run_instances(ImageId=image, MinCount=n, MaxCount=n, TagSpecifications=tags)['Instances']]\n\
+         many = run(1100, 'many')\n\
+         one = run(1, 'one')\n\
+         off = run(1, 'off')\n\
+         ec2.stop_instances(InstanceIds=off)\n\
+         i = ec2.describe_instances(InstanceIds=one)['Reservations'][0]['Instances'][0]\n\
+         print(one[0], off[0], i['PrivateIpAddress'], i['PublicIpAddress'], i['PublicDnsName'], i['PrivateDnsName'])\n",
+    );
+    let words: Vec<&str> = ids.split_whitespace().collect();
+    let [one, off, private_ip, public_ip, public_dns, private_dns] = words[..] else { panic!("{ids}") };
+    // More than one page of a thousand.
+    let json: serde_json::Value = serde_json::from_str(&moto.run(&world, "list --json").expect(0).out()).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 1102);
+    let run = moto.run(&world, "many true").expect(255);
+    assert!(run.stderr.contains("Error: 1100 instances match 'many'"), "{}", run.stderr.lines().last().unwrap());
+    for name in ["one", "on*", one, private_ip, public_ip, public_dns, private_dns] {
+        let run = moto.run(&world, &format!("--dry-run {name}")).expect(0);
+        assert!(run.out().contains(one), "{name}: {run}");
+        assert!(run.out().contains("user       "), "{name}: {run}");
+    }
+    let run = moto.run(&world, "off true").expect(255);
+    assert!(run.stderr.contains(&format!("{off} (off) is stopped")), "{run}");
+    let run = moto.run(&world, "i-0123456789abcdef0 true").expect(255);
+    assert!(run.stderr.contains("no instance matches"), "{run}");
+}

@@ -1,0 +1,185 @@
+//! The real OpenSSH on both sides: our client against its server, its clients through our proxy.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::support::sshd::RealSshd;
+use crate::support::{BINARY, ID, Run, World, keygen, tool};
+
+const NEW: &str = "--host-keys accept-new";
+
+fn world() -> (World, RealSshd) {
+    let (world, _) = World::with_instance();
+    let sshd = RealSshd::start(&world, ID, "");
+    (world, sshd)
+}
+
+#[test]
+fn a_pushed_key_gets_in_and_no_other() {
+    let (world, sshd) = world();
+    let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
+    let run = world.run(&format!("{NEW} {target} id -un; exit 3")).expect(3);
+    assert_eq!(run.out().trim(), sshd.user);
+    // The key was offered once, and nothing besides it.
+    let log = sshd.log();
+    assert_eq!(log.matches("Accepted publickey").count(), 1, "{log}");
+    assert!(!log.contains("Failed"), "{log}");
+    // A key file that the server does not know is not helped by what was pushed before.
+    let key = keygen(world.home.path(), "stranger", &["-t", "ed25519", "-N", ""]);
+    let run = world.run(&format!("-i {} {target} true", key.display())).expect(255);
+    assert!(run.stderr.contains("permission denied"), "{run}");
+}
+
+#[test]
+fn an_expired_key_does_not_get_in() {
+    let (world, sshd) = world();
+    let key = keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
+    let proxy = |sleep: &str| {
+        // ssh itself, with the key that our proxy pushes: the key can be made old in between.
+        let mut ssh = ssh(&world, "ssh", &sshd);
+        let command = format!("ProxyCommand={sleep} {BINARY} proxy %r@%h:%p");
+        ssh.args(["-i", key.to_str().unwrap(), "-o", &command, &format!("{}@my-instance", sshd.user), "true"]);
+        Run::of(ssh.output().unwrap())
+    };
+    proxy("").expect(0);
+    world.cloud.age_keys(Duration::from_secs(61));
+    // The same key again without a fresh push: straight to the port.
+    let mut direct = ssh(&world, "ssh", &sshd);
+    direct.args([
+        "-i",
+        key.to_str().unwrap(),
+        "-o",
+        "HostKeyAlias=my-instance",
+        &format!("{}@127.0.0.1", sshd.user),
+        "true",
+    ]);
+    let run = Run::of(direct.output().unwrap()).expect(255);
+    assert!(run.stderr.contains("Permission denied (publickey)"), "{run}");
+    proxy("").expect(0);
+}
+
+#[test]
+fn key_files_of_every_kind_log_in() {
+    let (world, sshd) = world();
+    let mut all = String::new();
+    for (name, arguments) in
+        [("rsa", &["-t", "rsa", "-m", "PEM"][..]), ("ed25519", &["-t", "ed25519"]), ("ecdsa", &["-t", "ecdsa"])]
+    {
+        let key = keygen(world.home.path(), name, &[arguments, &["-N", ""][..]].concat());
+        all.push_str(&fs::read_to_string(key.with_extension("pub")).unwrap());
+    }
+    sshd.authorize(&all);
+    for name in ["rsa", "ed25519", "ecdsa"] {
+        let run =
+            world.run(&format!("-q {NEW} -i {name} -p {} {}@my-instance echo {name}", sshd.port, sshd.user)).expect(0);
+        assert_eq!(run.out().trim(), name);
+    }
+    // RSA without SHA-1: the server would log ssh-rsa had we signed with it.
+    let log = sshd.log();
+    assert_eq!(log.matches("Accepted publickey").count(), 3, "{log}");
+    assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
+}
+
+#[test]
+fn binary_streams_both_ways() {
+    let (world, sshd) = world();
+    let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
+    let input: Vec<u8> = (0..=255).cycle().take(20_000_001).collect();
+    let command = world.ec2ssh(&format!("-q {NEW} {target} tee /dev/stderr 2>/dev/null | cat"));
+    let run = world.run_with_input(command, &input).expect(0);
+    assert!(run.stdout == input, "{} of {} bytes", run.stdout.len(), input.len());
+    world.run(&format!("{target} kill -TERM $$")).expect(143);
+}
+
+#[test]
+fn the_host_key_known_is_the_one_asked_for() {
+    let (world, sshd) = world();
+    let ecdsa = fs::read_to_string(sshd.host_key("ecdsa")).unwrap();
+    fs::create_dir_all(world.known_hosts().parent().unwrap()).unwrap();
+    // Only the second of the server's two keys is known; by our own preference it would show the first.
+    fs::write(world.known_hosts(), format!("[{ID}]:{} {ecdsa}", sshd.port)).unwrap();
+    let run = world.run(&format!("-v --host-keys strict -p {} {}@my-instance true", sshd.port, sshd.user)).expect(0);
+    assert!(run.stderr.contains("host key ecdsa-sha2-nistp256 SHA256:"), "{run}");
+}
+
+/// OpenSSH's own client, with nothing of whoever runs the test.
+fn ssh(world: &World, program: &str, sshd: &RealSshd) -> std::process::Command {
+    let mut command = world.command(tool(program));
+    command.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentityAgent=none", "-o", "IdentitiesOnly=yes"]);
+    command.args(["-o", "StrictHostKeyChecking=accept-new"]);
+    command.arg("-o").arg(format!("UserKnownHostsFile={}", world.path("ssh_known_hosts").display()));
+    command.arg("-o").arg(format!("Port={}", sshd.port));
+    command
+}
+
+fn with_proxy(world: &World, program: &str, sshd: &RealSshd) -> std::process::Command {
+    let mut command = ssh(world, program, sshd);
+    command.args(["-i", world.path(".ssh/id_ed25519").to_str().unwrap()]);
+    command.arg("-o").arg(format!("ProxyCommand={BINARY} proxy %r@%h:%p"));
+    command
+}
+
+#[test]
+fn ssh_scp_and_sftp_through_the_proxy() {
+    let (world, sshd) = world();
+    keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
+    let host = format!("{}@my-instance", sshd.user);
+    let run =
+        Run::of(with_proxy(&world, "ssh", &sshd).args([&host, "echo through; exit 9"]).output().unwrap()).expect(9);
+    assert_eq!(run.out(), "through\n");
+    let content: Vec<u8> = (0..=255).cycle().take(2_000_003).collect();
+    fs::write(world.path("up"), &content).unwrap();
+    let there = format!("{host}:{}", world.path("there").display());
+    Run::of(with_proxy(&world, "scp", &sshd).args(["up", &there]).output().unwrap()).expect(0);
+    Run::of(with_proxy(&world, "scp", &sshd).args([&there, "down"]).output().unwrap()).expect(0);
+    assert!(fs::read(world.path("down")).unwrap() == content);
+    fs::write(world.path("batch"), format!("get {} again\n", world.path("there").display())).unwrap();
+    Run::of(with_proxy(&world, "sftp", &sshd).args(["-b", "batch", &host]).output().unwrap()).expect(0);
+    assert!(fs::read(world.path("again")).unwrap() == content);
+    assert_eq!(world.cloud.count("SendSSHPublicKey"), 4, "a fresh push for each connection");
+}
+
+#[test]
+fn rsync_through_the_proxy() {
+    let (world, sshd) = world();
+    keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
+    fs::create_dir(world.path("tree")).unwrap();
+    for number in 0..20 {
+        fs::write(world.path(&format!("tree/{number}")), vec![number; 10_000]).unwrap();
+    }
+    let ssh = with_proxy(&world, "ssh", &sshd);
+    let words: Vec<String> = std::iter::once(ssh.get_program())
+        .chain(ssh.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut rsync = world.command(tool("rsync"));
+    let there = format!("{}@my-instance:{}/", sshd.user, world.path("copy").display());
+    Run::of(rsync.args(["-a", "-e", &words.join(" "), "tree/", &there]).output().unwrap()).expect(0);
+    assert_eq!(fs::read(world.path("copy/7")).unwrap(), vec![7; 10_000]);
+}
+
+#[test]
+fn an_unknown_instance_fails_in_our_words() {
+    let (world, sshd) = world();
+    keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
+    let run =
+        Run::of(with_proxy(&world, "ssh", &sshd).args(["me@no-such-instance", "true"]).output().unwrap()).expect(255);
+    assert_eq!(run.out(), "");
+    assert!(run.stderr.starts_with("Error: no instance matches 'no-such-instance'\n"), "{run}");
+}
+
+#[test]
+fn an_idle_session_and_many_at_once() {
+    let (world, sshd) = world();
+    let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
+    world.run(&format!("-q {NEW} {target} true")).expect(0);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (world, target) = (&world, &target);
+            scope.spawn(move || {
+                let run = world.run(&format!("{target} sleep 0.5; echo {number}")).expect(0);
+                assert_eq!(run.out(), format!("{number}\n"));
+            });
+        }
+    });
+}

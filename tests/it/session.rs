@@ -1,0 +1,399 @@
+//! The SSH layer over in-memory pipes, against russh's server: sessions, half-closes, backpressure, host keys.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ec2ssh::ssh::client::Connection;
+use ec2ssh::ssh::host_keys::{HostKeyCheck, Refusal};
+use ec2ssh::ssh::keys::Key;
+use ec2ssh::ssh::known_hosts::KnownHosts;
+use ec2ssh::ssh::session::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
+use ec2ssh::ssh::{Error, Event, Events, Policy};
+use russh::keys::{Algorithm, PrivateKey};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session as ServerSession, VerifiedPublicKey};
+use russh::{Channel, ChannelId, ChannelMsg, Pty, Sig};
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+use tokio::sync::mpsc;
+
+/// What the server does with a session's program.
+type Script = fn(Channel<Msg>, russh::server::Handle) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Server {
+    script: Script,
+    refuse: bool,
+}
+
+impl Handler for Server {
+    type Error = russh::Error;
+
+    async fn auth_publickey(&mut self, user: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        Ok(if user == "stranger" { Auth::reject() } else { Auth::Accept })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        session: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        tokio::spawn((self.script)(channel, session.handle()));
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &[(Pty, u32)],
+        session: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _: &[u8],
+        session: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        if self.refuse { session.channel_failure(channel) } else { session.channel_success(channel) }
+    }
+}
+
+fn host_key() -> PrivateKey {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()
+}
+
+fn serve(stream: DuplexStream, key: PrivateKey, script: Script, refuse: bool) {
+    let config = Config { keys: vec![key], auth_rejection_time: Duration::ZERO, ..Config::default() };
+    tokio::spawn(async move {
+        if let Ok(session) = russh::server::run_stream(Arc::new(config), stream, Server { script, refuse }).await {
+            let _ = session.await;
+        }
+    });
+}
+
+fn check(folder: &Path, policy: Policy) -> HostKeyCheck {
+    HostKeyCheck {
+        store: KnownHosts::at(folder.join("known_hosts")),
+        instance_id: "i-0123456789abcdef0".to_owned(),
+        alias: "i-0123456789abcdef0".to_owned(),
+        label: "web".to_owned(),
+        policy,
+    }
+}
+
+fn deaf() -> Events {
+    Arc::new(|_| {})
+}
+
+async fn connected(script: Script) -> Connection {
+    connected_to(script, false).await
+}
+
+async fn connected_to(script: Script, refuse: bool) -> Connection {
+    let (ours, theirs) = duplex(256 * 1024);
+    serve(theirs, host_key(), script, refuse);
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), deaf()).await.unwrap();
+    connection.authenticate("user", &Key::ephemeral()).await.unwrap();
+    connection
+}
+
+struct Ran {
+    exit: Result<Exit, Error>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+fn nothing() {}
+
+/// Runs a command with this input and its end, and collects its output.
+async fn run(connection: &Connection, input: Vec<Input>) -> Ran {
+    let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
+    let (sender, receiver) = mpsc::channel(8);
+    tokio::spawn(async move {
+        for item in input {
+            if sender.send(item).await.is_err() {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    });
+    let (stdout, mut out) = duplex(64 * 1024);
+    let (stderr, mut err) = duplex(64 * 1024);
+    let (mut from_out, mut from_err) = (Vec::new(), Vec::new());
+    let running = async {
+        let outputs = Outputs { stdout, stderr, close_stdout: nothing };
+        connection.run(session, receiver, outputs).await
+    };
+    let (exit, _, _) = tokio::join!(running, out.read_to_end(&mut from_out), err.read_to_end(&mut from_err));
+    Ran { exit, stdout: from_out, stderr: from_err }
+}
+
+#[tokio::test]
+async fn streams_are_apart_and_the_status_is_passed_on() {
+    let connection = connected(|channel, handle| {
+        Box::pin(async move {
+            let id = channel.id();
+            handle.data(id, &b"out\0\xff"[..]).await.unwrap();
+            handle.extended_data(id, 1, &b"err\r\n"[..]).await.unwrap();
+            // A stream that nobody has asked for is not standard output.
+            handle.extended_data(id, 7, &b"odd"[..]).await.unwrap();
+            handle.data(id, &b"more"[..]).await.unwrap();
+            handle.exit_status_request(id, 42).await.unwrap();
+            handle.eof(id).await.unwrap();
+            handle.close(id).await.unwrap();
+            std::future::pending::<()>().await;
+            drop(channel);
+        })
+    })
+    .await;
+    let ran = run(&connection, vec![]).await;
+    assert_eq!(ran.exit.unwrap(), Exit::Status(42));
+    assert_eq!(ran.stdout, b"out\0\xffmore");
+    assert_eq!(ran.stderr, b"err\r\n");
+}
+
+#[tokio::test]
+async fn the_end_of_input_is_passed_on_and_is_not_the_end_of_output() {
+    let connection = connected(|mut channel, handle| {
+        Box::pin(async move {
+            let id = channel.id();
+            let mut all = Vec::new();
+            loop {
+                match channel.wait().await {
+                    Some(ChannelMsg::Data { data }) => all.extend_from_slice(&data),
+                    Some(ChannelMsg::Eof) => break,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+            // Long after the end of input there is output still.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            all.reverse();
+            handle.data(id, all).await.unwrap();
+            handle.exit_status_request(id, 0).await.unwrap();
+            handle.close(id).await.unwrap();
+        })
+    })
+    .await;
+    let ran = run(&connection, vec![Input::Bytes(b"abc".to_vec()), Input::Bytes(b"def".to_vec()), Input::Eof]).await;
+    assert_eq!((ran.exit.unwrap(), ran.stdout.as_slice()), (Exit::Status(0), &b"fedcba"[..]));
+}
+
+static CLOSED_AT: AtomicUsize = AtomicUsize::new(0);
+
+#[tokio::test]
+async fn the_end_of_output_is_passed_on_while_the_program_still_takes_input() {
+    let connection = connected(|mut channel, handle| {
+        Box::pin(async move {
+            let id = channel.id();
+            handle.data(id, &b"bye"[..]).await.unwrap();
+            handle.eof(id).await.unwrap();
+            let mut taken = 0;
+            while let Some(message) = channel.wait().await {
+                match message {
+                    ChannelMsg::Data { data } => taken += data.len(),
+                    ChannelMsg::Eof => break,
+                    _ => {}
+                }
+            }
+            handle.exit_status_request(id, u32::try_from(taken).unwrap()).await.unwrap();
+            handle.close(id).await.unwrap();
+        })
+    })
+    .await;
+    let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
+    let (sender, receiver) = mpsc::channel(1);
+    let late = async {
+        // Our side hears of the end of output first, and only then sends.
+        while CLOSED_AT.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        sender.send(Input::Bytes(vec![0; 5])).await.unwrap();
+        sender.send(Input::Eof).await.unwrap();
+    };
+    let close_stdout = || {
+        CLOSED_AT.fetch_add(1, Ordering::SeqCst);
+    };
+    let outputs = Outputs { stdout: tokio::io::sink(), stderr: tokio::io::sink(), close_stdout };
+    let (exit, ()) = tokio::join!(connection.run(session, receiver, outputs), late);
+    assert_eq!(exit.unwrap(), Exit::Status(5));
+}
+
+#[tokio::test]
+async fn a_signal_and_a_missing_status_are_told_apart() {
+    let connection = connected(|channel, handle| {
+        Box::pin(async move {
+            let id = channel.id();
+            handle.exit_signal_request(id, Sig::TERM, false, String::new(), String::new()).await.unwrap();
+            handle.close(id).await.unwrap();
+        })
+    })
+    .await;
+    assert_eq!(run(&connection, vec![]).await.exit.unwrap(), Exit::Signal("TERM".into()));
+    let connection =
+        connected(|channel, handle| Box::pin(async move { handle.close(channel.id()).await.unwrap() })).await;
+    assert_eq!(run(&connection, vec![]).await.exit.unwrap(), Exit::Unknown);
+}
+
+#[test]
+fn the_exit_status_of_our_process() {
+    let table = [
+        (Exit::Status(0), 0),
+        (Exit::Status(255), 255),
+        (Exit::Status(256 + 7), 7),
+        (Exit::Signal("HUP".into()), 129),
+        (Exit::Signal("KILL".into()), 137),
+        (Exit::Signal("TERM".into()), 143),
+        (Exit::Signal("SEGV".into()), 139),
+        (Exit::Signal("no such".into()), 255),
+        (Exit::Unknown, 255),
+        (Exit::OutputClosed, 141),
+    ];
+    for (exit, code) in table {
+        assert_eq!(exit.code(), code, "{exit:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_not_an_exit() {
+    let connection = connected(|channel, handle| {
+        Box::pin(async move {
+            handle.data(channel.id(), &b"half"[..]).await.unwrap();
+            let _ = handle.disconnect(russh::Disconnect::ByApplication, "going down".into(), "en".into()).await;
+        })
+    })
+    .await;
+    let ran = run(&connection, vec![]).await;
+    let error = ran.exit.unwrap_err();
+    assert!(matches!(&error, Error::Lost(reason) if reason.contains("going down")), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_program_is_said() {
+    let connection = connected_to(|channel, _| Box::pin(async move { drop(channel) }), true).await;
+    let Err(error) = connection.open_session(&Program::Command("x".into()), None).await else {
+        panic!("it was started")
+    };
+    assert_eq!(error.to_string(), "the server refused to run the command");
+}
+
+static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[tokio::test]
+async fn the_pty_has_our_term_size_and_modes_and_follows_a_resize() {
+    let connection = connected(|mut channel, handle| {
+        Box::pin(async move {
+            while let Some(message) = channel.wait().await {
+                let text = match message {
+                    ChannelMsg::RequestPty { term, col_width, row_height, terminal_modes, .. } => {
+                        format!("pty {term} {col_width}x{row_height} {terminal_modes:?}")
+                    }
+                    ChannelMsg::WindowChange { col_width, row_height, pix_width, .. } => {
+                        handle.exit_status_request(channel.id(), 0).await.unwrap();
+                        handle.close(channel.id()).await.unwrap();
+                        format!("size {col_width}x{row_height} {pix_width}")
+                    }
+                    _ => continue,
+                };
+                SEEN.lock().unwrap().push(text);
+            }
+        })
+    })
+    .await;
+    let size = WindowSize { columns: 80, rows: 24, ..WindowSize::default() };
+    let pty = PtyRequest { term: "vt220".into(), size, modes: vec![(1, 3), (53, 0), (200, 1)] };
+    let session = connection.open_session(&Program::Command("x".into()), Some(&pty)).await.unwrap();
+    let (sender, receiver) = mpsc::channel(1);
+    sender.send(Input::Resized(WindowSize { columns: 132, rows: 43, width: 9, height: 9 })).await.unwrap();
+    let outputs = Outputs { stdout: tokio::io::sink(), stderr: tokio::io::sink(), close_stdout: nothing };
+    connection.run(session, receiver, outputs).await.unwrap();
+    assert_eq!(*SEEN.lock().unwrap(), ["pty vt220 80x24 [(VINTR, 3), (ECHO, 0)]", "size 132x43 9"]);
+}
+
+#[tokio::test]
+async fn a_user_that_is_not_let_in_is_denied() {
+    let (ours, theirs) = duplex(64 * 1024);
+    serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), deaf()).await.unwrap();
+    let error = connection.authenticate("stranger", &Key::ephemeral()).await.unwrap_err();
+    assert!(matches!(&error, Error::Denied { user, .. } if user == "stranger"), "{error:?}");
+}
+
+/// One handshake with a server that has this key; what was asked is counted.
+async fn shake(folder: &Path, key: &PrivateKey, policy: Policy, answer: Option<bool>) -> (Result<(), Error>, usize) {
+    let (ours, theirs) = duplex(64 * 1024);
+    serve(theirs, key.clone(), |_, _| Box::pin(async {}), false);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let events: Events = Arc::new(move |event| {
+        if let Event::HostKey(question, reply) = event {
+            assert!(question.fingerprint.starts_with("SHA256:"));
+            count.fetch_add(1, Ordering::SeqCst);
+            match answer {
+                Some(answer) => reply.send(answer).unwrap(),
+                None => drop(reply),
+            }
+        }
+    });
+    let result = Connection::handshake(ours, check(folder, policy), events).await.map(drop);
+    (result, asked.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn a_new_host_key_is_asked_for_once_and_a_changed_one_refused_under_every_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, other) = (host_key(), host_key());
+    let refused = |result: &Result<(), Error>| matches!(result, Err(Error::HostKey(Refusal::Unknown { .. })));
+    // Nobody there, a no, and a policy that does not ask.
+    for (policy, answer, asked) in
+        [(Policy::Ask, None, 1), (Policy::Ask, Some(false), 1), (Policy::Strict, Some(true), 0)]
+    {
+        let (result, count) = shake(folder.path(), &key, policy, answer).await;
+        assert!(refused(&result) && count == asked, "{policy:?} {result:?}");
+    }
+    assert!(!folder.path().join("known_hosts").exists());
+    let (result, asked) = shake(folder.path(), &key, Policy::Ask, Some(true)).await;
+    assert!(result.is_ok() && asked == 1);
+    for policy in [Policy::Ask, Policy::Strict, Policy::AcceptNew] {
+        let (result, asked) = shake(folder.path(), &key, policy, None).await;
+        assert!(result.is_ok() && asked == 0, "{policy:?}");
+        let (result, asked) = shake(folder.path(), &other, policy, Some(true)).await;
+        let Err(Error::HostKey(Refusal::Changed { line, known, presented, .. })) = result else { panic!("{policy:?}") };
+        assert_eq!((line, asked), (1, 0));
+        assert!(known != presented && known.starts_with("SHA256:"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_ssh_server_is_told_by_what_it_said() {
+    async fn meet(script: &'static [u8]) -> Error {
+        let (ours, mut theirs) = duplex(64 * 1024);
+        tokio::spawn(async move {
+            tokio::io::AsyncWriteExt::write_all(&mut theirs, script).await.unwrap();
+        });
+        let folder = tempfile::tempdir().unwrap();
+        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), deaf()).await.err().unwrap()
+    }
+    let error = meet(b"").await;
+    assert!(matches!(&error, Error::ClosedEarly { banner: None }), "{error:?}");
+    let error = meet(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+    assert!(
+        matches!(&error, Error::ClosedEarly { banner: Some(banner) } if banner == "SSH-2.0-OpenSSH_9.2"),
+        "{error:?}"
+    );
+    let error = meet(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    assert!(matches!(&error, Error::NotSsh { said } if said == "HTTP/1.1 400 Bad Request"), "{error:?}");
+    let error = meet(b"SSH-1.5-old\r\n").await;
+    assert!(!matches!(&error, Error::NotSsh { .. }), "{error:?}");
+}

@@ -1,0 +1,411 @@
+//! `ec2ssh INSTANCE` against the embedded cloud: the main job, end to end.
+
+use std::fs;
+use std::time::Duration;
+
+use ec2ssh_lab::{HostKey, Instance, Sshd};
+
+use crate::support::{ID, Run, World, keygen};
+
+const NEW: &str = "--host-keys accept-new";
+
+#[test]
+fn a_command_by_name_with_a_pushed_key() {
+    let (world, port) = World::with_instance();
+    let run = world.run(&format!("{NEW} -p {port} my-instance echo hello")).expect(0);
+    assert_eq!(run.out(), "hello\n");
+    assert!(run.stderr.starts_with("Accepted the new host key of i-0123456789abcde01: ssh-ed25519 SHA256:"), "{run}");
+    // One look-up, one look at the image, one push; the second time the image is known.
+    assert_eq!(
+        ["DescribeInstances", "DescribeImages", "SendSSHPublicKey"].map(|name| world.cloud.count(name)),
+        [1, 1, 1]
+    );
+    let run = world.run(&format!("-p {port} my-instance true")).expect(0);
+    assert_eq!(run.stderr, "");
+    assert_eq!(
+        ["DescribeInstances", "DescribeImages", "SendSSHPublicKey"].map(|name| world.cloud.count(name)),
+        [2, 1, 2]
+    );
+    let [first, second] = world.cloud.pushed_keys(ID, "ec2-user").try_into().unwrap();
+    assert_ne!(first, second, "each connection has a key of its own");
+    assert!(first.starts_with("ssh-ed25519 ") && first.split(' ').count() == 2, "no comment: {first}");
+}
+
+#[test]
+fn no_private_key_is_written_anywhere() {
+    let (world, port) = World::with_instance();
+    // While the session stands, as well as after it.
+    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    let mut command = world.ec2ssh(&format!("-p {port} my-instance sleep 1"));
+    let mut child = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut seen = 0;
+    for entry in walk(world.home.path()) {
+        let content = fs::read(&entry).unwrap();
+        assert!(!String::from_utf8_lossy(&content).contains("PRIVATE KEY"), "{}", entry.display());
+        seen += 1;
+    }
+    assert!(seen >= 2, "known_hosts and the image cache are there");
+    child.wait().unwrap();
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn the_status_is_the_remote_commands() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("-p {port} my-instance exit 7")).expect(7);
+    world.run(&format!("-p {port} my-instance exit 255")).expect(255);
+    world.run(&format!("-p {port} my-instance kill -TERM $$")).expect(143);
+    let killed = world.run(&format!("-p {port} my-instance kill -KILL $$")).expect(137);
+    assert_eq!(killed.stderr, "the remote program was ended by SIGKILL\n");
+    world.run(&format!("-p {port} my-instance no-such-command-here")).expect(127);
+}
+
+#[test]
+fn streams_are_apart_and_binary_clean() {
+    let (world, port) = World::with_instance();
+    let run = world.run(&format!("-q {NEW} -p {port} my-instance echo out; echo err >&2")).expect(0);
+    assert_eq!((run.out().as_str(), run.stderr.as_str()), ("out\n", "err\n"));
+    let input: Vec<u8> = (0..=255).cycle().take(3_000_000).collect();
+    let run = world.run_with_input(world.ec2ssh(&format!("-p {port} my-instance cat")), &input).expect(0);
+    assert!(run.stdout == input, "{} bytes of {} came back", run.stdout.len(), input.len());
+}
+
+#[test]
+fn the_end_of_input_reaches_the_command_and_its_output_comes_after() {
+    let (world, port) = World::with_instance();
+    let command = world.ec2ssh(&format!("-q {NEW} -p {port} my-instance sort; sleep 0.3; echo end"));
+    let run = world.run_with_input(command, b"b\nc\na\n").expect(0);
+    assert_eq!(run.out(), "a\nb\nc\nend\n");
+    // -n: no input at all, though there would be some.
+    let run =
+        world.run_with_input(world.ec2ssh(&format!("-n -p {port} my-instance cat; echo end")), b"unread").expect(0);
+    assert_eq!(run.out(), "end\n");
+}
+
+#[test]
+fn the_end_of_output_reaches_the_reader_before_the_command_has_ended() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    let mut shell = world.command("/bin/sh");
+    let line =
+        "\"$EC2SSH\" -p $PORT my-instance 'echo a; exec >&- 2>&-; sleep 20' | { cat; date +%s; } & sleep 0; wait";
+    shell.args(["-c", line]).env("EC2SSH", crate::support::BINARY).env("PORT", port.to_string());
+    let begun = std::time::Instant::now();
+    let mut child = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut lines = String::new();
+    while lines.lines().count() < 2 {
+        assert_ne!(std::io::BufRead::read_line(&mut out, &mut lines).unwrap(), 0, "{lines}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15), "cat saw the end only with the command's");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_session() {
+    let (world, port) = World::with_instance();
+    let mut shell = world.command("/bin/sh");
+    let line = format!("\"$EC2SSH\" -q {NEW} -p {port} my-instance 'yes' | head -n 2");
+    let run = Run::of(shell.args(["-c", &line]).env("EC2SSH", crate::support::BINARY).output().unwrap());
+    assert_eq!(run.out(), "y\ny\n");
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn every_way_of_naming_finds_it() {
+    let (world, port) = World::with_instance();
+    let mut instance = Instance::named(ID, "my-instance").tag("Env", "prod").tag("aws:autoscaling:groupName", "web");
+    instance.public_dns = Some("ec2-127-0-0-1.eu-west-1.compute.amazonaws.com".to_owned());
+    instance.ipv6 = Some("2600:1f10::1".to_owned());
+    world.cloud.add(instance);
+    let names = [
+        ID,
+        "127.0.0.1",
+        "10.0.222.1",
+        "2600:1f10::1",
+        "ip-10-0-222-1.eu-west-1.compute.internal",
+        "ip-10-0-222-1",
+        "ec2-127-0-0-1.eu-west-1.compute.amazonaws.com",
+        "i-0123456789abcde01.eu-west-1.compute.internal",
+        "tag:Env=prod",
+        "tag:Env=pr*",
+        "asg:web",
+        "my-instance",
+        "my-inst",
+        "my-*",
+        "m?-instance",
+    ];
+    for name in names {
+        let before = world.cloud.count("DescribeInstances");
+        let run = world.run(&format!("--dry-run --json -p {port} {name}")).expect(0);
+        assert!(run.out().contains(&format!("\"id\": \"{ID}\"")), "{name}: {run}");
+        assert_eq!(world.cloud.count("DescribeInstances") - before, 1, "{name} took more than one call");
+    }
+    // A name that does not resolve gives way to the address.
+    world.run(&format!("-4 {NEW} -p {port} my-instance true")).expect(0);
+}
+
+#[test]
+fn a_public_looking_address_is_looked_for_among_the_private_ones_too() {
+    let (world, _) = World::with_instance();
+    let mut instance = Instance::named("i-0123456789abcde02", "odd");
+    instance.private_ip = Some("198.18.0.7".to_owned());
+    world.cloud.add(instance);
+    let run = world.run("--dry-run --json 198.18.0.7").expect(0);
+    assert!(run.out().contains("i-0123456789abcde02"));
+    assert_eq!(world.cloud.count("DescribeInstances"), 2);
+}
+
+#[test]
+fn the_user_and_the_port_come_from_the_target_or_the_config() {
+    let (world, port) = World::with_instance();
+    let pushed = |user: &str| world.cloud.pushed_keys(ID, user).len();
+    world.run(&format!("{NEW} alice@my-instance:{port} true")).expect(0);
+    assert_eq!(pushed("alice"), 1);
+    world.run(&format!("-l bob -p {port} my-instance true")).expect(0);
+    assert_eq!(pushed("bob"), 1);
+    world.config(&format!("[[host]]\nmatch = \"my-*\"\nuser = \"carol\"\nport = {port}\n"));
+    let run = world.run("-v my-instance true").expect(0);
+    assert_eq!(pushed("carol"), 1);
+    assert!(run.stderr.contains("user carol: from the config file"), "{run}");
+    assert_eq!(world.cloud.count("DescribeImages"), 0, "nobody needed the image");
+}
+
+#[test]
+fn a_key_file_is_used_and_nothing_is_pushed() {
+    let (world, port) = World::with_instance();
+    for kind in ["ed25519", "rsa", "ecdsa"] {
+        let name = format!(".ssh/{kind}.pem");
+        let path = keygen(world.home.path(), &name, &["-t", kind, "-N", "", "-m", "PEM"]);
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
+        let public = fs::read_to_string(path.with_extension("pem.pub")).unwrap();
+        world.cloud.authorize(ID, "ec2-user", &public);
+        let run = world.run(&format!("-q {NEW} -i {name} -p {port} my-instance echo {kind}")).expect(0);
+        assert_eq!(run.out(), format!("{kind}\n"));
+    }
+    assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
+}
+
+#[test]
+fn a_key_file_with_the_wrong_mode_is_refused_before_anything_is_sent() {
+    let (world, port) = World::with_instance();
+    let path = keygen(world.home.path(), "my key.pem", &["-t", "ed25519", "-N", ""]);
+    let mut command = world.command(crate::support::BINARY);
+    command.arg("-i").arg(&path).args(["-p", &port.to_string(), "my-instance", "true"]);
+    let before = world.cloud.calls().len();
+    let run = Run::of(command.output().unwrap()).expect(255);
+    assert_eq!(world.cloud.calls().len(), before, "a call was made");
+    insta::assert_snapshot!(world.redact(&run.to_string()));
+}
+
+#[test]
+fn a_stopped_instance_says_so_and_start_starts_it() {
+    let world = World::empty();
+    world.add_amazon_linux();
+    let mut instance = Instance::named(ID, "sleeper").state("stopped");
+    instance.pending_for = 1;
+    world.cloud.add(instance);
+    let port = world.cloud.sshd(ID, Sshd::default());
+    insta::assert_snapshot!(world.snapshot("sleeper true"));
+    assert_eq!(world.cloud.count("StartInstances"), 0);
+    let run = world.run(&format!("{NEW} --start -p {port} sleeper echo up")).expect(0);
+    assert_eq!(run.out(), "up\n");
+    assert!(run.stderr.contains("i-0123456789abcde01 is starting, waiting for it to run"), "{run}");
+    assert_eq!(world.cloud.count("StartInstances"), 1);
+    // A second time it runs: there is nothing to start.
+    world.run(&format!("--start -p {port} sleeper true")).expect(0);
+    assert_eq!(world.cloud.count("StartInstances"), 1);
+}
+
+#[test]
+fn start_waits_for_an_sshd_that_comes_up_late() {
+    let world = World::empty();
+    world.add_amazon_linux();
+    world.cloud.add(Instance::named(ID, "sleeper").state("stopped"));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let child = world.ec2ssh(&format!("{NEW} --start --yes -p {port} sleeper echo up"));
+    let run = std::thread::scope(|scope| {
+        let running = scope.spawn(|| world.run_with_input(child, b""));
+        std::thread::sleep(Duration::from_secs(4));
+        world.cloud.sshd(ID, Sshd { port, ..Sshd::default() });
+        running.join().unwrap()
+    });
+    assert_eq!(run.expect(0).out(), "up\n");
+}
+
+#[test]
+fn two_matches_are_shown_and_never_guessed_between() {
+    let (world, port) = World::with_instance();
+    let mut second = Instance::named("i-0123456789abcde02", "my-instance");
+    second.launched = "2026-11-22T10:00:00.000Z".to_owned();
+    world.cloud.add(second);
+    insta::assert_snapshot!(world.snapshot("my-instance true"));
+    let id = |flag: &str| {
+        let out = world.run(&format!("--dry-run {flag} -p {port} my-instance")).expect(0).out();
+        out.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!((id("--oldest"), id("--newest")), (ID.to_owned(), "i-0123456789abcde02".to_owned()));
+    assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
+}
+
+#[test]
+fn all_pages_are_read_whatever_their_size() {
+    let (world, port) = World::with_instance();
+    for number in 2..30 {
+        world.cloud.add(Instance::named(&format!("i-0123456789abcd{number:03x}"), &format!("my-other-{number}")));
+    }
+    world.cloud.add(Instance::named("i-0123456789abcdff9", "my-last"));
+    world.cloud.page_limit(7);
+    world.cloud.sshd("i-0123456789abcdff9", Sshd::default());
+    let run = world.run(&format!("--dry-run -p {port} my-last")).expect(0);
+    assert!(run.out().contains("i-0123456789abcdff9"));
+    let run = world.run("my-o true").expect(255);
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("i-")).count(), 28, "{run}");
+}
+
+#[test]
+fn no_match_names_where_it_looked_and_what_is_near() {
+    let (world, _) = World::with_instance();
+    world.cloud.add(Instance::named("i-0123456789abcde02", "web-prod-1"));
+    insta::assert_snapshot!(world.snapshot("my-instanec true"));
+    insta::assert_snapshot!(world.snapshot("--region us-east-1 nothing-like-it true"));
+    insta::assert_snapshot!(world.snapshot("i-0fffffffffffffff0 true"));
+}
+
+#[test]
+fn a_changed_host_key_is_refused_with_all_that_is_needed_to_judge_it() {
+    let (world, port) = World::with_instance();
+    let (old, new) = (HostKey::fresh(), HostKey::fresh());
+    world.cloud.add(Instance::named("i-0123456789abcde02", "moved"));
+    let id = "i-0123456789abcde02";
+    let first = world.cloud.sshd(id, Sshd { host_key: old.clone(), ..Sshd::default() });
+    world.config(&format!("[defaults]\nport = {first}\n"));
+    world.run(&format!("-q {NEW} moved true")).expect(0);
+    // The same line with the port of a server with another key: what an impostor would be.
+    let second = world.cloud.sshd(id, Sshd { host_key: new.clone(), ..Sshd::default() });
+    let text = fs::read_to_string(world.known_hosts()).unwrap();
+    fs::write(world.known_hosts(), text.replace(&first.to_string(), &second.to_string())).unwrap();
+    let text = world.snapshot(&format!("{NEW} -p {second} moved true"));
+    let text = text.replace(&old.fingerprint(), "OLD").replace(&new.fingerprint(), "NEW");
+    insta::assert_snapshot!(text.replace(&second.to_string(), "PORT"));
+    // A recycled address neither alarms nor passes: the key is the instance's, not the address's.
+    let run = world.run(&format!("-p {port} my-instance true")).expect(255);
+    assert!(run.stderr.contains("is not known"), "{run}");
+}
+
+#[test]
+fn a_new_host_key_without_a_terminal_is_refused() {
+    let (world, _) = World::with_instance();
+    let host_key = HostKey::fresh();
+    let port = world.cloud.sshd(ID, Sshd { host_key: host_key.clone(), ..Sshd::default() });
+    for policy in ["auto", "strict"] {
+        let text = world.snapshot(&format!("--host-keys {policy} -p {port} my-instance true"));
+        let text = text.replace(&host_key.fingerprint(), "PRESENTED").replace(&port.to_string(), "PORT");
+        insta::assert_snapshot!(format!("new_host_key_{policy}"), text);
+    }
+    assert!(!world.known_hosts().exists());
+}
+
+#[test]
+fn the_plan_alone_changes_and_sends_nothing() {
+    let (world, _) = World::with_instance();
+    insta::assert_snapshot!(world.snapshot("--dry-run my-instance"));
+    insta::assert_snapshot!(world.snapshot("--dry-run --json my-instance"));
+    let key = keygen(world.home.path(), "k", &["-t", "ed25519", "-N", ""]);
+    let run = world.run(&format!("--dry-run --json -i {} my-instance", key.display())).expect(0);
+    assert!(world.redact(&run.out()).contains("\"path\": \"HOME/k\""));
+    world.cloud.add(Instance::named(ID, "my-instance").state("stopped"));
+    world.run("--dry-run --start --yes my-instance").expect(255);
+    assert_eq!(["SendSSHPublicKey", "StartInstances"].map(|name| world.cloud.count(name)), [0, 0]);
+}
+
+#[test]
+fn verbose_tells_the_steps_with_their_times_and_no_secret() {
+    let (world, port) = World::with_instance();
+    let run = world.run(&format!("-v {NEW} -p {port} my-instance true")).expect(0);
+    for step in [
+        "found i-0123456789abcde01",
+        "user ec2-user: the default user of Amazon Linux",
+        "pushed the public key",
+        "connected to 127.0.0.1",
+        "logged in",
+    ] {
+        let line = run.stderr.lines().find(|line| line.contains(step)).unwrap_or_else(|| panic!("{step}: {run}"));
+        assert!(line.starts_with('[') && line.contains("s] "), "{line}");
+    }
+    let run = world.run(&format!("-vv -p {port} my-instance true")).expect(0);
+    assert!(run.stderr.contains("russh"), "{run}");
+    let run = world.run(&format!("-vvvv -p {port} my-instance true")).expect(0);
+    for secret in ["secret-for-tests", "PRIVATE KEY", "Signature="] {
+        assert!(!run.stderr.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn the_servers_banner_is_shown_with_its_escapes_made_visible() {
+    let (world, _) = World::with_instance();
+    let banner = Some("Authorised use only\r\n\u{1b}]0;title\u{7}\r\n".to_owned());
+    let port = world.cloud.sshd(ID, Sshd { banner, ..Sshd::default() });
+    let run = world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    assert!(run.stderr.contains("Authorised use only\n\\u{1b}]0;title\\u{7}\n"), "{run}");
+    assert!(!run.stderr.contains('\u{1b}'));
+}
+
+#[test]
+fn twenty_first_contacts_at_once_lose_no_host_key_many_at_once() {
+    let (world, _) = World::with_instance();
+    let ids: Vec<String> = (0..20).map(|number| format!("i-0123456789abcd{number:03x}")).collect();
+    for id in &ids {
+        world.cloud.add(Instance::named(id, id));
+    }
+    std::thread::scope(|scope| {
+        for id in &ids {
+            let world = &world;
+            scope.spawn(move || {
+                let port = world.cloud.sshd(id, Sshd::default());
+                world.run(&format!("-q {NEW} -p {port} {id} true")).expect(0);
+            });
+        }
+    });
+    let known = fs::read_to_string(world.known_hosts()).unwrap();
+    assert_eq!(known.lines().count(), 20);
+    assert!(ids.iter().all(|id| known.contains(id.as_str())));
+}
+
+/// 1 GB through a reader that takes its time: the far side has to wait, our memory must not grow.
+#[test]
+fn a_slow_reader_costs_no_memory() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    let mut command = world.ec2ssh(&format!("-p {port} my-instance head -c 1000000000 /dev/zero"));
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let (mut total, mut chunk, mut peak) = (0, vec![0; 1 << 20], 0);
+    std::thread::sleep(Duration::from_secs(2));
+    loop {
+        let count = std::io::Read::read(&mut out, &mut chunk).unwrap();
+        if count == 0 {
+            break;
+        }
+        total += count;
+        // The system keeps the peak itself; the last look before the end has it.
+        peak = peak.max(resident(child.id()));
+    }
+    assert_eq!(total, 1_000_000_000);
+    assert!(child.wait().unwrap().success());
+    assert!((1..64 << 20).contains(&peak), "{peak} bytes resident");
+}
+
+/// The peak of the resident memory so far, in bytes (Linux).
+fn resident(pid: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<usize>().ok()).map_or(0, |kb| kb * 1024)
+}

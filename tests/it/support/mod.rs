@@ -1,0 +1,188 @@
+//! A world for a test: the embedded cloud, a home of its own, and the binary in it.
+
+pub mod pty;
+pub mod sshd;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use ec2ssh_lab::{Cloud, Image, Instance, Sshd};
+
+/// The id of the usual instance.
+pub const ID: &str = "i-0123456789abcde01";
+
+/// One test's world.
+pub struct World {
+    pub cloud: Cloud,
+    pub home: tempfile::TempDir,
+}
+
+impl World {
+    /// With nothing in it.
+    pub fn empty() -> Self {
+        let world = Self { cloud: Cloud::start(), home: tempfile::tempdir().unwrap() };
+        for folder in [".aws", ".ssh", "config/ec2ssh"] {
+            fs::create_dir_all(world.home.path().join(folder)).unwrap();
+        }
+        world
+    }
+
+    /// With one instance, `my-instance`, that runs an SSH server; returns its port too.
+    pub fn with_instance() -> (Self, u16) {
+        let world = Self::empty();
+        world.add_amazon_linux();
+        world.cloud.add(Instance::named(ID, "my-instance"));
+        let port = world.cloud.sshd(ID, Sshd::default());
+        (world, port)
+    }
+
+    pub fn add_amazon_linux(&self) {
+        self.cloud.add_image(Image {
+            id: "ami-0a1b2c3d4e5f60718".to_owned(),
+            name: "al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64".to_owned(),
+            owner: "137112412989".to_owned(),
+            description: "Amazon Linux 2023".to_owned(),
+        });
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Writes a file in the home with this mode.
+    pub fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// The config file.
+    pub fn config(&self, text: &str) {
+        fs::write(self.path("config/ec2ssh/config.toml"), text).unwrap();
+    }
+
+    /// Our known_hosts file.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.path("data/ec2ssh/known_hosts")
+    }
+
+    /// The variables that the binary finds.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let path = |name: &str| self.path(name).display().to_string();
+        vec![
+            ("PATH", std::env::var("PATH").unwrap()),
+            ("HOME", self.home.path().display().to_string()),
+            ("XDG_CONFIG_HOME", path("config")),
+            ("XDG_DATA_HOME", path("data")),
+            ("XDG_CACHE_HOME", path("cache")),
+            ("TERM", "xterm-256color".to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("AWS_ENDPOINT_URL", self.cloud.endpoint().to_owned()),
+            ("AWS_REGION", "eu-west-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "secret-for-tests".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+
+    /// A command in this world and no other.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.environment()).current_dir(self.home.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// The binary, with the words of a line as its arguments.
+    pub fn ec2ssh(&self, line: &str) -> Command {
+        let mut command = self.command(BINARY);
+        command.args(line.split_whitespace());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, line: &str) -> Run {
+        Run::of(self.ec2ssh(line).output().unwrap())
+    }
+
+    /// Runs the binary with this as its standard input.
+    pub fn run_with_input(&self, mut command: Command, input: &[u8]) -> Run {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || {
+            let _ = stdin.write_all(&input);
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        Run::of(output)
+    }
+
+    /// The run as one text, for a snapshot: status, standard output and standard error, with what changes from run to
+    /// run replaced.
+    pub fn snapshot(&self, line: &str) -> String {
+        self.redact(&format!("$ ec2ssh {line}\n{}", self.run(line)))
+    }
+
+    pub fn redact(&self, text: &str) -> String {
+        text.replace(&self.home.path().display().to_string(), "HOME").replace(self.cloud.endpoint(), "ENDPOINT")
+    }
+}
+
+/// The product, as cargo built it beside this test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_ec2ssh");
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Run {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    pub fn out(&self) -> String {
+        String::from_utf8(self.stdout.clone()).unwrap()
+    }
+
+    /// Fails the test unless the status is this.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let stdout = String::from_utf8_lossy(&self.stdout);
+        write!(f, "status: {}\n--- stdout\n{stdout}--- stderr\n{}", self.code, self.stderr)
+    }
+}
+
+/// A program that the tests need; where it is missing `make test` was not used.
+pub fn tool(name: &str) -> PathBuf {
+    let folders = std::env::var("PATH").unwrap() + ":/usr/sbin:/usr/local/sbin";
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not installed: run `make test`, which installs what the tests need"))
+}
+
+/// Makes a key pair by ssh-keygen; returns the private file's path.
+pub fn keygen(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    let path = folder.join(name);
+    let made = Command::new(tool("ssh-keygen")).args(["-q", "-C", "test", "-f"]).arg(&path).args(arguments).output();
+    let made = made.unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    path
+}

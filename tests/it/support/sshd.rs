@@ -1,0 +1,81 @@
+//! A real OpenSSH server whose AuthorizedKeysCommand asks the embedded cloud for the keys pushed, so that only a pushed,
+//! unexpired key gets in.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{World, keygen, tool};
+
+pub struct RealSshd {
+    child: Child,
+    pub port: u16,
+    pub user: String,
+    folder: tempfile::TempDir,
+}
+
+impl RealSshd {
+    /// Starts one for an instance; `extra` are further lines of sshd_config.
+    pub fn start(world: &World, instance_id: &str, extra: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for kind in ["ed25519", "ecdsa"] {
+            keygen(folder.path(), kind, &["-t", kind, "-N", ""]);
+        }
+        let user = whoami();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/ed25519\nHostKey {0}/ecdsa\nPidFile none\nUsePAM no\n\
+             StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+             AuthorizedKeysFile {0}/authorized_keys\nSubsystem sftp internal-sftp\nMaxStartups 100\n\
+             AuthorizedKeysCommandUser {user}\n\
+             AuthorizedKeysCommand {1} -sf --max-time 5 {2}/lab/keys?instance={instance_id}&user=%u\n{extra}\n",
+            folder.path().display(),
+            tool("curl").display(),
+            world.cloud.endpoint(),
+        );
+        let path = folder.path().join("sshd_config");
+        fs::write(&path, config).unwrap();
+        if user == "root" {
+            fs::create_dir_all("/run/sshd").unwrap();
+        }
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = Command::new(tool("sshd"));
+        command.args(["-D", "-e", "-f"]).arg(&path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let child = command.spawn().unwrap();
+        let sshd = Self { child, port, user, folder };
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "sshd does not come up:\n{}", sshd.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        sshd
+    }
+
+    /// Puts a public key into its authorized_keys.
+    pub fn authorize(&self, public_key: &str) {
+        fs::write(self.folder.path().join("authorized_keys"), public_key).unwrap();
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// The file of a host key's public half.
+    pub fn host_key(&self, kind: &str) -> PathBuf {
+        self.folder.path().join(format!("{kind}.pub"))
+    }
+}
+
+impl Drop for RealSshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn whoami() -> String {
+    let output = Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

@@ -1,0 +1,128 @@
+//! What is typed as `[USER@]INSTANCE[:PORT]`: tables, and what holds for any text.
+
+use ec2ssh::aws::instances::Query;
+use ec2ssh::target::{Error, Spec, Target};
+use proptest::prelude::*;
+
+fn parse(text: &str) -> Result<Target, Error> {
+    text.parse()
+}
+
+fn name(text: &str) -> Spec {
+    Spec::Name(text.to_owned())
+}
+
+#[test]
+fn every_kind_of_name_is_told_by_its_form() {
+    let table = [
+        ("i-0123456789abcdef0", Spec::Id("i-0123456789abcdef0".into())),
+        ("i-01234567", Spec::Id("i-01234567".into())),
+        ("i-0123456", name("i-0123456")),
+        ("i-web-server", name("i-web-server")),
+        ("i-0123456789ABCDEF0", name("i-0123456789ABCDEF0")),
+        ("i-0123456789abcdef0.ec2.internal", Spec::Id("i-0123456789abcdef0".into())),
+        ("i-0123456789abcdef0.eu-west-1.compute.internal", Spec::Id("i-0123456789abcdef0".into())),
+        ("10.0.0.7", Spec::Address("10.0.0.7".parse().unwrap())),
+        ("54.12.3.4", Spec::Address("54.12.3.4".parse().unwrap())),
+        ("2600:1f10::1", Spec::Address("2600:1f10::1".parse().unwrap())),
+        (
+            "ec2-54-1-2-3.eu-west-1.compute.amazonaws.com",
+            Spec::PublicDns("ec2-54-1-2-3.eu-west-1.compute.amazonaws.com".into()),
+        ),
+        ("EC2-54-1-2-3.compute-1.amazonaws.com.", Spec::PublicDns("ec2-54-1-2-3.compute-1.amazonaws.com".into())),
+        ("ip-10-0-0-7.ec2.internal", Spec::PrivateDns("ip-10-0-0-7.ec2.internal".into())),
+        ("ip-10-0-0-7", Spec::PrivateDns("ip-10-0-0-7".into())),
+        ("ip-camera", name("ip-camera")),
+        ("tag:Env=prod", Spec::Tag { key: "Env".into(), value: "prod".into() }),
+        ("tag:Expr=a=b", Spec::Tag { key: "Expr".into(), value: "a=b".into() }),
+        (
+            "tag:aws:cloudformation:stack-name=x",
+            Spec::Tag { key: "aws:cloudformation:stack-name".into(), value: "x".into() },
+        ),
+        ("asg:web", Spec::AutoScalingGroup("web".into())),
+        ("web-*", name("web-*")),
+        ("my instance", name("my instance")),
+        ("web.example.com", name("web.example.com")),
+    ];
+    for (text, spec) in table {
+        assert_eq!(parse(text), Ok(Target { user: None, instance: spec, port: None }), "{text}");
+    }
+}
+
+#[test]
+fn user_and_port_are_taken_off() {
+    let table = [
+        ("ubuntu@web", Some("ubuntu"), "web", None),
+        ("web:2222", None, "web", Some(2222)),
+        ("a.b-c_d@web:1", Some("a.b-c_d"), "web", Some(1)),
+        ("user@domain@web", Some("user@domain"), "web", None),
+        ("[2600:1f10::1]:2222", None, "2600:1f10::1", Some(2222)),
+        ("[2600:1f10::1]", None, "2600:1f10::1", None),
+        ("10.0.0.7:65535", None, "10.0.0.7", Some(65535)),
+        ("web:blue", None, "web:blue", None),
+    ];
+    for (text, user, instance, port) in table {
+        let target = parse(text).unwrap();
+        assert_eq!((target.user.as_deref(), target.instance.to_string().as_str(), target.port), (user, instance, port));
+    }
+}
+
+#[test]
+fn what_names_nothing_is_refused() {
+    let table = [
+        ("", Error::Empty),
+        ("  ", Error::Empty),
+        ("user@", Error::Empty),
+        (":22", Error::Empty),
+        ("asg:", Error::Empty),
+        ("@web", Error::EmptyUser),
+        ("web:0", Error::Port("0".into())),
+        ("web:65536", Error::Port("65536".into())),
+        ("tag:Env", Error::Tag),
+        ("tag:=x", Error::Tag),
+        ("-oProxyCommand=x@web", Error::User("-oProxyCommand=x".into())),
+        ("a b@web", Error::User("a b".into())),
+        ("$(id)@web", Error::User("$(id)".into())),
+    ];
+    for (text, error) in table {
+        assert_eq!(parse(text), Err(error), "{text}");
+    }
+}
+
+#[test]
+fn one_call_finds_each_kind() {
+    let filter = |name: &str, value: &str| Query::Filters(vec![(name.to_owned(), vec![value.to_owned()])]);
+    let table = [
+        ("i-0123456789abcdef0", Query::Id("i-0123456789abcdef0".into())),
+        ("10.0.0.7", filter("network-interface.addresses.private-ip-address", "10.0.0.7")),
+        ("100.64.0.1", filter("network-interface.addresses.private-ip-address", "100.64.0.1")),
+        ("54.1.2.3", filter("ip-address", "54.1.2.3")),
+        ("2600:1f10::1", filter("network-interface.ipv6-addresses.ipv6-address", "2600:1f10::1")),
+        ("ip-10-0-0-7", filter("private-dns-name", "ip-10-0-0-7.*")),
+        ("tag:Env=pr*", filter("tag:Env", "pr*")),
+        ("asg:web", filter("tag:aws:autoscaling:groupName", "web")),
+        // The prefix's answer has the exact name in it, and so has a glob's.
+        ("web", filter("tag:Name", "web*")),
+        ("web-?", filter("tag:Name", "web-?")),
+        (r"a\b", filter("tag:Name", r"a\\b*")),
+    ];
+    for (text, query) in table {
+        assert_eq!(Query::of(&parse(text).unwrap().instance), query, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in ".*") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn a_user_and_a_port_can_be_put_before_and_behind_any_plain_name(
+        user in "[a-z_][a-z0-9_-]{0,30}", name in "[a-zA-Z][a-zA-Z0-9._-]{0,40}", port in 1u16..
+    ) {
+        let bare = parse(&name).unwrap();
+        let full = parse(&format!("{user}@{name}:{port}")).unwrap();
+        prop_assert_eq!(full, Target { user: Some(user), instance: bare.instance, port: Some(port) });
+    }
+}

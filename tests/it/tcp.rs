@@ -1,0 +1,84 @@
+//! The race for a TCP connection: RFC 8305's order, and that a dead address costs a quarter of a second and not ten.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use ec2ssh::transport::tcp::{Error, Family, Host, connect, interleave};
+use tokio::net::TcpListener;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+fn addresses(text: &str) -> Vec<SocketAddr> {
+    text.split_whitespace().map(|address| address.parse().unwrap()).collect()
+}
+
+#[test]
+fn families_take_turns() {
+    let mixed = interleave(addresses("[2600::1]:22 [2600::2]:22 10.0.0.1:22 10.0.0.2:22 10.0.0.3:22"));
+    assert_eq!(mixed, addresses("[2600::1]:22 10.0.0.1:22 [2600::2]:22 10.0.0.2:22 10.0.0.3:22"));
+    assert_eq!(interleave(vec![]), vec![]);
+}
+
+#[tokio::test]
+async fn a_refused_address_is_passed_over_at_once_and_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ip = |text: &str| Host::Ip(text.parse().unwrap());
+    let begun = Instant::now();
+    // Nothing listens on 127.0.0.2.
+    let stream = connect(&[ip("127.0.0.2"), ip("127.0.0.1")], port, Family::Any, LIMIT).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap().ip().to_string(), "127.0.0.1");
+    assert!(stream.nodelay().unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    let error = connect(&[ip("127.0.0.2"), ip("127.0.0.3")], port, Family::Any, LIMIT).await.unwrap_err();
+    assert!(error.any(io::ErrorKind::ConnectionRefused));
+    let text = error.to_string();
+    assert!(text.contains("127.0.0.2") && text.contains("127.0.0.3"), "{text}");
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_gives_way_to_its_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let instead = Some("127.0.0.1".parse().unwrap());
+    let host = Host::Name("ec2-192-0-2-1.invalid".to_owned(), instead);
+    connect(&[host], port, Family::Any, LIMIT).await.unwrap();
+    let host = Host::Name("localhost".to_owned(), Some("192.0.2.1".parse().unwrap()));
+    let stream = connect(&[host], port, Family::V4, LIMIT).await.unwrap();
+    assert!(stream.peer_addr().unwrap().ip().is_loopback());
+}
+
+#[tokio::test]
+async fn the_family_asked_for_is_kept_and_none_left_is_said() {
+    let hosts = [Host::Ip("127.0.0.1".parse().unwrap())];
+    assert!(matches!(connect(&hosts, 1, Family::V6, LIMIT).await, Err(Error::NoAddress)));
+    assert!(matches!(connect(&[], 1, Family::Any, LIMIT).await, Err(Error::NoAddress)));
+}
+
+/// A listener whose queue is full does not answer: the nearest thing on loopback to an address that swallows packets.
+#[tokio::test]
+async fn an_address_that_does_not_answer_delays_the_next_by_a_moment_only() {
+    let full = socket_that_does_not_answer();
+    let port = full.0.port();
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let hosts = [Host::Ip(full.0.ip()), Host::Ip("127.0.0.1".parse().unwrap())];
+    let begun = Instant::now();
+    let stream = connect(&hosts, port, Family::Any, LIMIT).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    let error = connect(&hosts[..1], port, Family::Any, Duration::from_millis(300)).await.unwrap_err();
+    assert!(error.any(io::ErrorKind::TimedOut), "{error}");
+}
+
+fn socket_that_does_not_answer() -> (SocketAddr, Vec<std::net::TcpStream>, std::net::TcpListener) {
+    let listener = std::net::TcpListener::bind("127.0.0.9:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queued.push(stream);
+        assert!(queued.len() < 64, "the queue has no end");
+    }
+    (address, queued, listener)
+}
