@@ -161,15 +161,13 @@ fn takes_next(tree: &clap::Command, word: &str) -> bool {
     false
 }
 
-/// `-vv` and more: what the libraries trace, to standard error. They are never at the level that shows payloads.
+/// `-vv` and more: what the libraries trace, to standard error. Never finer than debug, where payloads begin, and without
+/// the parts that sign requests.
 fn trace(verbose: u8) {
-    let level = match verbose {
-        0 | 1 => return,
-        2 => "debug",
-        _ => "trace",
-    };
-    // Request signing traces headers and the session token's place in them: kept out at every level.
-    let filter = format!("{level},aws_sigv4=off,aws_runtime::auth=off,aws_smithy_http_client=info,hyper=info,h2=info");
+    if verbose < 2 {
+        return;
+    }
+    let filter = "debug,aws_sigv4=off,aws_runtime::auth=off,aws_smithy_http_client=info,hyper=info,hyper_util=info";
     let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
     let _ = subscriber.try_init();
 }

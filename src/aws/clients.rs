@@ -4,6 +4,7 @@
 //! `credential_process`, `AWS_ENDPOINT_URL` and its form per service, FIPS, retries. Only the metadata service is given
 //! less patience than the SDK's, because off EC2 nobody answers there.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -11,8 +12,10 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::{self, region::ImdsRegionProvider};
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::profile_file::ProfileFiles;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
+use aws_types::os_shim_internal::{Env, Fs};
 
 use super::Error;
 use super::model::Account;
@@ -49,6 +52,9 @@ impl Aws {
     /// [`Error::NoRegion`] or [`Error::BadRegion`].
     pub async fn load(settings: Settings) -> Result<Self, Error> {
         let profile = settings.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
+        if let Some(name) = &profile {
+            check_profile(name).await?;
+        }
         let imds = imds::Client::builder()
             .max_attempts(1)
             .connect_timeout(IMDS_TIMEOUT)
@@ -87,6 +93,18 @@ impl Aws {
 
     pub(super) fn profile(&self) -> Option<&str> {
         self.account.profile.as_deref()
+    }
+}
+
+/// That the profile exists: the SDK goes on without it, and with whatever credentials it finds elsewhere. Files that
+/// cannot be read are left for the SDK to complain of.
+async fn check_profile(name: &str) -> Result<(), Error> {
+    let (fs, env, files) = (Fs::real(), Env::real(), ProfileFiles::default());
+    match aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned()))).await {
+        Ok(profiles) if profiles.get_profile(name).is_none() && name != "default" => {
+            Err(Error::NoProfile(name.to_owned()))
+        }
+        _ => Ok(()),
     }
 }
 

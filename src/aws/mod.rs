@@ -57,6 +57,9 @@ pub enum Error {
     /// The region has characters that none has.
     #[error("'{0}' is not a region")]
     BadRegion(String),
+    /// The profile that was named is in neither of the shared config files.
+    #[error("there is no profile {0}")]
+    NoProfile(String),
     /// No credentials, or they could not be loaded.
     #[error("no usable AWS credentials")]
     Credentials {
@@ -164,8 +167,10 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut cause = error.source();
     while let Some(current) = cause {
+        // The connector's word for "neither a timeout nor the network", which tells a person nothing.
         let text = current.to_string();
-        if parts.last().is_none_or(|last| !last.contains(&text)) {
+        let text = text.strip_prefix("other: ").unwrap_or(&text).to_owned();
+        if text != "other" && parts.last().is_none_or(|last| !last.contains(&text)) {
             parts.push(text);
         }
         cause = current.source();

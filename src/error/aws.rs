@@ -154,6 +154,7 @@ impl From<Error> for CommandError {
         match error {
             Error::NoRegion => Self::failed(message)
                 .hint("name one: ec2ssh --region eu-west-1 …; for good: aws configure set region eu-west-1"),
+            Error::NoProfile(_) => Self::failed(message).hint("see those there are: aws configure list-profiles"),
             Error::BadRegion(_) => Self::failed(message).hint("a region looks like this: --region eu-west-1"),
             Error::Credentials { profile, detail } => credentials(profile.as_deref(), &detail),
             Error::Service { call, code, message, resource, status } => {
@@ -218,11 +219,6 @@ fn credentials(profile: Option<&str>, detail: &str) -> CommandError {
     if lower.contains("login session") || lower.contains("signin") || lower.contains("aws login") {
         let message = format!("the login session{of_profile} has expired or was never begun");
         return CommandError::failed(message).cause(detail).hint(with_profile("aws login"));
-    }
-    if lower.contains("profile") && (lower.contains("not defined") || lower.contains("not found")) {
-        let message =
-            profile.map_or("the profile does not exist".to_owned(), |name| format!("there is no profile {name}"));
-        return CommandError::failed(message).cause(detail).hint("see those there are: aws configure list-profiles");
     }
     CommandError::failed(format!("no usable AWS credentials{of_profile}"))
         .cause(detail)

@@ -10,7 +10,7 @@ fn names_from_aws_cannot_write_to_the_terminal() {
     for (id, name) in [(ID, "evil\u{9b}31m\nname"), ("i-0123456789abcde02", "evil\u{202e}eman")] {
         world.cloud.add(Instance::named(id, name));
     }
-    for line in ["evil true", "list", "evol true"] {
+    for line in ["evil true", "list", "vil true"] {
         let run = world.run(line);
         let all = run.out() + &run.stderr;
         assert!(all.contains(r"evil\u{"), "{all}");

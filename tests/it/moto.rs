@@ -65,16 +65,17 @@ fn moto_agrees_on_paging_filters_and_images() {
          off = run(1, 'off')\n\
          ec2.stop_instances(InstanceIds=off)\n\
          i = ec2.describe_instances(InstanceIds=one)['Reservations'][0]['Instances'][0]\n\
-         print(one[0], off[0], i['PrivateIpAddress'], i['PublicIpAddress'], i['PublicDnsName'], i['PrivateDnsName'])\n",
+         print(one[0], off[0], i['PublicIpAddress'], i['PublicDnsName'], i['PrivateDnsName'])\n",
     );
     let words: Vec<&str> = ids.split_whitespace().collect();
-    let [one, off, private_ip, public_ip, public_dns, private_dns] = words[..] else { panic!("{ids}") };
+    let [one, off, public_ip, public_dns, private_dns] = words[..] else { panic!("{ids}") };
     // More than one page of a thousand.
     let json: serde_json::Value = serde_json::from_str(&moto.run(&world, "list --json").expect(0).out()).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 1102);
     let run = moto.run(&world, "many true").expect(255);
     assert!(run.stderr.contains("Error: 1100 instances match 'many'"), "{}", run.stderr.lines().last().unwrap());
-    for name in ["one", "on*", one, private_ip, public_ip, public_dns, private_dns] {
+    // Not by private address: moto does not know the filter that covers an instance's secondary ones.
+    for name in ["one", "on*", one, public_ip, public_dns, private_dns] {
         let run = moto.run(&world, &format!("--dry-run {name}")).expect(0);
         assert!(run.out().contains(one), "{name}: {run}");
         assert!(run.out().contains("user       "), "{name}: {run}");

@@ -67,6 +67,15 @@ impl Handler for Server {
     }
 }
 
+/// Waits until the command is asked for; the server's handler has said yes to it before anything that is sent from here.
+async fn begun(channel: &mut Channel<Msg>) {
+    while let Some(message) = channel.wait().await {
+        if matches!(message, ChannelMsg::Exec { .. }) {
+            return;
+        }
+    }
+}
+
 fn host_key() -> PrivateKey {
     PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()
 }
@@ -140,8 +149,9 @@ async fn run(connection: &Connection, input: Vec<Input>) -> Ran {
 
 #[tokio::test]
 async fn streams_are_apart_and_the_status_is_passed_on() {
-    let connection = connected(|channel, handle| {
+    let connection = connected(|mut channel, handle| {
         Box::pin(async move {
+            begun(&mut channel).await;
             let id = channel.id();
             handle.data(id, &b"out\0\xff"[..]).await.unwrap();
             handle.extended_data(id, 1, &b"err\r\n"[..]).await.unwrap();
@@ -195,6 +205,7 @@ static CLOSED_AT: AtomicUsize = AtomicUsize::new(0);
 async fn the_end_of_output_is_passed_on_while_the_program_still_takes_input() {
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
+            begun(&mut channel).await;
             let id = channel.id();
             handle.data(id, &b"bye"[..]).await.unwrap();
             handle.eof(id).await.unwrap();
@@ -231,8 +242,9 @@ async fn the_end_of_output_is_passed_on_while_the_program_still_takes_input() {
 
 #[tokio::test]
 async fn a_signal_and_a_missing_status_are_told_apart() {
-    let connection = connected(|channel, handle| {
+    let connection = connected(|mut channel, handle| {
         Box::pin(async move {
+            begun(&mut channel).await;
             let id = channel.id();
             handle.exit_signal_request(id, Sig::TERM, false, String::new(), String::new()).await.unwrap();
             handle.close(id).await.unwrap();
@@ -240,8 +252,13 @@ async fn a_signal_and_a_missing_status_are_told_apart() {
     })
     .await;
     assert_eq!(run(&connection, vec![]).await.exit.unwrap(), Exit::Signal("TERM".into()));
-    let connection =
-        connected(|channel, handle| Box::pin(async move { handle.close(channel.id()).await.unwrap() })).await;
+    let connection = connected(|mut channel, handle| {
+        Box::pin(async move {
+            begun(&mut channel).await;
+            handle.close(channel.id()).await.unwrap();
+        })
+    })
+    .await;
     assert_eq!(run(&connection, vec![]).await.exit.unwrap(), Exit::Unknown);
 }
 
@@ -266,8 +283,9 @@ fn the_exit_status_of_our_process() {
 
 #[tokio::test]
 async fn a_lost_connection_is_not_an_exit() {
-    let connection = connected(|channel, handle| {
+    let connection = connected(|mut channel, handle| {
         Box::pin(async move {
+            begun(&mut channel).await;
             handle.data(channel.id(), &b"half"[..]).await.unwrap();
             let _ = handle.disconnect(russh::Disconnect::ByApplication, "going down".into(), "en".into()).await;
         })

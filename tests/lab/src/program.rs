@@ -32,7 +32,6 @@ pub async fn serve(channel: Channel<Msg>, handle: Handle) {
             Some((term, size)) => in_a_pty(command, &term, size, reader, &writer, &handle).await,
             None => piped(command, reader, &writer, &handle).await,
         }
-        let _ = handle.eof(id).await;
         let _ = handle.close(id).await;
         return;
     }
@@ -64,6 +63,8 @@ async fn piped(command: Option<String>, reader: ChannelReadHalf, writer: &Channe
             copy(stdout.expect("it is piped"), writer, None),
             copy(stderr.expect("it is piped"), writer, Some(1))
         );
+        // The end of the output is said when it is there; the program may go on without it.
+        let _ = handle.eof(writer.id()).await;
         child.wait().await
     };
     tokio::select! {
