@@ -23,6 +23,7 @@ use crate::ui::{Ui, Volume};
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    arg_required_else_help = true,
     after_help = "Examples:\n  ec2ssh my-instance\n  ec2ssh ubuntu@10.0.0.7 uptime\n  ec2ssh -i key.pem tag:Env=prod\n  \
                   ssh -o ProxyCommand='ec2ssh proxy %r@%h:%p' ec2-user@my-instance\n\n\
                   An instance that bears a subcommand's name is reached with `ec2ssh ssh NAME`."
@@ -108,13 +109,6 @@ fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
     let is_tool =
         args.get(1).and_then(|word| word.to_str()).is_some_and(|word| matches!(word, "list" | "completions" | "help"));
     let family = if is_tool { Family::Tool } else { Family::Session };
-    if args.len() <= 1 {
-        // Nothing asked: show what can be.
-        let error = App::command().error(clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, "");
-        drop(error);
-        let _ = App::command().print_help();
-        return Err(ExitCode::from(CommandError::new(Kind::Usage, "").exit_code(family)));
-    }
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
         Err(error) => {

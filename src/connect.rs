@@ -174,7 +174,7 @@ pub enum Error {
         /// What was tried.
         plan: Box<Plan>,
         /// What came of it.
-        source: ssh::Error,
+        source: Box<ssh::Error>,
     },
     /// The instance does not let us in.
     #[error("{} denied {} the login", plan.instance.id, plan.login.user)]
@@ -384,7 +384,7 @@ impl Resolved {
     }
 
     fn ssh_error(&self, source: ssh::Error) -> Error {
-        Error::Ssh { plan: Box::new(self.plan.clone()), source }
+        Error::Ssh { plan: Box::new(self.plan.clone()), source: Box::new(source) }
     }
 }
 

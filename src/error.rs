@@ -44,7 +44,7 @@ pub struct CommandError {
     /// What to do: commands to type.
     pub hints: Vec<String>,
     /// A table to be shown above all.
-    pub table: Option<crate::ui::table::Table>,
+    pub table: Option<Box<crate::ui::table::Table>>,
 }
 
 impl CommandError {

@@ -12,9 +12,9 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::{self, region::ImdsRegionProvider};
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
-use aws_config::profile::profile_file::ProfileFiles;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::Error;
@@ -99,7 +99,7 @@ impl Aws {
 /// That the profile exists: the SDK goes on without it, and with whatever credentials it finds elsewhere. Files that
 /// cannot be read are left for the SDK to complain of.
 async fn check_profile(name: &str) -> Result<(), Error> {
-    let (fs, env, files) = (Fs::real(), Env::real(), ProfileFiles::default());
+    let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
     match aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned()))).await {
         Ok(profiles) if profiles.get_profile(name).is_none() && name != "default" => {
             Err(Error::NoProfile(name.to_owned()))

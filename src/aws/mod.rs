@@ -122,24 +122,20 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
     match &error {
-        SdkError::ServiceError(context) => Error::Service {
-            call,
-            code: context.err().code().unwrap_or("unknown error").to_owned(),
-            message: context.err().message().unwrap_or_default().to_owned(),
-            resource: resource.to_owned(),
-            status: context.raw().status().as_u16(),
-        },
-        SdkError::TimeoutError(_) => Error::Timeout { call },
-        SdkError::ResponseError(context) => match context.raw().status().as_u16() {
-            status @ 400.. => Error::Service {
+        SdkError::ServiceError(context) => match (context.err().code(), context.raw().status().as_u16()) {
+            (Some(code), status) => Error::Service {
                 call,
-                code: format!("HTTP {status}"),
-                message: causes(&error),
+                code: code.to_owned(),
+                message: context.err().message().unwrap_or_default().to_owned(),
                 resource: resource.to_owned(),
                 status,
             },
-            _ => Error::BadAnswer { call, detail: causes(&error) },
+            (None, status) => no_answer_of_the_service(call, resource, status, &error),
         },
+        SdkError::ResponseError(context) => {
+            no_answer_of_the_service(call, resource, context.raw().status().as_u16(), &error)
+        }
+        SdkError::TimeoutError(_) => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if is_credentials_failure(&error, failure.is_other()) => {
             Error::Credentials { profile: profile.map(str::to_owned), detail: causes(&error) }
@@ -147,6 +143,20 @@ where
         SdkError::DispatchFailure(_) => Error::Unreachable { call, detail: causes(&error) },
         _ => Error::Unreachable { call, detail: causes(&error) },
     }
+}
+
+/// An answer without the service's form: a gateway's or a proxy's page, or half an answer.
+fn no_answer_of_the_service(
+    call: Call,
+    resource: &str,
+    status: u16,
+    error: &(dyn std::error::Error + 'static),
+) -> Error {
+    if status < 400 {
+        return Error::BadAnswer { call, detail: causes(error) };
+    }
+    let (code, resource) = (format!("HTTP {status}"), resource.to_owned());
+    Error::Service { call, code, message: String::new(), resource, status }
 }
 
 /// The SDK reports a missing identity as a dispatch failure of kind "other"; the credentials error is among the causes.

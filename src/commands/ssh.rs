@@ -74,7 +74,7 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     let wishes = shell::Wishes { program: args.program(), tty: args.tty, no_tty: args.no_tty, no_stdin: args.no_stdin };
     let result = shell::run(ui, &connection, &wishes).await;
     connection.close().await;
-    result.map_err(|source| crate::connect::Error::Ssh { plan: Box::new(plan), source }.into())
+    result.map_err(|source| crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source) }.into())
 }
 
 fn dry_run(ui: &Ui, args: &SshArgs, plan: crate::plan::Plan) -> Result<u8, CommandError> {

@@ -22,6 +22,9 @@ const SLOW_DOWN: &str = "wait a few seconds, then run the same command again";
 const NEW_CREDENTIALS: &str =
     "get new credentials (aws sso login, aws login, or aws configure) and check the clock: date -u";
 
+const PROXY: &str =
+    "something between here and AWS may have answered in its place: env | grep -iE 'proxy|AWS_ENDPOINT'";
+
 /// The table.
 const WORDS: &[(&str, Words)] = &[
     (
@@ -169,9 +172,7 @@ impl From<Error> for CommandError {
                     "check the network and the proxy: env | grep -i proxy; and the endpoint, if you set one: env | grep AWS_",
                 )
             }
-            Error::BadAnswer { detail, .. } => Self::failed(message).cause(detail).hint(
-                "something between here and AWS may have answered in its place: env | grep -iE 'proxy|AWS_ENDPOINT'",
-            ),
+            Error::BadAnswer { detail, .. } => Self::failed(message).cause(detail).hint(PROXY),
         }
     }
 }
@@ -188,7 +189,12 @@ fn service(call: Call, code: &str, words: &str, resource: &str, status: u16) -> 
     let error = CommandError::failed(message);
     let error = match words_for_code(code, action, resource) {
         Some((meaning, hint)) => error.cause(meaning).cause(said(words)).hint(hint),
-        None if status >= 500 => error.cause(said(words)).hint(SLOW_DOWN),
+        None if status >= 500 => {
+            error.cause("the service, or something before it, failed").cause(said(words)).hint(SLOW_DOWN)
+        }
+        None if code.starts_with("HTTP ") => {
+            error.cause("that is not how the service says no: something else answered").hint(PROXY)
+        }
         None => error.cause(said(words)).hint(format!("the call needs the IAM action {action}; see all: ec2ssh -vv …")),
     };
     match encoded {

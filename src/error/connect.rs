@@ -51,7 +51,7 @@ fn not_found(message: String, typed: &str, account: &Account, near: &[String]) -
 
 fn several(message: String, typed: &str, candidates: &[Instance], seen: bool) -> CommandError {
     let mut error = CommandError::failed(message);
-    error.table = (!seen).then(|| candidate_table(candidates));
+    error.table = (!seen).then(|| Box::new(candidate_table(candidates)));
     let first = candidates.first().map_or("i-…", |instance| &instance.id);
     error
         .hint(format!("name one by its id: ec2ssh {first}"))
@@ -189,7 +189,7 @@ fn denied(plan: &Plan, image: Option<&Image>, methods: &[String]) -> CommandErro
     }
     if wrong_user.is_none() && plan.login.source == LoginSource::Fallback || known.is_none() && wrong_user.is_none() {
         error = error
-            .cause(format!("the user {user} may not exist there (it was chosen {})", plan.login.source))
+            .cause(format!("the user {user} may not exist there (why this one: {})", plan.login.source))
             .hint(format!("another user: ec2ssh ubuntu@{id}, or admin@, centos@, rocky@, fedora@"));
     }
     if pushed && !absent {
@@ -212,5 +212,7 @@ fn denied(plan: &Plan, image: Option<&Image>, methods: &[String]) -> CommandErro
             .cause("it was launched without a key pair")
             .hint(format!("let ec2ssh push a fresh key instead: ec2ssh {user}@{id}, without -i")),
     };
-    if methods.is_empty() { error } else { error.cause(format!("the server would take: {}", methods.join(", "))) }
+    // That it takes public keys goes without saying.
+    let others: Vec<&str> = methods.iter().map(String::as_str).filter(|method| *method != "publickey").collect();
+    if others.is_empty() { error } else { error.cause(format!("the server would also take: {}", others.join(", "))) }
 }

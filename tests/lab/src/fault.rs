@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode, header};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 
 /// One way for a call to go wrong.
 #[derive(Clone, Debug)]
@@ -40,11 +41,16 @@ impl Fault {
             Self::Status(status) => respond(status, "text/plain", "something else answers here".to_owned()),
             Self::CloseHalfway => {
                 let begun = Bytes::from_static(b"<DescribeInstancesResponse><reservationSet><item>");
-                let chunks = [Ok(begun), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
+                // A moment between, so that the head and the beginning are on their way before the end.
+                let cut = async {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    Err(io::Error::from(io::ErrorKind::ConnectionReset))
+                };
+                let chunks = stream::once(async move { Ok(begun) }).chain(stream::once(cut));
                 Response::builder()
                     .header(header::CONTENT_TYPE, "text/xml")
                     .header(header::CONTENT_LENGTH, "100000")
-                    .body(Body::from_stream(stream::iter(chunks)))
+                    .body(Body::from_stream(chunks))
                     .expect("the headers are valid")
             }
             Self::Hang => {

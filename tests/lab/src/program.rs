@@ -183,11 +183,7 @@ async fn in_a_pty(
 async fn type_in(mut reader: ChannelReadHalf, mut to: Box<dyn Write + Send>, master: Box<dyn MasterPty + Send>) {
     while let Some(message) = reader.wait().await {
         match message {
-            ChannelMsg::Data { data } => {
-                if to.write_all(&data).and_then(|()| to.flush()).is_err() {
-                    return;
-                }
-            }
+            ChannelMsg::Data { data } if to.write_all(&data).and_then(|()| to.flush()).is_err() => return,
             ChannelMsg::WindowChange { col_width, row_height, .. } => {
                 let _ = master.resize(size(col_width, row_height));
             }
