@@ -53,7 +53,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h -V --profile --region --verbose --quiet --user --port --identity --via --address --host-keys --ipv4 --ipv6 --newest --oldest --start --yes --tty --no-tty --no-command --no-stdin --dry-run --json --help --version ssh proxy list completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h -V --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help --version ssh proxy list completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -89,10 +89,6 @@ _ec2ssh() {
                     ;;
                 -i)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --via)
-                    COMPREPLY=($(compgen -W "auto direct" -- "${cur}"))
                     return 0
                     ;;
                 --address)
@@ -231,7 +227,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__proxy)
-            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --via --address --host-keys --ipv4 --ipv6 --newest --oldest --start --yes --help"
+            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -269,16 +265,8 @@ _ec2ssh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --via)
-                    COMPREPLY=($(compgen -W "auto direct" -- "${cur}"))
-                    return 0
-                    ;;
                 --address)
                     COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
-                    return 0
-                    ;;
-                --host-keys)
-                    COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -289,7 +277,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h --profile --region --verbose --quiet --user --port --identity --via --address --host-keys --ipv4 --ipv6 --newest --oldest --start --yes --tty --no-tty --no-command --no-stdin --dry-run --json --help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -325,10 +313,6 @@ _ec2ssh() {
                     ;;
                 -i)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --via)
-                    COMPREPLY=($(compgen -W "auto direct" -- "${cur}"))
                     return 0
                     ;;
                 --address)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= host-keys= 4/ipv4 6/ipv6 newest oldest start yes t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help V/version
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= address= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help V/version
 end
 
 function __fish_ec2ssh_needs_command
@@ -29,8 +29,6 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l region -d 'Region to look
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s p -l port -d 'SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l via -d 'How to reach the instance' -r -f -a "auto\t'Chosen by what the instance has'
-direct\t'TCP to one of its addresses'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
@@ -64,8 +62,6 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l region -d 'Region 
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s p -l port -d 'SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l via -d 'How to reach the instance' -r -f -a "auto\t'Chosen by what the instance has'
-direct\t'TCP to one of its addresses'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
@@ -93,15 +89,10 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l region -d 'Regio
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s p -l port -d 'SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l via -d 'How to reach the instance' -r -f -a "auto\t'Chosen by what the instance has'
-direct\t'TCP to one of its addresses'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
-strict\t'Known only; a new one is refused'
-accept-new\t'A new one is taken and said; a changed one is refused'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s q -l quiet -d 'Say nothing but errors and warnings'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 4 -l ipv4 -d 'IPv4 only'

@@ -19,12 +19,11 @@ fn main() -> std::io::Result<ExitCode> {
         return Ok(ec2ssh::cli::main(std::env::args_os()));
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let folder = std::env::temp_dir().join(format!("ec2ssh-playground-{}", std::process::id()));
-    let cloud = furnish(&folder)?;
-    let playground = Playground { ec2ssh: product(&folder)?, folder, endpoint: cloud.endpoint().to_owned() };
-    let code = if words.is_empty() { playground.tour()? } else { playground.run(&words)? };
-    std::fs::remove_dir_all(&playground.folder)?;
-    Ok(code)
+    // Private to the user, and gone with the drop.
+    let folder = tempfile::Builder::new().prefix("ec2ssh-playground-").tempdir()?;
+    let cloud = furnish(folder.path())?;
+    let playground = Playground { ec2ssh: product(folder.path())?, folder: folder.path(), cloud: &cloud };
+    if words.is_empty() { playground.tour() } else { playground.run(&words) }
 }
 
 /// Instances to try, and a config file that knows the ports of their SSH servers.
@@ -77,13 +76,13 @@ fn called_as_product() -> bool {
     name.is_some_and(|name| name.file_name() == Some(PRODUCT.as_ref()))
 }
 
-struct Playground {
+struct Playground<'a> {
     ec2ssh: PathBuf,
-    folder: PathBuf,
-    endpoint: String,
+    folder: &'a Path,
+    cloud: &'a Cloud,
 }
 
-impl Playground {
+impl Playground<'_> {
     /// A command with nothing but the embedded cloud to reach, and folders of its own.
     fn in_it(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
@@ -91,16 +90,16 @@ impl Playground {
             command.env_remove(name);
         }
         command
-            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_ENDPOINT_URL", self.cloud.endpoint())
             .env("AWS_REGION", "eu-west-1")
-            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_ACCESS_KEY_ID", self.cloud.access_key())
             .env("AWS_SECRET_ACCESS_KEY", "playground")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("XDG_CONFIG_HOME", self.folder.join("config"))
             .env("XDG_DATA_HOME", self.folder.join("data"))
             .env("XDG_CACHE_HOME", self.folder.join("cache"));
         if cfg!(target_os = "macos") {
-            command.env("HOME", &self.folder);
+            command.env("HOME", self.folder);
         }
         command
     }
@@ -114,7 +113,7 @@ impl Playground {
 
     /// A session on my-instance, then a shell to try more.
     fn tour(&self) -> std::io::Result<ExitCode> {
-        eprintln!("An EC2 of four instances runs on loopback at {}.", self.endpoint);
+        eprintln!("An EC2 of four instances runs on loopback at {}.", self.cloud.endpoint());
         eprintln!(
             "Now: ec2ssh my-instance. It is looked up by name, a key that lives only in memory is pushed through"
         );

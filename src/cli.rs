@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::commands::completions::{self, CompletionsArgs};
 use crate::commands::list::{self, ListArgs};
@@ -14,6 +16,7 @@ use crate::commands::ssh::{self, SshArgs};
 use crate::error::{CommandError, Family, Kind};
 use crate::terminal::raw;
 use crate::terminal::signals::Fatal;
+use crate::ui::trace::SafeStderr;
 use crate::ui::{Ui, Volume};
 
 /// Get onto an EC2 instance: by name, with a key that lives only in memory
@@ -161,16 +164,18 @@ fn trace(verbose: u8) {
     if verbose < 2 {
         return;
     }
-    let filter = "debug,aws_sigv4=off,aws_runtime::auth=off,aws_smithy_http_client=info,hyper=info,hyper_util=info";
-    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
-    let _ = subscriber.try_init();
+    let filter = Targets::new().with_default(LevelFilter::DEBUG).with_targets([
+        ("aws_sigv4", LevelFilter::OFF),
+        ("aws_runtime::auth", LevelFilter::OFF),
+        ("aws_smithy_http_client", LevelFilter::INFO),
+        ("hyper", LevelFilter::INFO),
+        ("hyper_util", LevelFilter::INFO),
+    ]);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| SafeStderr);
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }
 
 fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
-    // These need neither a thread nor a signal.
-    if let Command::Completions(args) = command {
-        return completions::run(ui, args, App::command());
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut fatal = Fatal::install()?;

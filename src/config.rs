@@ -39,17 +39,6 @@ pub enum HostKeys {
     AcceptNew,
 }
 
-/// Which way to the instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// Chosen by what the instance has
-    #[default]
-    Auto,
-    /// TCP to one of its addresses
-    Direct,
-}
-
 /// The keys of a table in the config file, and the options of the same names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -62,7 +51,6 @@ pub struct Options {
     pub identity: Option<PathBuf>,
     pub address: Option<AddressKind>,
     pub host_keys: Option<HostKeys>,
-    pub via: Option<Via>,
 }
 
 impl Options {
@@ -76,7 +64,6 @@ impl Options {
             identity: self.identity.or_else(|| other.identity.clone()),
             address: self.address.or(other.address),
             host_keys: self.host_keys.or(other.host_keys),
-            via: self.via.or(other.via),
         }
     }
 }
@@ -111,11 +98,10 @@ impl<'de> Deserialize<'de> for Host {
             identity: Option<PathBuf>,
             address: Option<AddressKind>,
             host_keys: Option<HostKeys>,
-            via: Option<Via>,
         }
-        let Raw { r#match: pattern, profile, region, user, port, identity, address, host_keys, via } =
+        let Raw { r#match: pattern, profile, region, user, port, identity, address, host_keys } =
             Raw::deserialize(deserializer)?;
-        let options = Options { profile, region, user, port, identity, address, host_keys, via };
+        let options = Options { profile, region, user, port, identity, address, host_keys };
         Ok(Self { pattern, options })
     }
 }
@@ -147,6 +133,14 @@ impl Config {
     /// Where the file is looked for: `ec2ssh/config.toml` in the user's config folder, if the system names one.
     pub fn path() -> Option<PathBuf> {
         Some(dirs::config_dir()?.join("ec2ssh").join("config.toml"))
+    }
+
+    /// Reads the file where it is looked for.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_default() -> Result<Self, Error> {
+        Self::path().map_or_else(|| Ok(Self::default()), |path| Self::load(&path))
     }
 
     /// Reads the file; one that does not exist is an empty one.

@@ -203,7 +203,8 @@ pub struct Resolved {
     family: Family,
 }
 
-/// Checks the key file, looks the instance up and makes the plan. Nothing is changed but that `--start` starts it.
+/// Checks the key file, looks the instance up and makes the plan. Nothing is changed but what was asked for or agreed to
+/// on the way: `--start` starts the instance, a key file's mode is mended.
 ///
 /// # Errors
 /// Whatever stands in the way of a plan.

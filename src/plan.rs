@@ -113,6 +113,16 @@ pub enum Address {
     Ip(IpAddr),
 }
 
+impl Address {
+    /// As AWS gave it: for programs.
+    fn raw(&self) -> String {
+        match self {
+            Self::Name(name, _) => name.clone(),
+            Self::Ip(ip) => ip.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -214,8 +224,7 @@ impl Plan {
                 Authorization::Push => json!({ "kind": "pushed", "algorithm": "ssh-ed25519" }),
                 Authorization::KeyFile(path) => json!({ "kind": "file", "path": path.display().to_string() }),
             },
-            "via": "direct",
-            "addresses": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "addresses": self.addresses.iter().map(Address::raw).collect::<Vec<_>>(),
             "port": self.port,
             "hostKeys": self.host_keys.to_string(),
         })

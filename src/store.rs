@@ -1,9 +1,12 @@
 //! Small files of our own in the user's data and cache folders: where they are, and how they are written whole, private
 //! to the user and under a lock. Knows nothing of what is in them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The data folder (`ec2ssh/` in the user's): what must not be lost.
 pub fn data_folder() -> Option<PathBuf> {
@@ -27,10 +30,25 @@ pub fn under_lock<T>(path: &Path, change: impl FnOnce() -> io::Result<T>) -> io:
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
     let lock = private(OpenOptions::new().create(true).truncate(false).write(true)).open(lock_path)?;
-    lock.lock()?;
+    wait_for(&lock)?;
     let result = change();
     drop(lock);
     result
+}
+
+/// Waits for the lock, but not for ever: whoever holds it does so for milliseconds, or is stuck.
+fn wait_for(lock: &File) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begun.elapsed() > LOCK_PATIENCE => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "another ec2ssh holds its lock"));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
 }
 
 /// Adds a line at the end; to be called [`under_lock`]. An unfinished last line is finished first.

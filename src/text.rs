@@ -20,10 +20,31 @@ pub fn neutralise_lines(text: &str) -> String {
     text.lines().map(neutralise).collect::<Vec<_>>().join("\n")
 }
 
+/// JSON text whose strings say the same with nothing in them that a terminal obeys: `\u009b` for what is one character.
+/// The serialiser itself escapes the rest of the control characters.
+pub fn neutralise_json(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        if is_dangerous(c) && c != '\n' {
+            // Beyond the Basic Multilingual Plane JSON writes a pair of surrogates.
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
 fn is_dangerous(c: char) -> bool {
     // C0, DEL and C1; then the invisible characters that reorder or hide text (Unicode TR 36).
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A name from AWS as the INSTANCE in a command to type: one word, and never taken for an option.
+pub fn instance_word(name: &str) -> String {
+    let option_like = if name.starts_with('-') { "-- " } else { "" };
+    format!("{option_like}{}", shell_word(name))
 }
 
 /// The text as one word for a POSIX shell, quoted only where it must be.

@@ -4,6 +4,7 @@
 //! standard error is made safe by [`neutralise_lines`], whoever wrote it.
 
 pub mod table;
+pub mod trace;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
@@ -89,20 +90,22 @@ impl Ui {
     pub fn step(&self, text: &str) {
         if self.inner.volume.verbose > 0 {
             let seconds = self.inner.started.elapsed().as_secs_f64();
-            self.line(&format!("[{seconds:7.3}s] {text}"));
+            self.line(&neutralise(&format!("[{seconds:7.3}s] {text}")));
         }
     }
 
     /// A line that the person should see, unless `-q`.
     pub fn notice(&self, text: &str) {
         if !self.inner.volume.quiet {
-            self.line(text);
+            self.line(&neutralise(text));
         }
     }
 
-    /// A warning; shown with `-q` too.
-    pub fn warn(&self, text: &str) {
-        self.line(&format!("Warning: {text}"));
+    /// Text of several lines that the person should see, unless `-q`: the server's banner.
+    pub fn banner(&self, text: &str) {
+        if !self.inner.volume.quiet {
+            self.line(text);
+        }
     }
 
     /// What is being waited for. On a terminal it replaces the one before.
@@ -114,22 +117,23 @@ impl Ui {
             self.inner.progress.store(true, Ordering::Relaxed);
             write_stderr(&format!("\r\x1b[K{}", neutralise(text)));
         } else {
-            self.line(text);
+            self.line(&neutralise(text));
         }
     }
 
     /// An error as it is reported to a person: what failed, why, and what to type.
     pub fn error(&self, message: &str, causes: &[String], hints: &[String]) {
-        self.line(&format!("Error: {message}"));
+        // A line feed in a name or in a service's words must not begin a line that looks like one of ours.
+        self.line(&neutralise(&format!("Error: {message}")));
         for cause in causes {
-            self.line(&format!("Caused by: {cause}"));
+            self.line(&neutralise(&format!("Caused by: {cause}")));
         }
         for hint in hints {
-            self.line(&format!("Hint: {hint}"));
+            self.line(&neutralise(&format!("Hint: {hint}")));
         }
     }
 
-    /// Text of several lines to standard error.
+    /// Text of several lines to standard error: tables, the list of escapes.
     pub fn lines(&self, text: &str) {
         self.line(text);
     }

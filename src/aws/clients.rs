@@ -15,10 +15,12 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_sdk_ec2::config::http::HttpResponse;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::Error;
 use super::model::Account;
+use super::{Call, Error, sort};
 
 /// The metadata service is one hop away or not there.
 const IMDS_TIMEOUT: Duration = Duration::from_millis(700);
@@ -43,6 +45,19 @@ pub struct Aws {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
     account: Account,
+    login: Login,
+}
+
+/// How the person logs in to get the profile's credentials: which command renews them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Login {
+    /// `aws sso login`.
+    Sso,
+    /// `aws login`.
+    Session,
+    /// Keys, a program, a role, the environment, or not known.
+    #[default]
+    Other,
 }
 
 impl Aws {
@@ -52,9 +67,7 @@ impl Aws {
     /// [`Error::NoRegion`] or [`Error::BadRegion`].
     pub async fn load(settings: Settings) -> Result<Self, Error> {
         let profile = settings.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
-        if let Some(name) = &profile {
-            check_profile(name).await?;
-        }
+        let login = login(profile.as_deref()).await?;
         let imds = imds::Client::builder()
             .max_attempts(1)
             .connect_timeout(IMDS_TIMEOUT)
@@ -83,6 +96,7 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
             account,
+            login,
         })
     }
 
@@ -91,20 +105,33 @@ impl Aws {
         &self.account
     }
 
-    pub(super) fn profile(&self) -> Option<&str> {
-        self.account.profile.as_deref()
+    /// Sorts what the SDK says of a call that failed; the resource is for the message.
+    pub(super) fn sort<E>(&self, call: Call, resource: &str, error: SdkError<E, HttpResponse>) -> Error
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        match sort(call, resource, error) {
+            Error::Credentials { detail, .. } => {
+                Error::Credentials { profile: self.account.profile.clone(), login: self.login, detail }
+            }
+            other => other,
+        }
     }
 }
 
-/// That the profile exists: the SDK goes on without it, and with whatever credentials it finds elsewhere. Files that
-/// cannot be read are left for the SDK to complain of.
-async fn check_profile(name: &str) -> Result<(), Error> {
+/// How the profile logs in. That it exists is checked on the way: the SDK would go on without it, and with whatever
+/// credentials it finds elsewhere. Files that cannot be read are left for the SDK to complain of.
+async fn login(profile: Option<&str>) -> Result<Login, Error> {
     let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
-    match aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned()))).await {
-        Ok(profiles) if profiles.get_profile(name).is_none() && name != "default" => {
-            Err(Error::NoProfile(name.to_owned()))
-        }
-        _ => Ok(()),
+    let name = profile.unwrap_or("default");
+    let Ok(profiles) = aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned()))).await else {
+        return Ok(Login::Other);
+    };
+    match profiles.get_profile(name) {
+        None if name != "default" => Err(Error::NoProfile(name.to_owned())),
+        Some(found) if found.get("sso_session").or(found.get("sso_start_url")).is_some() => Ok(Login::Sso),
+        Some(found) if found.get("login_session").is_some() => Ok(Login::Session),
+        _ => Ok(Login::Other),
     }
 }
 

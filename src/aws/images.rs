@@ -1,7 +1,7 @@
 //! DescribeImages: what an image calls itself.
 
 use super::model::Image;
-use super::{Aws, Call, Error, sort};
+use super::{Aws, Call, Error};
 
 impl Aws {
     /// The image, or `None` when it was deregistered or is no longer shared.
@@ -10,7 +10,7 @@ impl Aws {
     /// As the service says.
     pub async fn image(&self, id: &str) -> Result<Option<Image>, Error> {
         let answer = self.ec2.describe_images().image_ids(id).send().await;
-        let answer = match answer.map_err(|error| sort(Call::DescribeImages, self.profile(), id, error)) {
+        let answer = match answer.map_err(|error| self.sort(Call::DescribeImages, id, error)) {
             Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => return Ok(None),
             other => other?,
         };

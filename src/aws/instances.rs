@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use aws_sdk_ec2::types::{self, Filter};
 
 use super::model::{Instance, State};
-use super::{Aws, Call, Error, sort};
-use crate::target::Spec;
+use super::{Aws, Call, Error};
+use crate::target::{Spec, is_instance_id};
 
 /// The largest page the service gives (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
 const PAGE: i32 = 1000;
@@ -99,20 +99,36 @@ impl Aws {
                     request = request.set_filters(Some(filters)).max_results(PAGE).set_next_token(token);
                 }
             }
-            let page = request
-                .send()
-                .await
-                .map_err(|error| sort(Call::DescribeInstances, self.profile(), resource(query), error))?;
+            let page =
+                request.send().await.map_err(|error| self.sort(Call::DescribeInstances, resource(query), error))?;
             let instances = page.reservations().iter().flat_map(types::Reservation::instances);
-            found.extend(instances.map(plain).filter(|instance| !instance.state.is_gone() && !instance.id.is_empty()));
+            // The id becomes part of file lines and of commands to type: what is not one is not let in.
+            found.extend(instances.map(plain).filter(|found| !found.state.is_gone() && is_instance_id(&found.id)));
             token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             // A page may be empty with more to come; only a missing token ends the list.
-            if token.is_none() {
-                break;
+            if token.is_none() || matches!(query, Query::Id(_)) {
+                found.sort_by(|a, b| (&a.name, a.launched, &a.id).cmp(&(&b.name, b.launched, &b.id)));
+                return Ok(found);
             }
         }
-        found.sort_by(|a, b| (&a.name, a.launched, &a.id).cmp(&(&b.name, b.launched, &b.id)));
-        Ok(found)
+        let detail = format!("its list has not ended after {MAX_PAGES} pages");
+        Err(Error::BadAnswer { call: Call::DescribeInstances, detail })
+    }
+
+    /// All instances that `spec` names: one call, and a second one only where the form of an address does not decide
+    /// and the first found nothing. An unknown id is no error here.
+    ///
+    /// # Errors
+    /// As the service says.
+    pub async fn search(&self, spec: &Spec) -> Result<Vec<Instance>, Error> {
+        let found = match self.instances(&Query::of(spec)).await {
+            Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
+            other => other?,
+        };
+        match Query::second(spec) {
+            Some(query) if found.is_empty() => self.instances(&query).await,
+            _ => Ok(found),
+        }
     }
 }
 

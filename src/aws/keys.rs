@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Aws, Call, Error, sort};
+use super::{Aws, Call, Error};
 
 /// How long the instance offers a pushed key to its sshd.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ impl Aws {
             .instance_os_user(user)
             .ssh_public_key(public_key);
         let answer = request.send().await;
-        let answer = answer.map_err(|error| sort(Call::SendSshPublicKey, self.profile(), instance_id, error))?;
+        let answer = answer.map_err(|error| self.sort(Call::SendSshPublicKey, instance_id, error))?;
         if answer.success() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ pub mod keys;
 pub mod model;
 pub mod power;
 
-pub use clients::{Aws, Settings};
+pub use clients::{Aws, Login, Settings};
 
 use aws_config::imds;
 use aws_sdk_ec2::config::http::HttpResponse;
@@ -65,6 +65,8 @@ pub enum Error {
     Credentials {
         /// The profile in use, when one was named.
         profile: Option<String>,
+        /// How that profile logs in.
+        login: Login,
         /// What the providers said, joined.
         detail: String,
     },
@@ -116,8 +118,8 @@ impl Error {
     }
 }
 
-/// Sorts an SDK error. `profile` and `resource` are for the message.
-fn sort<E>(call: Call, profile: Option<&str>, resource: &str, error: SdkError<E, HttpResponse>) -> Error
+/// Sorts an SDK error; whose credentials are concerned is not known here.
+fn sort<E>(call: Call, resource: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
@@ -138,7 +140,7 @@ where
         SdkError::TimeoutError(_) => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if is_credentials_failure(&error, failure.is_other()) => {
-            Error::Credentials { profile: profile.map(str::to_owned), detail: causes(&error) }
+            Error::Credentials { profile: None, login: Login::Other, detail: causes(&error) }
         }
         SdkError::DispatchFailure(_) => Error::Unreachable { call, detail: causes(&error) },
         _ => Error::Unreachable { call, detail: causes(&error) },
@@ -179,7 +181,8 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(current) = cause {
         // The connector's word for "neither a timeout nor the network", which tells a person nothing.
         let text = current.to_string();
-        let text = text.strip_prefix("other: ").unwrap_or(&text).to_owned();
+        let text = text.strip_prefix("other: ").unwrap_or(&text);
+        let text = text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
         if text != "other" && parts.last().is_none_or(|last| !last.contains(&text)) {
             parts.push(text);
         }

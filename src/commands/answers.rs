@@ -28,7 +28,7 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
         Event::Progress(text) => ui.progress(&text),
         Event::Ssh(ssh::Event::Step(text)) => ui.step(&text),
         Event::Ssh(ssh::Event::Notice(text)) => ui.notice(&text),
-        Event::Ssh(ssh::Event::Banner(text)) => ui.notice(text.trim_end()),
+        Event::Ssh(ssh::Event::Banner(text)) => ui.banner(text.trim_end()),
         Event::Ssh(ssh::Event::HostKey(question, reply)) => {
             on_a_thread(ui, reply, move |ui| host_key(ui, &question));
         }
@@ -42,7 +42,8 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             on_a_thread(ui, reply, move |ui| ui.confirm(&text));
         }
         Event::Start { instance, reply } => {
-            let text = format!("{} ({}) is {}. Start it?", instance.label(), instance.id, instance.state.word());
+            let text =
+                format!("{} ({}) is {}. Start it?", neutralise(instance.label()), instance.id, instance.state.word());
             // Who typed --start where nobody can be asked meant it.
             on_a_thread(ui, reply, move |ui| if yes || !ui.can_ask() { Some(true) } else { ui.confirm(&text) });
         }

@@ -12,6 +12,7 @@ use crate::config::{Config, Options};
 use crate::error::CommandError;
 use crate::target::Spec;
 use crate::terminal::raw;
+use crate::text::neutralise_json;
 use crate::ui::Ui;
 use crate::ui::table::Table;
 use crate::when::age;
@@ -38,21 +39,17 @@ pub struct ListArgs {
 /// When AWS cannot be asked or says no.
 pub async fn run(ui: &Ui, args: ListArgs) -> Result<u8, CommandError> {
     let spec: Option<Spec> = args.pattern.as_deref().map(str::parse).transpose()?;
-    let config = Config::path().map_or_else(|| Ok(Config::default()), |path| Config::load(&path))?;
+    let config = Config::load_default()?;
     let typed = Options { profile: args.aws.profile, region: args.aws.region, ..Options::default() };
     let options = typed.or(&config.options_for(args.pattern.as_deref().unwrap_or_default()));
     let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
-    let query = spec.as_ref().map_or_else(Query::all, Query::of);
-    let mut found = match aws.instances(&query).await {
-        Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
-        other => other?,
+    let found = match &spec {
+        Some(spec) => aws.search(spec).await?,
+        None => aws.instances(&Query::all()).await?,
     };
-    if let Some(second) = spec.as_ref().and_then(Query::second).filter(|_| found.is_empty()) {
-        found = aws.instances(&second).await?;
-    }
     if args.json {
         let text = serde_json::to_string_pretty(&found).map_err(std::io::Error::other)?;
-        ui.out(&(text + "\n"))?;
+        ui.out(&(neutralise_json(&text) + "\n"))?;
         return Ok(0);
     }
     if found.is_empty() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{AddressKind, Config, HostKeys, Options, Via};
+use crate::config::{AddressKind, Config, Options};
 use crate::connect::Wish;
 use crate::error::CommandError;
 use crate::plan::Request;
@@ -58,15 +58,9 @@ pub struct ConnectOptions {
     /// Use this key file instead of a pushed key (a .pem must have mode 0400)
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
-    /// How to reach the instance
-    #[arg(long, value_enum, value_name = "WAY")]
-    pub via: Option<Via>,
     /// Which address to connect to
     #[arg(long, value_enum, value_name = "KIND")]
     pub address: Option<AddressKind>,
-    /// How a new host key is treated
-    #[arg(long, value_enum, value_name = "POLICY")]
-    pub host_keys: Option<HostKeys>,
     /// IPv4 only
     #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]
     pub ipv4: bool,
@@ -94,10 +88,7 @@ impl ConnectOptions {
     /// When the instance or a user cannot be read, or the config file not be used.
     pub fn wish(&self, typed_instance: &str) -> Result<Wish, CommandError> {
         let target: Target = typed_instance.parse()?;
-        let config = match Config::path() {
-            Some(path) => Config::load(&path)?,
-            None => Config::default(),
-        };
+        let config = Config::load_default()?;
         let configured = config.options_for(&target.instance.to_string());
         for user in [&self.user, &configured.user].into_iter().flatten() {
             target::check_user(user)?;
@@ -119,8 +110,8 @@ impl ConnectOptions {
             port: self.port,
             identity: self.identity.clone(),
             address: self.address,
-            host_keys: self.host_keys,
-            via: self.via,
+            // Only where we check host keys ourselves is there an option for it.
+            host_keys: None,
         }
     }
 

@@ -5,10 +5,15 @@ use clap::Args;
 use super::answers::person;
 use super::options::ConnectOptions;
 use super::shell;
+use crate::config::HostKeys;
 use crate::connect::resolve;
 use crate::error::{CommandError, Kind};
 use crate::ssh::session::Program;
+use crate::text::neutralise_json;
 use crate::ui::Ui;
+
+/// The status with which cloud-init's images end a login as root, after "Please login as the user …".
+const FORCED_OTHER_USER: u8 = 142;
 
 /// What may be typed.
 #[derive(Args, Clone, Debug, Default)]
@@ -16,6 +21,9 @@ use crate::ui::Ui;
 pub struct SshArgs {
     #[command(flatten)]
     pub connect: ConnectOptions,
+    /// How a new host key is treated
+    #[arg(long, value_enum, value_name = "POLICY")]
+    pub host_keys: Option<HostKeys>,
     /// Ask for a terminal, also for a command; twice: even without one here
     #[arg(short = 't', long = "tty", action = clap::ArgAction::Count, conflicts_with = "no_tty")]
     pub tty: u8,
@@ -63,7 +71,8 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
             CommandError::new(Kind::Usage, "which instance?").hint("ec2ssh [USER@]INSTANCE; see them: ec2ssh list")
         );
     };
-    let wish = args.connect.wish(instance)?;
+    let mut wish = args.connect.wish(instance)?;
+    wish.request.typed.host_keys = args.host_keys;
     let events = person(ui, args.connect.yes);
     if args.dry_run {
         return dry_run(ui, &args, resolve(crate::connect::Wish { start: false, ..wish }, &events).await?.plan);
@@ -74,11 +83,14 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     let wishes = shell::Wishes { program: args.program(), tty: args.tty, no_tty: args.no_tty, no_stdin: args.no_stdin };
     let result = shell::run(ui, &connection, &wishes).await;
     connection.close().await;
+    if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {
+        ui.notice(&format!("Hint: this image wants another user than root: ec2ssh ubuntu@{}", plan.instance.id));
+    }
     result.map_err(|source| crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source) }.into())
 }
 
 fn dry_run(ui: &Ui, args: &SshArgs, plan: crate::plan::Plan) -> Result<u8, CommandError> {
-    let text = if args.json { format!("{:#}\n", plan.to_json()) } else { format!("{plan}\n") };
+    let text = if args.json { neutralise_json(&format!("{:#}\n", plan.to_json())) } else { format!("{plan}\n") };
     ui.out(&text)?;
     Ok(0)
 }

@@ -20,7 +20,7 @@ pub enum Found {
 
 /// Finds it. A person at a terminal is asked which of several, and whether a stopped one may be started.
 pub async fn find(aws: &Aws, spec: &Spec, pick: Pick, start: bool, events: &Events) -> Result<Found, Error> {
-    let found = search(aws, spec).await?;
+    let found = aws.search(spec).await?;
     let typed = spec.to_string();
     match choose(spec, found, pick) {
         Ok(instance) => {
@@ -39,17 +39,6 @@ pub async fn find(aws: &Aws, spec: &Spec, pick: Pick, start: bool, events: &Even
                 None => Err(Error::Several { typed, candidates, seen }),
             }
         }
-    }
-}
-
-async fn search(aws: &Aws, spec: &Spec) -> Result<Vec<Instance>, Error> {
-    let found = match aws.instances(&Query::of(spec)).await {
-        Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
-        other => other?,
-    };
-    match Query::second(spec) {
-        Some(query) if found.is_empty() => Ok(aws.instances(&query).await?),
-        _ => Ok(found),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Codes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> and the errors of
 //! SendSSHPublicKey in the EC2 Instance Connect API reference.
 
-use crate::aws::{Call, Error};
+use crate::aws::{Call, Error, Login};
 use crate::text::shell_word;
 
 use super::CommandError;
@@ -22,6 +22,8 @@ const SLOW_DOWN: &str = "wait a few seconds, then run the same command again";
 const NEW_CREDENTIALS: &str =
     "get new credentials (aws sso login, aws login, or aws configure) and check the clock: date -u";
 
+const NETWORK: &str =
+    "check the network and the proxy: env | grep -i proxy; and the endpoint, if you set one: env | grep AWS_ENDPOINT";
 const PROXY: &str =
     "something between here and AWS may have answered in its place: env | grep -iE 'proxy|AWS_ENDPOINT'";
 
@@ -159,7 +161,7 @@ impl From<Error> for CommandError {
                 .hint("name one: ec2ssh --region eu-west-1 …; for good: aws configure set region eu-west-1"),
             Error::NoProfile(_) => Self::failed(message).hint("see those there are: aws configure list-profiles"),
             Error::BadRegion(_) => Self::failed(message).hint("a region looks like this: --region eu-west-1"),
-            Error::Credentials { profile, detail } => credentials(profile.as_deref(), &detail),
+            Error::Credentials { profile, login, detail } => credentials(profile.as_deref(), login, &detail),
             Error::Service { call, code, message, resource, status } => {
                 service(call, &code, &message, &resource, status)
             }
@@ -168,9 +170,7 @@ impl From<Error> for CommandError {
                     Error::Unreachable { detail, .. } => detail.as_str(),
                     _ => "",
                 };
-                Self::failed(message).cause(detail).hint(
-                    "check the network and the proxy: env | grep -i proxy; and the endpoint, if you set one: env | grep AWS_",
-                )
+                Self::failed(message).cause(detail).hint(NETWORK)
             }
             Error::BadAnswer { detail, .. } => Self::failed(message).cause(detail).hint(PROXY),
         }
@@ -210,24 +210,29 @@ fn said(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!("AWS says: {words}") }
 }
 
-/// Credentials that cannot be loaded: the provider's own words tell SSO, `aws login` and a wrong profile apart.
-fn credentials(profile: Option<&str>, detail: &str) -> CommandError {
+/// Credentials that cannot be loaded: the way the profile logs in tells what renews them.
+fn credentials(profile: Option<&str>, login: Login, detail: &str) -> CommandError {
     let with_profile = |command: &str| match profile {
         Some(name) => format!("{command} --profile {}", shell_word(name)),
         None => command.to_owned(),
     };
-    let lower = detail.to_lowercase();
     let of_profile = profile.map_or(String::new(), |name| format!(" of profile {name}"));
-    if lower.contains("sso") {
-        let message = format!("the SSO session{of_profile} has expired or was never begun");
-        return CommandError::failed(message).cause(detail).hint(with_profile("aws sso login"));
+    let (session, renew) = match login {
+        Login::Sso => ("SSO session", with_profile("aws sso login")),
+        Login::Session => ("login session", with_profile("aws login")),
+        Login::Other => {
+            return CommandError::failed(format!("no usable AWS credentials{of_profile}"))
+                .cause(detail)
+                .hint(format!("log in: {}; or name a profile: ec2ssh --profile PROFILE …", with_profile("aws login")))
+                .hint(format!("see what is set: {}", with_profile("aws configure list")));
+        }
+    };
+    // The network, not the session: to log in anew would fail just so.
+    if detail.contains("dispatch failure") {
+        return CommandError::failed(format!("the credentials{of_profile} could not be fetched"))
+            .cause(detail)
+            .hint(NETWORK)
+            .hint(renew);
     }
-    if lower.contains("login session") || lower.contains("signin") || lower.contains("aws login") {
-        let message = format!("the login session{of_profile} has expired or was never begun");
-        return CommandError::failed(message).cause(detail).hint(with_profile("aws login"));
-    }
-    CommandError::failed(format!("no usable AWS credentials{of_profile}"))
-        .cause(detail)
-        .hint(format!("log in: {}; or name a profile: ec2ssh --profile PROFILE …", with_profile("aws login")))
-        .hint("see what is set: aws configure list")
+    CommandError::failed(format!("the {session}{of_profile} has expired or was never begun")).cause(detail).hint(renew)
 }

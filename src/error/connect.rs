@@ -7,7 +7,7 @@ use crate::connect::Error;
 use crate::login::{InstanceConnect, distribution};
 use crate::plan::{self, Authorization, LoginSource, Plan};
 use crate::ssh::{key_file, keys};
-use crate::text::shell_word;
+use crate::text::{instance_word, shell_word};
 use crate::transport::tcp;
 use crate::ui::table::Table;
 
@@ -44,7 +44,7 @@ fn not_found(message: String, typed: &str, account: &Account, near: &[String]) -
         [first, ..] => {
             let quoted: Vec<_> = near.iter().map(|name| format!("'{name}'")).collect();
             let error = error.cause(format!("near to '{typed}': {}", quoted.join(", ")));
-            error.hint(format!("did you mean: ec2ssh {}", shell_word(first)))
+            error.hint(format!("did you mean: ec2ssh {}", instance_word(first)))
         }
     }
 }
@@ -55,7 +55,7 @@ fn several(message: String, typed: &str, candidates: &[Instance], seen: bool) ->
     let first = candidates.first().map_or("i-…", |instance| &instance.id);
     error
         .hint(format!("name one by its id: ec2ssh {first}"))
-        .hint(format!("or choose by launch time: ec2ssh --newest {}", shell_word(typed)))
+        .hint(format!("or choose by launch time: ec2ssh --newest {}", instance_word(typed)))
 }
 
 /// The candidates of an ambiguous name.
@@ -79,9 +79,9 @@ fn not_running(typed: &str, instance: &Instance) -> CommandError {
     let error = CommandError::failed(format!("{}{name} is {}", instance.id, instance.state.word()));
     match instance.state {
         State::Stopped | State::Stopping => {
-            error.hint(format!("start it, wait for it and connect: ec2ssh --start {}", shell_word(typed)))
+            error.hint(format!("start it, wait for it and connect: ec2ssh --start {}", instance_word(typed)))
         }
-        State::Pending => error.hint(format!("wait for it and connect: ec2ssh --start {}", shell_word(typed))),
+        State::Pending => error.hint(format!("wait for it and connect: ec2ssh --start {}", instance_word(typed))),
         _ => error.hint("see what is there: ec2ssh list"),
     }
 }
@@ -205,12 +205,16 @@ fn denied(plan: &Plan, image: Option<&Image>, methods: &[String]) -> CommandErro
         (Authorization::Push, None) => {
             error.hint(format!("with a key that the instance knows: ec2ssh -i FILE.pem {id}"))
         }
-        (Authorization::KeyFile(_), Some(name)) => error
-            .cause(format!("it was launched with the key pair '{name}': is this that one?"))
-            .hint(format!("let ec2ssh push a fresh key instead: ec2ssh {user}@{id}, without -i")),
-        (Authorization::KeyFile(_), None) => error
-            .cause("it was launched without a key pair")
-            .hint(format!("let ec2ssh push a fresh key instead: ec2ssh {user}@{id}, without -i")),
+        (Authorization::KeyFile(_), Some(name)) => {
+            error.cause(format!("it was launched with the key pair '{name}': is this that one?")).hint(format!(
+                "let ec2ssh push a fresh key instead: ec2ssh {}, without -i",
+                shell_word(&format!("{user}@{id}"))
+            ))
+        }
+        (Authorization::KeyFile(_), None) => error.cause("it was launched without a key pair").hint(format!(
+            "let ec2ssh push a fresh key instead: ec2ssh {}, without -i",
+            shell_word(&format!("{user}@{id}"))
+        )),
     };
     // That it takes public keys goes without saying.
     let others: Vec<&str> = methods.iter().map(String::as_str).filter(|method| *method != "publickey").collect();

@@ -6,12 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use russh::client::{Config, Handle, connect_stream};
+use russh::keys::Algorithm;
 use russh::{Disconnect, Preferred, SshId, cipher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use super::handler::{Handler, HandlerError, Shared};
 use super::host_keys::{HostKeyCheck, preferred};
+use super::stall::StallGuard;
 use super::tap::{FirstBytes, Tap};
 use super::{Error, Events};
 
@@ -19,6 +21,8 @@ use super::{Error, Events};
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// After so many without an answer the connection is given up.
 pub const KEEPALIVE_MISSES: usize = 3;
+/// As long as the keepalives take to give up.
+const WRITE_STALL: Duration = Duration::from_secs(KEEPALIVE_INTERVAL.as_secs() * (KEEPALIVE_MISSES as u64 + 1));
 /// From the first byte to the end of the key exchange, the time a person takes to answer left out.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Received data that waits for a slow reader: this many messages of up to 32 KiB, then the far side is made to wait.
@@ -41,10 +45,14 @@ impl Connection {
     {
         let known_hosts = |source| Error::KnownHosts { path: check.store.path().to_owned(), source };
         let known = check.store.keys(&check.alias).map_err(known_hosts)?;
-        let config = Arc::new(config(preferred(&known, &Preferred::DEFAULT.key)));
+        // ssh-rsa alone is a signature over SHA-1 (RFC 8332, section 1).
+        let is_sha1 = |algorithm: &&Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
+        let offered: Vec<Algorithm> =
+            Preferred::DEFAULT.key.iter().filter(|algorithm| !is_sha1(algorithm)).cloned().collect();
+        let config = Arc::new(config(preferred(&known, &offered)));
         let shared = Arc::new(Shared::default());
         let handler = Handler { check, events, shared: Arc::clone(&shared) };
-        let (stream, first) = Tap::new(stream);
+        let (stream, first) = Tap::new(StallGuard::new(stream, WRITE_STALL));
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {
                 Ok(handle) => Ok(Self { handle, shared }),
@@ -58,11 +66,6 @@ impl Connection {
         }
     }
 
-    /// Whether a person was asked about the host key on the way.
-    pub fn asked(&self) -> bool {
-        self.shared.asked.load(Ordering::Relaxed)
-    }
-
     /// Says goodbye; the far side may be gone already.
     pub async fn close(&self) {
         let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "en");
@@ -70,7 +73,7 @@ impl Connection {
     }
 }
 
-fn config(host_keys: Vec<russh::keys::Algorithm>) -> Config {
+fn config(host_keys: Vec<Algorithm>) -> Config {
     Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-ec2ssh_", env!("CARGO_PKG_VERSION")))),
         keepalive_interval: Some(KEEPALIVE_INTERVAL),

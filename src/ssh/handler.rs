@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use russh::client::{DisconnectReason, Session};
+use russh::Channel;
+use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio::sync::oneshot;
 
@@ -15,8 +16,6 @@ use super::{Error, Event, Events};
 pub struct Shared {
     /// A person is being asked: no clock runs.
     pub asking: AtomicBool,
-    /// A person has been asked.
-    pub asked: AtomicBool,
     ended: Mutex<Option<Error>>,
 }
 
@@ -51,6 +50,22 @@ impl From<russh::Error> for HandlerError {
     }
 }
 
+/// russh accepts whatever channel a server opens. We have asked for none: to drop the reply is to refuse.
+macro_rules! refuse_channels {
+    ($($name:ident($($argument:ty),*);)*) => {
+        $(
+            async fn $name(
+                &mut self,
+                _: Channel<Msg>,
+                $(_: $argument,)*
+                _: ChannelOpenHandle,
+                _: &mut Session,
+            ) -> Result<(), HandlerError> {
+                Ok(())
+            }
+        )*
+    };
+}
 impl russh::client::Handler for Handler {
     type Error = HandlerError;
 
@@ -64,6 +79,17 @@ impl russh::client::Handler for Handler {
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
         (self.events)(Event::Banner(banner.to_owned()));
         Ok(())
+    }
+
+    refuse_channels! {
+        server_channel_open_session();
+        server_channel_open_agent_forward();
+        server_channel_open_unknown();
+        server_channel_open_forwarded_tcpip(&str, u32, &str, u32);
+        server_channel_open_forwarded_streamlocal(&str);
+        server_channel_open_direct_tcpip(&str, u32, &str, u32);
+        server_channel_open_direct_streamlocal(&str);
+        server_channel_open_x11(&str, u32);
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<HandlerError>) -> Result<(), HandlerError> {
@@ -130,7 +156,6 @@ impl Handler {
         };
         let (reply, answer) = oneshot::channel();
         self.shared.asking.store(true, Ordering::Relaxed);
-        self.shared.asked.store(true, Ordering::Relaxed);
         (self.events)(Event::HostKey(question, reply));
         let yes = answer.await.unwrap_or(false);
         self.shared.asking.store(false, Ordering::Relaxed);

@@ -144,7 +144,8 @@ impl KeyFile {
 }
 
 fn read_text(file: &File, path: &Path) -> Result<Zeroizing<String>, Error> {
-    let mut text = Zeroizing::new(String::new());
+    // Room for all of it, so that it does not grow and leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(MOST as usize + 1));
     match file.take(MOST).read_to_string(&mut text) {
         Ok(_) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -181,7 +182,7 @@ fn check(_: &File, _: &Path) -> Result<(), Error> {
 /// As the file system says.
 pub fn close_to_others(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
+    File::open(path)?.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
     let _ = path;
     Ok(())
 }

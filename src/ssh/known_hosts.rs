@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use russh::keys::PublicKey;
-use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns};
+use russh::keys::ssh_key::known_hosts::Entry;
 
 use crate::store;
 
@@ -42,7 +42,7 @@ impl KnownHosts {
     /// When the file is there but cannot be read: to go on without it would be to trust whoever answers.
     pub fn keys(&self, alias: &str) -> io::Result<Vec<Known>> {
         match std::fs::read_to_string(&self.path) {
-            Ok(text) => Ok(parse(&text, alias)),
+            Ok(text) => parse(&text, alias),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -71,20 +71,36 @@ pub fn alias(instance_id: &str, port: u16) -> String {
     if port == 22 { instance_id.to_owned() } else { format!("[{instance_id}]:{port}") }
 }
 
-/// The keys of the lines for exactly this alias. Lines with a marker, with patterns or that cannot be read are passed
-/// over: nobody but us and ssh-keygen writes this file.
-pub fn parse(text: &str, alias: &str) -> Vec<Known> {
+/// The keys of the lines for exactly this alias. Lines for others are not looked at, whatever is in them.
+///
+/// # Errors
+/// A line for this alias that cannot be used (damaged, or with a marker) is one, and so is a hashed name: to pass it
+/// over would make a known instance a new one.
+pub fn parse(text: &str, alias: &str) -> io::Result<Vec<Known>> {
     let mut known = Vec::new();
     for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
         let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        let bad = |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("line {number} {why}"));
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        if first.is_empty() || first.starts_with('#') {
             continue;
         }
-        let Ok(entry) = Entry::from_str(line) else { continue };
-        let HostPatterns::Patterns(patterns) = entry.host_patterns() else { continue };
-        if entry.marker().is_none() && patterns.iter().any(|pattern| pattern == alias) {
-            known.push(Known { line: index + 1, key: entry.public_key().clone() });
+        let names = if first.starts_with('@') { words.next().unwrap_or_default() } else { first };
+        if names.starts_with('|') {
+            return Err(bad("has a hashed name, which this file does not use"));
+        }
+        if !names.split(',').any(|name| name == alias) {
+            continue;
+        }
+        match Entry::from_str(line) {
+            Ok(entry) if entry.marker().is_none() => {
+                known.push(Known { line: number, key: entry.public_key().clone() })
+            }
+            Ok(_) => return Err(bad("has a marker, which is not supported here")),
+            Err(error) => return Err(bad(&format!("cannot be read: {error}"))),
         }
     }
-    known
+    Ok(known)
 }

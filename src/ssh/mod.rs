@@ -11,6 +11,7 @@ pub mod key_file;
 pub mod keys;
 pub mod known_hosts;
 pub mod session;
+pub mod stall;
 mod tap;
 
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! The local terminal: raw mode, escapes, signals, window size. Knows nothing of SSH or AWS. The only folder with code
-//! of one platform beside `store` and `ssh::key_file`.
+//! The local terminal: raw mode, escapes, signals, window size. Knows nothing of SSH or AWS. Code of one
+//! platform is here, in `store`, in `ssh::key_file` and in one line of `ui`.
 
 pub mod escape;
 pub mod raw;

@@ -47,7 +47,7 @@ impl Drop for RawMode {
 /// them back. Called before anything that changes them, a passphrase prompt included.
 ///
 /// # Errors
-/// When standard input is no terminal.
+/// When there is no terminal.
 pub fn remember() -> io::Result<()> {
     let mut original = lock();
     if original.is_none() {
@@ -104,7 +104,7 @@ pub fn close_stdout() {
 
 #[cfg(unix)]
 mod imp {
-    use std::fs::OpenOptions;
+    use std::fs::{File, OpenOptions};
     use std::io;
 
     use rustix::stdio::{stderr, stdin, stdout};
@@ -117,8 +117,16 @@ mod imp {
 
     pub type Settings = Termios;
 
+    /// A passphrase prompt changes the terminal that it finds at `/dev/tty`, whatever standard input is.
+    fn controlling_terminal() -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open("/dev/tty")
+    }
+
     pub fn settings() -> io::Result<Settings> {
-        Ok(tcgetattr(stdin())?)
+        match tcgetattr(stdin()) {
+            Ok(settings) => Ok(settings),
+            Err(_) => Ok(tcgetattr(controlling_terminal()?)?),
+        }
     }
 
     pub fn make_raw() -> io::Result<()> {
@@ -131,7 +139,11 @@ mod imp {
 
     pub fn apply(settings: &Settings) {
         // Nothing can be done about a terminal that has gone.
-        let _ = tcsetattr(stdin(), OptionalActions::Now, settings);
+        if tcsetattr(stdin(), OptionalActions::Now, settings).is_err()
+            && let Ok(terminal) = controlling_terminal()
+        {
+            let _ = tcsetattr(terminal, OptionalActions::Now, settings);
+        }
     }
 
     pub fn size() -> Option<Size> {

@@ -173,18 +173,39 @@ fn missing_credentials_fail_soon_off_ec2() {
     assert!(keep.join().unwrap() > 0, "the metadata service was not asked at all: this measures nothing");
 }
 
+/// Every way to log in, with nothing logged in: the exact command for each.
 #[test]
-fn an_expired_sso_session_gives_the_command_that_renews_it() {
+fn an_expired_login_gives_the_command_that_renews_it() {
     let world = World::empty();
     let config = "[profile work]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = eu-west-1\n\
                   [sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n\
-                  sso_registration_scopes = sso:account:access\n";
-    fs::write(world.path(".aws/config"), config).unwrap();
-    let mut command = world.ec2ssh("--profile work my-instance true");
-    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-    let run = crate::support::Run::of(command.output().unwrap()).expect(255);
-    assert!(run.stderr.starts_with("Error: the SSO session of profile work has expired or was never begun\n"), "{run}");
-    assert!(run.stderr.ends_with("Hint: aws sso login --profile work\n"), "{run}");
+                  sso_registration_scopes = sso:account:access\n\
+                  [profile old sso]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+                  sso_account_id = 123456789012\nsso_role_name = dev\nregion = eu-west-1\n\
+                  [profile me]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = eu-west-1\n\
+                  [profile program]\ncredential_process = /bin/false\nregion = eu-west-1\n";
+    fs::write(world.path(".aws/config"), config.replace("old sso", "old-sso")).unwrap();
+    let table = [
+        ("work", "the SSO session of profile work has expired or was never begun", "aws sso login --profile work"),
+        (
+            "old-sso",
+            "the SSO session of profile old-sso has expired or was never begun",
+            "aws sso login --profile old-sso",
+        ),
+        ("me", "the login session of profile me has expired or was never begun", "aws login --profile me"),
+        (
+            "program",
+            "no usable AWS credentials of profile program",
+            "see what is set: aws configure list --profile program",
+        ),
+    ];
+    for (profile, message, hint) in table {
+        let mut command = world.ec2ssh(&format!("--profile {profile} my-instance true"));
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        let run = crate::support::Run::of(command.output().unwrap()).expect(255);
+        assert!(run.stderr.starts_with(&format!("Error: {message}\n")), "{run}");
+        assert!(run.stderr.ends_with(&format!("Hint: {hint}\n")), "{run}");
+    }
 }
 
 #[test]
@@ -205,7 +226,10 @@ fn a_profile_and_its_credential_process_are_used() {
     world.cloud.add(Instance::named(ID, "my-instance"));
     let program = world.file(
         "credentials.sh",
-        "#!/bin/sh\necho '{\"Version\":1,\"AccessKeyId\":\"AKIDPROCESS\",\"SecretAccessKey\":\"x\"}'\n",
+        &format!(
+            "#!/bin/sh\necho '{{\"Version\":1,\"AccessKeyId\":\"{}\",\"SecretAccessKey\":\"x\"}}'\n",
+            world.cloud.access_key()
+        ),
         0o700,
     );
     let config = format!("[profile p]\nregion = us-west-2\ncredential_process = {}\n", program.display());

@@ -54,16 +54,22 @@ fn lines_are_found_by_instance_and_port_only() {
         "\n".to_owned(),
         line("i-0123456789abcde01", &a),
         line("[i-0123456789abcde01]:2222", &b),
-        "i-0123456789abcde01 ssh-ed25519 garbage\n".to_owned(),
-        line("@revoked i-0123456789abcde01", &b),
+        "i-0123456789abcde09 ssh-ed25519 garbage\n".to_owned(),
+        line("@revoked i-0123456789abcde08", &b),
         line("10.0.0.7,i-0123456789abcde02", &b),
     ]
     .concat();
-    let lines = |name: &str| parse(&text, name).iter().map(|known| known.line).collect::<Vec<_>>();
+    let lines = |name: &str| parse(&text, name).unwrap().iter().map(|known| known.line).collect::<Vec<_>>();
     assert_eq!(lines(&alias("i-0123456789abcde01", 22)), [3]);
     assert_eq!(lines(&alias("i-0123456789abcde01", 2222)), [4]);
     assert_eq!(lines("i-0123456789abcde02"), [7]);
     assert!(lines("i-0123456789abcde03").is_empty());
+    // What cannot be used must not make a known instance a new one.
+    for (name, line) in [("i-0123456789abcde09", "line 5 "), ("i-0123456789abcde08", "line 6 ")] {
+        let error = parse(&text, name).unwrap_err();
+        assert!(error.to_string().starts_with(line), "{error}");
+    }
+    assert!(parse("|1|abc=|def= ssh-ed25519 AAAA", "i-1").is_err());
 }
 
 fn store() -> (tempfile::TempDir, KnownHosts) {

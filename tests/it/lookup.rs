@@ -16,6 +16,11 @@ fn names_from_aws_cannot_write_to_the_terminal() {
         assert!(all.contains(r"evil\u{"), "{all}");
         assert!(!all.contains(['\u{9b}', '\u{202e}']), "{all}");
     }
+    // JSON has an escape of its own for them: the same text to a program, and nothing to a terminal.
+    let json = world.run("list --json").expect(0).out();
+    assert!(json.is_ascii(), "{json}");
+    let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(read[0]["name"], "evil\u{9b}31m\nname");
 }
 
 #[test]

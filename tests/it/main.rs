@@ -1,6 +1,7 @@
 //! The one test binary: pure tables first, then in-memory pipes, then the binary against the embedded cloud, then the
 //! real OpenSSH, and moto.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(clippy::print_stdout, reason = "a child of a test speaks to it")]
 
 mod bad_servers;
 mod config;

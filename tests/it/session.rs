@@ -415,3 +415,27 @@ async fn what_is_no_ssh_server_is_told_by_what_it_said() {
     let error = meet(b"SSH-1.5-old\r\n").await;
     assert!(!matches!(&error, Error::NotSsh { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_write_that_stands_still_ends_and_one_that_goes_on_does_not() {
+    use ec2ssh::ssh::stall::StallGuard;
+    use tokio::io::AsyncWriteExt;
+
+    let limit = Duration::from_millis(200);
+    let (ours, mut theirs) = duplex(1000);
+    let mut guard = StallGuard::new(ours, limit);
+    // Slow but going on: each piece is taken before the limit, all of them long after it.
+    let reader = tokio::spawn(async move {
+        let mut piece = [0; 1000];
+        for _ in 0..6 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            theirs.read_exact(&mut piece).await.unwrap();
+        }
+        theirs
+    });
+    guard.write_all(&[7; 6000]).await.unwrap();
+    let theirs = reader.await.unwrap();
+    let error = guard.write_all(&[7; 6000]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    drop(theirs);
+}

@@ -342,8 +342,9 @@ fn verbose_tells_the_steps_with_their_times_and_no_secret() {
     }
     let run = world.run(&format!("-vv -p {port} my-instance true")).expect(0);
     assert!(run.stderr.contains("russh"), "{run}");
-    let run = world.run(&format!("-vvvv -p {port} my-instance true")).expect(0);
-    for secret in ["secret-for-tests", "PRIVATE KEY", "Signature="] {
+    let mut command = world.ec2ssh(&format!("-vvvv -p {port} my-instance true"));
+    let run = Run::of(command.env("AWS_SESSION_TOKEN", "token-for-tests").output().unwrap()).expect(0);
+    for secret in ["secret-for-tests", "token-for-tests", "PRIVATE KEY", "Signature="] {
         assert!(!run.stderr.contains(secret), "{secret}");
     }
 }
@@ -408,4 +409,46 @@ fn resident(pid: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<usize>().ok()).map_or(0, |kb| kb * 1024)
+}
+
+#[test]
+fn the_words_after_the_instance_are_the_commands() {
+    let (world, port) = World::with_instance();
+    // Options may stand before and behind the instance; from the command's first word on nothing is ours.
+    let run = world.run(&format!("-q {NEW} my-instance -p {port} echo -v --help -p 1 -- x")).expect(0);
+    assert_eq!(run.out(), "-v --help -p 1 -- x\n");
+    let run = world.run(&format!("-q ssh -p {port} my-instance list")).expect(127);
+    assert!(run.stderr.contains("list"), "{run}");
+}
+
+#[test]
+fn each_service_may_have_an_endpoint_of_its_own() {
+    let (world, port) = World::with_instance();
+    let mut command = world.ec2ssh(&format!("-q {NEW} -p {port} my-instance true"));
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    command.env("AWS_ENDPOINT_URL_EC2", world.cloud.endpoint());
+    command.env("AWS_ENDPOINT_URL_EC2_INSTANCE_CONNECT", world.cloud.endpoint());
+    Run::of(command.output().unwrap()).expect(0);
+}
+
+#[test]
+fn without_a_command_the_connection_is_held_until_a_signal() {
+    let (world, port) = World::with_instance();
+    let mut child = world.ec2ssh(&format!("-q {NEW} -N -p {port} my-instance")).spawn().unwrap();
+    while world.cloud.count("SendSSHPublicKey") == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it did not stay");
+    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn root_where_the_image_wants_another_user_gets_a_hint() {
+    let (world, port) = World::with_instance();
+    let run = world.run(&format!("-q {NEW} -p {port} root@my-instance exit 142")).expect(142);
+    assert_eq!(run.stderr, "");
+    let run = world.run(&format!("-p {port} root@my-instance exit 142")).expect(142);
+    assert_eq!(run.stderr, format!("Hint: this image wants another user than root: ec2ssh ubuntu@{ID}\n"));
 }

@@ -246,3 +246,61 @@ fn ctrl_c_at_a_passphrase_gives_the_echo_back() {
     terminal.wait();
     assert!(!terminal.text().contains("-echo "), "{}", terminal.text());
 }
+
+/// The far side stops without a word; the network itself goes on acknowledging. Takes a minute: that is the promise.
+#[test]
+fn a_dead_session_ends_by_itself_with_one_clear_line() {
+    let (world, _) = World::with_instance();
+    let sshd = RealSshd::start(&world, ID, "");
+    world.run(&format!("-q --host-keys accept-new -p {} {}@my-instance true", sshd.port, sshd.user)).expect(0);
+    let line = format!("\"$EC2SSH\" -p {} {}@my-instance; echo \"status $?\"", sshd.port, sshd.user);
+    let mut terminal = Terminal::run(&world, &line);
+    terminal.wait_raw(true);
+    terminal.type_in("echo pid=$(ps -o ppid= -p $$ | tr -d ' ')=\r");
+    terminal.wait_until("the server's process id", |screen| screen.matches("pid=").count() > 1);
+    let text = terminal.text();
+    let pid = text.rsplit("pid=").next().unwrap().split('=').next().unwrap().to_owned();
+    assert!(pid.parse::<u32>().is_ok(), "{text}");
+    Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+    std::thread::sleep(Duration::from_secs(50));
+    assert!(terminal.is_raw(), "given up too soon");
+    terminal.wait_for("the instance stopped answering: 3 keepalives in a row went unanswered");
+    terminal.wait_for("status 255");
+    assert!(!terminal.is_raw());
+    Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+}
+
+const PANIC: &str = "EC2SSH_TEST_PANICS";
+
+/// Not a test by itself: what the next one runs in a terminal.
+#[test]
+fn child_that_panics_in_raw_mode() {
+    if std::env::var_os(PANIC).is_none() {
+        return;
+    }
+    ec2ssh::terminal::raw::restore_on_panic();
+    let raw = ec2ssh::terminal::raw::RawMode::enter().unwrap();
+    println!("entered");
+    let mut byte = [0];
+    std::io::Read::read_exact(&mut std::io::stdin(), &mut byte).unwrap();
+    // So that the drop is not what restores it.
+    std::mem::forget(raw);
+    panic!("as it was asked to");
+}
+
+#[test]
+fn a_panic_restores_the_terminal() {
+    let world = World::empty();
+    let itself = std::env::current_exe().unwrap();
+    let line = format!(
+        "{PANIC}=1 {} --exact terminal::child_that_panics_in_raw_mode --nocapture; echo \"status $?\"",
+        itself.display()
+    );
+    let mut terminal = Terminal::run(&world, &line);
+    terminal.wait_for("entered");
+    terminal.wait_raw(true);
+    terminal.type_in("x");
+    terminal.wait_for("as it was asked to");
+    terminal.wait_for("status 101");
+    terminal.wait_raw(false);
+}

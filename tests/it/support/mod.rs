@@ -83,7 +83,7 @@ impl World {
             ("LANG", "C.UTF-8".to_owned()),
             ("AWS_ENDPOINT_URL", self.cloud.endpoint().to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.cloud.access_key().to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "secret-for-tests".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]

@@ -15,19 +15,31 @@ use crate::fault::{error, respond};
 use crate::state::{Recorded, State};
 use crate::{connect, ec2, lock};
 
-type Cloud = Arc<Mutex<State>>;
+#[derive(Clone)]
+struct Cloud {
+    state: Arc<Mutex<State>>,
+    access_key: String,
+}
+
+/// An access key id that nobody can guess.
+pub fn random_access_key() -> String {
+    let random = crate::HostKey::fresh().fingerprint();
+    let plain = random.chars().skip("SHA256:".len()).filter(char::is_ascii_alphanumeric).take(30);
+    format!("AKIALAB{}", plain.collect::<String>())
+}
 
 /// Serves on a free port of loopback.
-pub async fn serve(state: Cloud) -> std::io::Result<SocketAddr> {
+pub async fn serve(state: Arc<Mutex<State>>, access_key: String) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let router = Router::new().route("/", post(call)).route("/lab/keys", get(keys)).with_state(state);
+    let router =
+        Router::new().route("/", post(call)).route("/lab/keys", get(keys)).with_state(Cloud { state, access_key });
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
 }
 
 /// One call of either service.
-async fn call(Shared(state): Shared<Cloud>, headers: HeaderMap, body: String) -> Response<Body> {
+async fn call(Shared(Cloud { state, access_key }): Shared<Cloud>, headers: HeaderMap, body: String) -> Response<Body> {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let json = target.is_some();
     let operation = match target {
@@ -42,8 +54,9 @@ async fn call(Shared(state): Shared<Cloud>, headers: HeaderMap, body: String) ->
     if let Some(fault) = fault {
         return fault.answer(json).await;
     }
-    if !headers.contains_key("authorization") {
-        return error(403, "MissingAuthenticationToken", "the request is not signed", json);
+    let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !signed.contains(&format!("Credential={access_key}/")) {
+        return error(403, "AuthFailure", "the embedded cloud does not know this access key", json);
     }
     let mut state = lock(&state);
     match operation.as_str() {
@@ -56,7 +69,10 @@ async fn call(Shared(state): Shared<Cloud>, headers: HeaderMap, body: String) ->
 }
 
 /// What an instance's metadata service would hand to sshd's AuthorizedKeysCommand.
-async fn keys(Shared(state): Shared<Cloud>, Query(query): Query<HashMap<String, String>>) -> Response<Body> {
+async fn keys(
+    Shared(Cloud { state, .. }): Shared<Cloud>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response<Body> {
     let of = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let keys = lock(&state).pushed_keys(of("instance"), of("user"));
     respond(200, "text/plain", keys.iter().map(|key| format!("{key}\n")).collect())

@@ -30,6 +30,7 @@ use state::State;
 /// A running cloud. It ends with the process or when dropped.
 pub struct Cloud {
     endpoint: String,
+    access_key: String,
     state: Arc<Mutex<State>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -43,13 +44,21 @@ impl Cloud {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime can be made");
         let state = Arc::new(Mutex::new(State::default()));
-        let address = runtime.block_on(http::serve(Arc::clone(&state))).expect("loopback can be listened on");
-        Self { endpoint: format!("http://{address}"), state, runtime: Some(runtime) }
+        let access_key = http::random_access_key();
+        let serve = http::serve(Arc::clone(&state), access_key.clone());
+        let address = runtime.block_on(serve).expect("loopback can be listened on");
+        Self { endpoint: format!("http://{address}"), access_key, state, runtime: Some(runtime) }
     }
 
     /// For `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// For `AWS_ACCESS_KEY_ID`: the only one that is let in. Others on this machine can reach the port too, and a pushed
+    /// key opens a shell.
+    pub fn access_key(&self) -> &str {
+        &self.access_key
     }
 
     /// Adds an instance, or replaces the one with its id.
