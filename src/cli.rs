@@ -1,6 +1,7 @@
 //! The command line: parse, make the [`Ui`], dispatch, report. The one place where a result becomes an exit code.
 
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -82,24 +83,40 @@ impl Command {
 
 /// The whole program, from its arguments to its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    raw::restore_on_panic();
-    let command = match parse(args.into_iter().collect()) {
-        Ok(command) => command,
-        Err(code) => return code,
-    };
-    let ui = command.ui();
-    let family = command.family();
-    trace(command.output().verbose);
-    let result = run(&ui, command);
-    raw::restore();
-    ui.set_raw(false);
-    ExitCode::from(match result {
-        Ok(code) => code,
-        Err(error) => {
-            report(&ui, &error);
-            error.exit_code(family)
-        }
+    guarded(|| {
+        let command = match parse(args.into_iter().collect()) {
+            Ok(command) => command,
+            Err(code) => return code,
+        };
+        let ui = command.ui();
+        let family = command.family();
+        trace(command.output().verbose);
+        let result = run(&ui, command);
+        raw::restore();
+        ui.set_raw(false);
+        ExitCode::from(match result {
+            Ok(code) => code,
+            Err(error) => {
+                report(&ui, &error);
+                error.exit_code(family)
+            }
+        })
     })
+}
+
+/// Runs `program` so that a panic, on whatever thread, gives the terminal back and reaches the person as an error of
+/// ours; on this one it ends the program with 255.
+pub fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        raw::restore();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("no words");
+        let error = CommandError::failed("ec2ssh has a defect and cannot go on")
+            .cause(format!("{words} ({place})"))
+            .hint("please report it, with what this shows: RUST_BACKTRACE=1 ec2ssh -vv …");
+        report(&Ui::wire(Volume::default()), &error);
+    }));
+    std::panic::catch_unwind(AssertUnwindSafe(program)).unwrap_or(ExitCode::from(255))
 }
 
 /// The command tree, for the completion scripts and their test.

@@ -13,7 +13,7 @@
 mod identity;
 mod images;
 mod lookup;
-mod start;
+pub mod start;
 
 use std::io;
 use std::path::PathBuf;
@@ -150,6 +150,8 @@ pub enum Error {
         waited_for: &'static str,
         /// How long we waited.
         seconds: u64,
+        /// Why it is in its state, in EC2's words; untrusted.
+        reason: Option<String>,
     },
     /// No plan can be made.
     #[error(transparent)]
@@ -252,10 +254,11 @@ struct Found {
 async fn find(wish: &Wish, request: &Request, events: &Events) -> Result<Found, Error> {
     let options = request.options();
     let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
+    let address_kind = options.address.unwrap_or_default();
     let found = lookup::find(&aws, &request.target.instance, wish.pick, wish.start, events).await?;
     let (instance, just_started) = match found {
         lookup::Found::Running(instance) => (instance, false),
-        lookup::Found::Stopped(instance) => (start::start(&aws, instance, events).await?, true),
+        lookup::Found::Stopped(instance) => (start::start(&aws, instance, address_kind, events).await?, true),
     };
     let (login, image) = match request.user() {
         Some(login) => (login, images::remembered(instance.image_id.as_deref())),
@@ -279,11 +282,31 @@ impl Resolved {
             (None, None) => Key::ephemeral(),
         };
         let asked = Arc::new(AtomicBool::new(false));
-        match self.attempt(&key, events, &asked).await {
-            // The server's patience ended while the person thought about the host key. It is known now: once more.
+        let begun = Instant::now();
+        loop {
+            match self.attempt(&key, events, &asked).await {
+                Err(error) if self.just_started && start::still_booting(&error, begun.elapsed()) => {
+                    let (id, waited) = (&self.plan.instance.id, begun.elapsed().as_secs());
+                    events(Event::Progress(format!("{id} answers, and lets nobody in yet ({waited} s)")));
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+                other => return self.once_more(other, &key, events, &asked).await,
+            }
+        }
+    }
+
+    /// The server's patience may have ended while the person thought about the host key. It is known now: once more.
+    async fn once_more(
+        &self,
+        result: Result<Connection, Error>,
+        key: &Key,
+        events: &Events,
+        asked: &Arc<AtomicBool>,
+    ) -> Result<Connection, Error> {
+        match result {
             Err(Error::Ssh { source, .. }) if was_cut_off(&source) && asked.swap(false, Ordering::Relaxed) => {
                 events(Event::Step(format!("{source}, while the question stood: connecting again")));
-                self.attempt(&key, events, &asked).await
+                self.attempt(key, events, asked).await
             }
             other => other,
         }

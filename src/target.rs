@@ -64,13 +64,32 @@ impl FromStr for Target {
     type Err = Error;
 
     fn from_str(typed: &str) -> Result<Self, Error> {
-        let (user, rest) = match typed.rsplit_once('@') {
+        let (user, rest) = match split_user(typed) {
             Some(("", _)) => return Err(Error::EmptyUser),
             Some((user, rest)) => (Some(check_user(user)?), rest),
             None => (None, typed),
         };
         let (instance, port) = split_port(rest)?;
         Ok(Self { user, instance: instance.parse()?, port })
+    }
+}
+
+/// Splits `USER@` off. The value of a tag may have an `@` of its own.
+fn split_user(typed: &str) -> Option<(&str, &str)> {
+    let is_keyed = |text: &str| text.starts_with("tag:") || text.starts_with("asg:");
+    if is_keyed(typed) {
+        return None;
+    }
+    typed.split_once('@').filter(|(_, rest)| is_keyed(rest)).or_else(|| typed.rsplit_once('@'))
+}
+
+/// What `proxy` is given, as OpenSSH makes it of `%r@%h:%p`: there is always a port, which an abbreviated IPv6 address
+/// would otherwise swallow (`2600:1f10::1:22`). An IPv6 address without a port has to stand in brackets there.
+pub fn bracket_ipv6(typed: &str) -> String {
+    let (user, rest) = split_user(typed).map_or(("", typed), |(user, rest)| (&typed[..=user.len()], rest));
+    match rest.rsplit_once(':') {
+        Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => format!("{user}[{address}]:{port}"),
+        _ => typed.to_owned(),
     }
 }
 

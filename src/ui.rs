@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::secret::Secret;
 use crate::text::{neutralise, neutralise_lines};
@@ -175,7 +175,15 @@ impl Ui {
             return None;
         }
         self.clear_progress();
-        let answer = rpassword::prompt_password(neutralise(question)).ok()?;
+        let answer = match rpassword::prompt_password(neutralise(question)) {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                // Ctrl-C: the prompt has sent us the signal, which ends the process. No answer must overtake it.
+                std::thread::sleep(Duration::from_secs(5));
+                return None;
+            }
+            Err(_) => return None,
+        };
         let secret = Secret::new(answer);
         (!secret.expose().is_empty()).then_some(secret)
     }

@@ -5,6 +5,7 @@
 //! less patience than the SDK's, because off EC2 nobody answers there.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -14,13 +15,16 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::model::Account;
-use super::{Call, Error, sort};
+use super::{Call, Error, causes, sort};
 
 /// The metadata service is one hop away or not there.
 const IMDS_TIMEOUT: Duration = Duration::from_millis(700);
@@ -61,10 +65,10 @@ pub enum Login {
 }
 
 impl Aws {
-    /// Reads environment and shared config. Credentials are loaded by the first call, not here.
+    /// Reads environment and shared config, and loads the credentials.
     ///
     /// # Errors
-    /// [`Error::NoRegion`] or [`Error::BadRegion`].
+    /// [`Error::NoRegion`], [`Error::BadRegion`], [`Error::NoProfile`] or [`Error::Credentials`].
     pub async fn load(settings: Settings) -> Result<Self, Error> {
         let profile = settings.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
         let login = login(profile.as_deref()).await?;
@@ -90,7 +94,13 @@ impl Aws {
             credentials = credentials.profile_name(name);
             loader = loader.profile_name(name);
         }
-        let shared = loader.credentials_provider(credentials.build().await).load().await;
+        let credentials = Prefetched::load(credentials.build().await).await;
+        let credentials = credentials.map_err(|error| Error::Credentials {
+            profile: profile.clone(),
+            login,
+            detail: causes(&error),
+        })?;
+        let shared = loader.credentials_provider(credentials).load().await;
         let account = Account { region: region.to_string(), profile };
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&shared),
@@ -115,6 +125,34 @@ impl Aws {
                 Error::Credentials { profile: self.account.profile.clone(), login: self.login, detail }
             }
             other => other,
+        }
+    }
+}
+
+/// Credentials that were loaded before the first call, and are loaded again when those have expired. Loaded within a call
+/// they would be under its time limit, and tried again with it: a `credential_process` that waits for a person's token
+/// takes longer than any answer of AWS.
+#[derive(Debug)]
+struct Prefetched {
+    first: Mutex<Option<Credentials>>,
+    chain: DefaultCredentialsChain,
+}
+
+impl Prefetched {
+    async fn load(chain: DefaultCredentialsChain) -> Result<Self, CredentialsError> {
+        let first = chain.provide_credentials().await?;
+        Ok(Self { first: Mutex::new(Some(first)), chain })
+    }
+}
+
+impl ProvideCredentials for Prefetched {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(first) => future::ProvideCredentials::ready(Ok(first)),
+            None => self.chain.provide_credentials(),
         }
     }
 }

@@ -168,6 +168,7 @@ fn plain(from: &types::Instance) -> Instance {
         platform_details: text(from.platform_details()),
         metadata_disabled: metadata == Some(&types::InstanceMetadataEndpointState::Disabled),
         key_name: text(from.key_name()),
+        state_reason: text(from.state_reason().and_then(types::StateReason::message)),
         vpc_id: text(from.vpc_id()),
         launched: from.launch_time().map(aws_sdk_ec2::primitives::DateTime::secs),
     }

@@ -36,6 +36,8 @@ pub struct Instance {
     pub metadata_disabled: bool,
     /// The key pair named at launch.
     pub key_name: Option<String>,
+    /// Why it is in its state, in EC2's words; untrusted.
+    pub state_reason: Option<String>,
     /// The VPC.
     pub vpc_id: Option<String>,
     /// Launch time, seconds since the Unix epoch.

@@ -7,6 +7,7 @@ use super::answers::person;
 use super::options::ConnectOptions;
 use crate::connect::{public_half, resolve_for_proxy};
 use crate::error::CommandError;
+use crate::target::bracket_ipv6;
 use crate::terminal::raw::close_stdout;
 use crate::transport::pump;
 use crate::ui::Ui;
@@ -27,7 +28,7 @@ pub struct ProxyArgs {
 /// # Errors
 /// Whatever stood in the way.
 pub async fn run(ui: &Ui, args: ProxyArgs) -> Result<u8, CommandError> {
-    let wish = args.connect.wish(&args.instance)?;
+    let wish = args.connect.wish(&bracket_ipv6(&args.instance))?;
     let events = person(ui, args.connect.yes);
     let identity = wish.request.options().identity;
     let key = public_half(identity.as_ref())?;

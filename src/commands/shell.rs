@@ -11,7 +11,7 @@ use crate::ssh::client::Connection;
 use crate::ssh::session::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
 use crate::terminal::escape::{EscapeFilter, HELP, Typed};
 use crate::terminal::raw::{self, RawMode};
-use crate::terminal::signals::{Change, Changes, stop_job, stop_self};
+use crate::terminal::signals::{Change, Changes, is_orphan, stop_job, stop_self};
 use crate::ui::Ui;
 
 /// Read at once from standard input.
@@ -66,8 +66,10 @@ pub async fn run(ui: &Ui, connection: &Connection, wishes: &Wishes) -> Result<u8
         () = local.serve(sender, wishes.no_stdin) => return Ok(disconnected(ui)),
     };
     drop(local);
-    if let Exit::Signal(name) = &ended {
-        ui.notice(&format!("the remote program was ended by SIG{name}"));
+    match &ended {
+        Exit::Signal(name) => ui.notice(&format!("the remote program was ended by SIG{name}")),
+        Exit::Unknown => ui.notice("the session ended without an exit status"),
+        Exit::Status(_) | Exit::OutputClosed => {}
     }
     Ok(ended.code())
 }
@@ -121,92 +123,85 @@ impl Local {
 
     /// Feeds the session until `~.` ends it. The end of standard input does not.
     async fn serve(&self, to: mpsc::Sender<Input>, no_stdin: bool) {
-        let disconnect = async {
-            match (no_stdin, self.is_terminal) {
-                (true, _) => {
-                    let _ = to.send(Input::Eof).await;
-                    std::future::pending().await
-                }
-                (false, true) => self.keyboard(&to).await,
-                (false, false) => {
-                    pipe(&to).await;
-                    std::future::pending().await
-                }
-            }
-        };
+        if no_stdin {
+            let _ = to.send(Input::Eof).await;
+            return std::future::pending().await;
+        }
+        if !self.is_terminal {
+            pipe(&to).await;
+            return std::future::pending().await;
+        }
+        // While the far side takes nothing, keys must still be looked at: `~.` is the way out of a dead session. What is
+        // typed meanwhile waits here; it is only as much as a person types.
+        let (typed, waiting) = mpsc::unbounded_channel();
         tokio::select! {
-            () = disconnect => {}
-            () = self.changes(&to) => {}
+            () = self.keyboard(&typed) => {}
+            () = self.changes(&typed) => {}
+            () = deliver(waiting, to) => {}
         }
     }
 
     /// What is typed, until `~.`.
-    async fn keyboard(&self, to: &mpsc::Sender<Input>) {
+    async fn keyboard(&self, to: &mpsc::UnboundedSender<Input>) {
         let mut filter = EscapeFilter::default();
         let mut stdin = tokio::io::stdin();
         let mut chunk = vec![0; CHUNK];
-        // While the far side takes nothing, keys must still be looked at: `~.` is the way out of a dead session.
-        let (waiting, mut queue) = mpsc::unbounded_channel::<Vec<u8>>();
-        let deliver = async {
-            while let Some(bytes) = queue.recv().await {
-                if to.send(Input::Bytes(bytes)).await.is_err() {
-                    break;
+        loop {
+            let count = match stdin.read(&mut chunk).await {
+                Ok(0) | Err(_) => {
+                    let _ = to.send(Input::Eof);
+                    return std::future::pending().await;
+                }
+                Ok(count) => count,
+            };
+            for typed in filter.feed(&chunk[..count]) {
+                match typed {
+                    Typed::Bytes(bytes) => drop(to.send(Input::Bytes(bytes))),
+                    Typed::Disconnect => return,
+                    Typed::Help => self.ui.lines(HELP),
+                    Typed::Suspend if is_orphan() => {
+                        self.ui.notice("[ec2ssh not suspended: there is no shell here that could bring it back]");
+                    }
+                    Typed::Suspend => self.suspend(to, stop_job),
                 }
             }
-            std::future::pending::<()>().await;
-        };
-        let read = async {
-            loop {
-                let count = match stdin.read(&mut chunk).await {
-                    Ok(0) | Err(_) => {
-                        let _ = to.send(Input::Eof).await;
-                        return std::future::pending().await;
-                    }
-                    Ok(count) => count,
-                };
-                for typed in filter.feed(&chunk[..count]) {
-                    match typed {
-                        Typed::Bytes(bytes) => drop(waiting.send(bytes)),
-                        Typed::Disconnect => return,
-                        Typed::Help => self.ui.lines(HELP),
-                        Typed::Suspend => self.suspend(to, stop_job).await,
-                    }
-                }
-            }
-        };
-        tokio::select! {
-            () = read => {}
-            () = deliver => {}
         }
     }
 
     /// Resizes and stops that come as signals; without a pty they have no meaning and are left to the system.
-    async fn changes(&self, to: &mpsc::Sender<Input>) {
-        if !self.is_terminal {
-            return std::future::pending().await;
-        }
+    async fn changes(&self, to: &mpsc::UnboundedSender<Input>) {
         let Ok(mut changes) = Changes::listen() else { return std::future::pending().await };
         loop {
             match changes.next().await {
-                Change::Resized => drop(to.send(Input::Resized(window_size())).await),
-                Change::Suspend => self.suspend(to, stop_self).await,
-                Change::Continued => self.resume(to).await,
+                Change::Resized => drop(to.send(Input::Resized(window_size()))),
+                Change::Suspend => self.suspend(to, stop_self),
+                Change::Continued => self.resume(to),
             }
         }
     }
 
     /// Gives the terminal back, stops, and takes the terminal again once we are continued.
-    async fn suspend(&self, to: &mpsc::Sender<Input>, stop: fn()) {
-        self.ui.lines("[ec2ssh suspended; bring it back with: fg]");
+    fn suspend(&self, to: &mpsc::UnboundedSender<Input>, stop: fn()) {
+        self.ui.notice("[ec2ssh suspended; bring it back with: fg]");
         self.set_raw(false);
         stop();
-        self.resume(to).await;
+        self.resume(to);
     }
 
-    async fn resume(&self, to: &mpsc::Sender<Input>) {
+    fn resume(&self, to: &mpsc::UnboundedSender<Input>) {
         self.set_raw(true);
-        let _ = to.send(Input::Resized(window_size())).await;
+        let _ = to.send(Input::Resized(window_size()));
     }
+}
+
+/// Hands on what is typed as the session takes it.
+async fn deliver(mut from: mpsc::UnboundedReceiver<Input>, to: mpsc::Sender<Input>) {
+    while let Some(input) = from.recv().await {
+        if to.send(input).await.is_err() {
+            break;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Standard input that is no terminal: all of it, then its end.

@@ -1,4 +1,4 @@
-//! `--start`: starts a stopped instance and waits until it runs, has an address, and answers on its SSH port.
+//! `--start`: starts a stopped instance and waits until it runs, has the address asked for, and answers on its SSH port.
 
 use std::time::Duration;
 
@@ -9,48 +9,128 @@ use super::{Error, Event, Events};
 use crate::aws::Aws;
 use crate::aws::instances::Query;
 use crate::aws::model::{Instance, State};
-use crate::plan::Plan;
+use crate::config::AddressKind;
+use crate::plan::{Plan, addresses};
+use crate::ssh;
 use crate::transport::tcp::{self, Family, Host};
 
 /// Stopping may take minutes, and so may a start after it.
 const UP_WITHIN: Duration = Duration::from_secs(300);
-/// From running to an sshd that answers.
+/// From running to an sshd that lets us in.
 const SSH_WITHIN: Duration = Duration::from_secs(180);
-const POLL: Duration = Duration::from_secs(2);
+/// A machine that boots lets nobody in before its users and Instance Connect are there; after that a no is a no.
+const LET_IN_WITHIN: Duration = Duration::from_secs(40);
+/// A running instance that has a private address only may get its public one a moment later.
+const PUBLIC_WITHIN: Duration = Duration::from_secs(8);
+/// Between two look-ups.
+pub const POLL: Duration = Duration::from_secs(2);
 /// One round of dialling while the instance boots; nobody may be there to refuse.
 const ROUND: Duration = Duration::from_secs(5);
+/// Look-ups in a row that may fail while we wait: the instance starts whether we see it or not.
+const FAILURES: usize = 3;
 
-/// Starts the instance and waits until it runs and has an address.
-pub async fn start(aws: &Aws, mut instance: Instance, events: &Events) -> Result<Instance, Error> {
+/// Starts the instance and waits until it runs and has an address of this kind.
+pub(super) async fn start(
+    aws: &Aws,
+    mut instance: Instance,
+    kind: AddressKind,
+    events: &Events,
+) -> Result<Instance, Error> {
     let begun = Instant::now();
-    let id = instance.id.clone();
-    let mut asked = instance.state == State::Pending;
+    let mut progress = Progress { asked: instance.state == State::Pending, ..Progress::default() };
     loop {
-        match instance.state {
-            State::Running if instance.address().is_some() => return Ok(instance),
-            State::Stopped if !asked => {
-                aws.start(&id).await?;
-                asked = true;
+        match progress.judge(&instance, kind, begun.elapsed()) {
+            Next::Up => return Ok(instance),
+            Next::Start => {
+                aws.start(&instance.id).await?;
+                progress.asked = true;
             }
-            _ => {}
+            Next::Wait(what) => {
+                let text = format!("{} is {what} ({} s)", instance.id, begun.elapsed().as_secs());
+                events(Event::Progress(text));
+            }
+            Next::GiveUp(waited_for) => {
+                let (reason, seconds) = (instance.state_reason.clone(), begun.elapsed().as_secs());
+                return Err(Error::NotUp { instance_id: instance.id, waited_for, seconds, reason });
+            }
         }
-        let waited = begun.elapsed();
-        if waited > UP_WITHIN {
-            let waited_for = if instance.state == State::Running { "an address" } else { "the state 'running'" };
-            return Err(Error::NotUp { instance_id: id, waited_for, seconds: UP_WITHIN.as_secs() });
-        }
-        let state = if asked && instance.state == State::Stopped { "starting" } else { instance.state.word() };
-        events(Event::Progress(format!("{id} is {state}, waiting for it to run ({} s)", waited.as_secs())));
         sleep(POLL).await;
-        // For a moment after the start the look-up may not know the instance or show its old state.
-        if let Some(now) = aws.instances(&Query::Id(id.clone())).await?.into_iter().next() {
-            instance = now;
+        match aws.instances(&Query::Id(instance.id.clone())).await {
+            Ok(now) => {
+                progress.failures = 0;
+                // For a moment after the start the look-up may not know the instance.
+                instance = now.into_iter().next().unwrap_or(instance);
+            }
+            Err(error) if progress.failures >= FAILURES => return Err(error.into()),
+            Err(_) => progress.failures += 1,
         }
     }
 }
 
+/// How far a start has come.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The start has been asked for.
+    pub asked: bool,
+    /// It was seen on its way up.
+    seen_starting: bool,
+    /// When it was first seen running, counted from the beginning.
+    running_since: Option<Duration>,
+    failures: usize,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It runs and has its address.
+    Up,
+    /// Ask for the start.
+    Start,
+    /// Look again; what it is doing.
+    Wait(&'static str),
+    /// It will not come; what was waited for.
+    GiveUp(&'static str),
+}
+
+impl Progress {
+    /// Judges what a look-up showed. Pure but for what it remembers.
+    pub fn judge(&mut self, instance: &Instance, kind: AddressKind, elapsed: Duration) -> Next {
+        self.seen_starting |= matches!(instance.state, State::Pending | State::Running);
+        match instance.state {
+            State::Running => {
+                let since = *self.running_since.get_or_insert(elapsed);
+                if has_address(instance, kind, elapsed - since) {
+                    Next::Up
+                } else if elapsed > UP_WITHIN {
+                    Next::GiveUp("an address")
+                } else {
+                    Next::Wait("running, waiting for its address")
+                }
+            }
+            // It came up and went down again: no capacity, a broken volume, a script that shuts it down.
+            State::Stopped if self.asked && self.seen_starting => Next::GiveUp("the state 'running'"),
+            State::Stopped if !self.asked => Next::Start,
+            _ if elapsed > UP_WITHIN => Next::GiveUp("the state 'running'"),
+            State::Stopping => Next::Wait("still stopping, waiting to start it"),
+            _ => Next::Wait("starting, waiting for it to run"),
+        }
+    }
+}
+
+/// A stopped instance keeps its private address: to have one says nothing until it has run for a while.
+fn has_address(instance: &Instance, kind: AddressKind, running_for: Duration) -> bool {
+    let from_outside = instance.public_ip.is_some() || !instance.ipv6.is_empty();
+    let wait = kind == AddressKind::Auto && !from_outside && running_for < PUBLIC_WITHIN;
+    !wait && !addresses(instance, kind).is_empty()
+}
+
 /// Dials until somebody answers.
-pub async fn dial(hosts: &[Host], plan: &Plan, family: Family, events: &Events) -> Result<TcpStream, tcp::Error> {
+pub(super) async fn dial(
+    hosts: &[Host],
+    plan: &Plan,
+    family: Family,
+    events: &Events,
+) -> Result<TcpStream, tcp::Error> {
     let begun = Instant::now();
     loop {
         let failed = match tcp::connect(hosts, plan.port, family, ROUND).await {
@@ -62,6 +142,18 @@ pub async fn dial(hosts: &[Host], plan: &Plan, family: Family, events: &Events) 
             return Err(failed);
         }
         events(Event::Progress(format!("{} runs, waiting for SSH ({} s)", plan.instance.id, waited.as_secs())));
-        sleep(POLL.min(Duration::from_secs(1))).await;
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Whether a connection to a machine that has just been started is worth another try after this error.
+pub(super) fn still_booting(error: &Error, since_dialling: Duration) -> bool {
+    use ssh::Error::{ClosedEarly, HandshakeTimeout, Lost};
+    match error {
+        Error::Denied { .. } => since_dialling < LET_IN_WITHIN,
+        Error::Ssh { source, .. } => {
+            since_dialling < SSH_WITHIN && matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_))
+        }
+        _ => false,
     }
 }

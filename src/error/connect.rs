@@ -21,9 +21,11 @@ impl From<Error> for CommandError {
             Error::NotFound { account, near, typed } => not_found(message, &typed, &account, &near),
             Error::Several { typed, candidates, seen } => several(message, &typed, &candidates, seen),
             Error::NotRunning { typed, instance } => not_running(&typed, &instance),
-            Error::NotUp { instance_id, .. } => Self::failed(message).hint(format!(
-                "see why: aws ec2 describe-instance-status --include-all-instances --instance-ids {instance_id}"
-            )),
+            Error::NotUp { instance_id, reason, .. } => Self::failed(message)
+                .cause(reason.map_or(String::new(), |reason| format!("EC2 says: {reason}")))
+                .hint(format!(
+                    "see why: aws ec2 describe-instance-status --include-all-instances --instance-ids {instance_id}"
+                )),
             Error::Plan(plan::Error::NoAddress(instance, _)) => no_address(message, &instance),
             Error::KeyFile(error) => key_file(&error),
             Error::PublicKey(error) => public_key(&error),

@@ -13,6 +13,12 @@ pub fn explain(plan: &Plan, error: &Error) -> CommandError {
     let port = plan.port;
     let plain = CommandError::failed(format!("cannot open an SSH connection to {id}")).cause(error.to_string());
     match error {
+        // OpenSSH turns a connection away in clear text when it has too many, or too many failures from one address.
+        Error::NotSsh { said } if said.starts_with("Exceeded MaxStartups") || said.starts_with("Not allowed at this time") => {
+            CommandError::failed(format!("{id} turned the connection away")).cause(format!("it said: {said}")).hint(format!(
+                "wait a minute (MaxStartups, PerSourcePenalties in its sshd_config), then run the same command again: ec2ssh {id}"
+            ))
+        }
         Error::NotSsh { said } => plain
             .cause(format!("it said: {said}"))
             .hint(format!("name sshd's port, if it is not {port}: ec2ssh -p PORT {id}")),

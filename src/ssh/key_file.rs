@@ -59,7 +59,7 @@ pub enum Error {
         detail: String,
     },
     /// A passphrase is needed and nobody can be asked, or nobody answered.
-    #[error("the key file {} is encrypted, and there is no terminal to ask for its passphrase", .0.display())]
+    #[error("the key file {} is encrypted, and no passphrase was given", .0.display())]
     NoPassphrase(PathBuf),
     /// The passphrase was wrong too often.
     #[error("the passphrase does not open {}", .0.display())]
@@ -102,7 +102,14 @@ impl KeyFile {
         if !fs::metadata(path).map_err(read)?.is_file() {
             return Err(Error::NotAFile(path.to_owned()));
         }
-        let file = File::open(path).map_err(read)?;
+        let file = match File::open(path) {
+            // Closed even to its owner: the mode is what is wrong.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                check(&fs::metadata(path).map_err(read)?, path)?;
+                return Err(read(error));
+            }
+            other => other.map_err(read)?,
+        };
         let text = read_text(&file, path)?;
         if looks_public(&text) {
             return Err(Error::Public(path.to_owned()));
@@ -111,7 +118,7 @@ impl KeyFile {
         if !text.contains("PRIVATE KEY-----") {
             return Err(Error::Garbage { path: path.to_owned(), detail: "it has no private key in it".to_owned() });
         }
-        check(&file, path)?;
+        check(&file.metadata().map_err(read)?, path)?;
         Ok(Self { path: path.to_owned(), text })
     }
 
@@ -126,6 +133,12 @@ impl KeyFile {
     /// # Errors
     /// [`Error::Garbage`].
     pub fn key(&self, passphrase: Option<&Secret<String>>) -> Result<Option<Key>, Error> {
+        if let Some(cipher) = self.unsupported_cipher() {
+            let detail = format!(
+                "it is encrypted in an old way ({cipher}); `ssh-keygen -p -f FILE` rewrites it in OpenSSH's own format"
+            );
+            return Err(Error::Garbage { path: self.path.clone(), detail });
+        }
         let passphrase_text = passphrase.map(|secret| secret.expose().as_str());
         match decode_secret_key(&self.text, passphrase_text) {
             Ok(key) if key.is_encrypted() => Ok(None),
@@ -134,6 +147,13 @@ impl KeyFile {
             Err(_) if self.is_encrypted() => Ok(None),
             Err(error) => Err(Error::Garbage { path: self.path.clone(), detail: error.to_string() }),
         }
+    }
+
+    /// russh opens PEM's own encryption (RFC 1421's DEK-Info) only as OpenSSH writes it, and only for RSA.
+    fn unsupported_cipher(&self) -> Option<&str> {
+        let info = self.text.lines().find_map(|line| line.strip_prefix("DEK-Info:"))?.trim();
+        let cipher = info.split(',').next().unwrap_or(info);
+        (cipher != "AES-128-CBC" || !self.text.contains("BEGIN RSA ")).then_some(cipher)
     }
 
     /// By its text: PKCS#8 and PKCS#1 say so in clear, OpenSSH's format in its cipher's name.
@@ -163,16 +183,15 @@ fn looks_public(text: &str) -> bool {
 }
 
 #[cfg(unix)]
-fn check(file: &File, path: &Path) -> Result<(), Error> {
+fn check(metadata: &fs::Metadata, path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
 
-    let metadata = file.metadata().map_err(|source| Error::Read { path: path.to_owned(), source })?;
     judge(path, metadata.mode(), metadata.uid(), rustix::process::geteuid().as_raw())
 }
 
 /// Windows has access lists instead of modes: `icacls FILE /inheritance:r /grant:r "%USERNAME%:(R)"`.
 #[cfg(not(unix))]
-fn check(_: &File, _: &Path) -> Result<(), Error> {
+fn check(_: &fs::Metadata, _: &Path) -> Result<(), Error> {
     Ok(())
 }
 
@@ -182,7 +201,7 @@ fn check(_: &File, _: &Path) -> Result<(), Error> {
 /// As the file system says.
 pub fn close_to_others(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    File::open(path)?.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
     let _ = path;
     Ok(())
 }

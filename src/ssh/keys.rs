@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
+use zeroize::Zeroizing;
 
 /// A private key in memory. Wiped when dropped; `Debug` shows its fingerprint only.
 pub struct Key(PrivateKey);
@@ -103,7 +104,8 @@ pub fn named_public_half(identity: &Path) -> Result<PublicHalf, Error> {
     let mut beside = identity.as_os_str().to_owned();
     beside.push(".pub");
     match read_public(Path::new(&beside)) {
-        Err(Error::Read { .. }) => read_public(identity),
+        // AWS gives out the private half alone: the public one is in it.
+        Err(Error::Read { .. }) => derive_public(identity),
         other => other,
     }
 }
@@ -118,16 +120,32 @@ pub fn default_public_half(folder: &Path) -> Result<PublicHalf, Error> {
     usable.ok_or_else(|| Error::NoDefault(paths.map(|path| path.display().to_string()).to_vec()))
 }
 
+fn derive_public(path: &Path) -> Result<PublicHalf, Error> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|source| unreadable(path, source))?;
+    match russh::keys::decode_secret_key(&text, None) {
+        Ok(key) => usable(key.public_key(), path),
+        Err(_) => read_public(path),
+    }
+}
+
 fn read_public(path: &Path) -> Result<PublicHalf, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::InvalidData => Error::NotPublic(path.to_owned()),
-        _ => Error::Read { path: path.to_owned(), source },
-    })?;
+    let text = std::fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
     let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let key =
         first.and_then(|line| PublicKey::from_openssh(line).ok()).ok_or_else(|| Error::NotPublic(path.to_owned()))?;
+    usable(&key, path)
+}
+
+fn usable(key: &PublicKey, path: &Path) -> Result<PublicHalf, Error> {
     match key.algorithm() {
-        Algorithm::Ed25519 | Algorithm::Rsa { .. } => Ok(PublicHalf { line: public_line(&key), path: path.to_owned() }),
+        Algorithm::Ed25519 | Algorithm::Rsa { .. } => Ok(PublicHalf { line: public_line(key), path: path.to_owned() }),
         other => Err(Error::Unusable { path: path.to_owned(), algorithm: other.to_string() }),
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Error {
+    match source.kind() {
+        std::io::ErrorKind::InvalidData => Error::NotPublic(path.to_owned()),
+        _ => Error::Read { path: path.to_owned(), source },
     }
 }

@@ -61,6 +61,11 @@ impl KnownHosts {
             if known.iter().any(|known| known.key.key_data() == key.key_data()) {
                 return Ok(());
             }
+            // Judged new a moment ago, and now there is another: two first contacts that met two different servers.
+            if let Some(other) = known.first() {
+                let text = format!("line {} got another key for {alias} in the meantime", other.line);
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+            }
             store::append_line(&self.path, &line)
         })
     }

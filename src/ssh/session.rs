@@ -3,16 +3,23 @@
 //!
 //! Input, output and error are apart and binary-clean; the end of one is not the end of the others. Output is written
 //! before the next message is taken, so a slow reader makes the far side wait instead of filling memory.
+//!
+//! A limit of russh 0.65: while a reader takes nothing, its loop waits with it and answers no keepalive of the server's.
+//! A server with ClientAliveInterval ends such a session in the end; OpenSSH's client would keep it.
 
 use std::io;
+use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::Error;
 use super::client::Connection;
+
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +162,7 @@ impl Connection {
     /// Holds the connection open until it ends.
     pub async fn hold(&self) -> Error {
         while !self.handle.is_closed() {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
         self.shared.take_reason().unwrap_or_else(|| Error::Lost("the server closed it".to_owned()))
     }
@@ -240,22 +247,19 @@ impl Session {
         O: AsyncWrite + Unpin,
         E: AsyncWrite + Unpin,
     {
-        let Self { mut reader, writer } = self;
-        let receive = receive(&mut reader, &mut io);
+        let Self { reader, writer } = self;
+        let receive = receive(reader, &mut io);
         tokio::pin!(receive);
-        tokio::select! {
-            result = &mut receive => return finish(result, &writer).await,
-            () = send(input, &writer) => {}
+        let result = tokio::select! {
+            result = &mut receive => result,
+            () = send(input, &writer) => receive.await,
+        };
+        if matches!(result, Ok(Exit::OutputClosed) | Err(_)) {
+            // The program is told, if it can be; the connection may hang.
+            let _ = timeout(CLOSE_PATIENCE, writer.close()).await;
         }
-        finish(receive.await, &writer).await
+        result
     }
-}
-
-async fn finish(result: Result<Exit, Error>, writer: &ChannelWriteHalf<Msg>) -> Result<Exit, Error> {
-    if matches!(result, Ok(Exit::OutputClosed) | Err(_)) {
-        let _ = writer.close().await;
-    }
-    result
 }
 
 /// Sends what this side has; returns when there is nothing more to come, or nobody to take it.
@@ -275,8 +279,9 @@ async fn send(mut input: mpsc::Receiver<Input>, writer: &ChannelWriteHalf<Msg>) 
     }
 }
 
-/// Writes what the program says until the channel is closed.
-async fn receive<O, E>(reader: &mut ChannelReadHalf, io: &mut Outputs<O, E>) -> Result<Exit, Error>
+/// Writes what the program says until the channel is closed. It owns the reader: what is left in it when nobody reads our
+/// output any more is dropped with it, and russh's loop, which may be waiting for room in it, goes on.
+async fn receive<O, E>(mut reader: ChannelReadHalf, io: &mut Outputs<O, E>) -> Result<Exit, Error>
 where
     O: AsyncWrite + Unpin,
     E: AsyncWrite + Unpin,

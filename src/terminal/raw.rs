@@ -68,15 +68,6 @@ fn lock() -> std::sync::MutexGuard<'static, Option<imp::Settings>> {
     ORIGINAL.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Makes a panic restore the terminal before it prints.
-pub fn restore_on_panic() {
-    let inner = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        restore();
-        inner(info);
-    }));
-}
-
 /// Whether standard input is a terminal.
 pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()

@@ -62,11 +62,17 @@ pub fn stop_job() {
     imp::stop_job();
 }
 
+/// Whether no shell of this terminal waits for us (`tmux new-window 'ec2ssh web'`): once stopped, nobody could continue us.
+/// The system protects such processes from the terminal's own stop signal; SIGSTOP it does not.
+pub fn is_orphan() -> bool {
+    imp::is_orphan()
+}
+
 #[cfg(unix)]
 mod imp {
     use std::io;
 
-    use rustix::process::{Signal as Number, getpid, kill_current_process_group, kill_process};
+    use rustix::process::{Signal as Number, getpid, getppid, getsid, kill_current_process_group, kill_process};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::Change;
@@ -126,6 +132,11 @@ mod imp {
         let _ = kill_process(getpid(), Number::STOP);
     }
 
+    pub fn is_orphan() -> bool {
+        let session = |process| getsid(process).ok();
+        session(None).is_none() || session(getppid()) != session(None)
+    }
+
     pub fn stop_job() {
         let _ = kill_current_process_group(Number::STOP);
     }
@@ -170,4 +181,8 @@ mod imp {
     pub fn stop_self() {}
 
     pub fn stop_job() {}
+
+    pub fn is_orphan() -> bool {
+        true
+    }
 }

@@ -134,6 +134,17 @@ fn a_service_that_never_answers_is_given_up() {
 }
 
 #[test]
+fn a_push_that_is_not_answered_is_given_up_and_an_image_that_is_not_costs_the_guess_only() {
+    let (world, port) = World::with_instance();
+    world.cloud.fail("DescribeImages", Fault::CloseHalfway, 9);
+    let run = world.run(&format!("-v {NEW} -p {port} my-instance true")).expect(0);
+    assert!(run.stderr.contains("the image's user is not known: DescribeImages"), "{run}");
+    world.cloud.fail("SendSSHPublicKey", Fault::Hang, 9);
+    let run = world.run(&format!("-p {port} my-instance true")).expect(255);
+    assert!(run.stderr.starts_with("Error: SendSSHPublicKey got no answer in time\n"), "{run}");
+}
+
+#[test]
 fn nobody_at_the_endpoint_is_said() {
     let world = World::empty();
     let mut command = world.ec2ssh("my-instance true");

@@ -83,6 +83,24 @@ fn encrypted_ones_want_the_right_passphrase() {
 }
 
 #[test]
+fn an_encryption_that_is_not_read_is_not_taken_for_a_wrong_passphrase() {
+    let folder = tempfile::tempdir().unwrap();
+    let old: &[(&str, &[&str])] = &[
+        ("des3", &["genrsa", "-traditional", "-des3", "-passout", "pass:open", "2048"]),
+        ("aes256", &["genrsa", "-traditional", "-aes256", "-passout", "pass:open", "2048"]),
+    ];
+    for (name, arguments) in old {
+        let path = folder.path().join(name);
+        let made = Command::new(tool("openssl")).args(*arguments).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        std::fs::write(&path, made.stdout).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let error = KeyFile::open(&path).unwrap().key(None).map(|_| ()).unwrap_err();
+        assert!(matches!(&error, Error::Garbage { detail, .. } if detail.contains("ssh-keygen -p")), "{error:?}");
+    }
+}
+
+#[test]
 fn what_is_no_private_key_is_named_as_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| {

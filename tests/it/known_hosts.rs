@@ -86,6 +86,9 @@ fn what_is_added_is_found_once_and_ssh_keygen_reads_it() {
     store.add("i-1", &key, "confirmed").unwrap();
     store.add("i-1", &key, "confirmed").unwrap();
     assert_eq!(store.keys("i-1").unwrap().len(), 1);
+    // Two first contacts at once that were shown different keys: the second is not believed beside the first.
+    assert!(store.add("i-1", &ed25519(), "confirmed").is_err());
+    assert_eq!(store.keys("i-1").unwrap().len(), 1);
     let found = Command::new(tool("ssh-keygen")).args(["-F", "i-1", "-f"]).arg(store.path()).output().unwrap();
     assert!(String::from_utf8_lossy(&found.stdout).contains("i-1 ssh-ed25519"), "{found:?}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(store.path()).unwrap().permissions());

@@ -22,6 +22,7 @@ mod proxy;
 mod select;
 mod session;
 mod ssh;
+mod start;
 mod support;
 mod target;
 mod tcp;

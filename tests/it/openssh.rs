@@ -30,6 +30,51 @@ fn a_pushed_key_gets_in_and_no_other() {
     assert!(run.stderr.contains("permission denied"), "{run}");
 }
 
+/// The caller has a key in ~/.ssh and one in an agent, and the server knows both: neither is offered.
+#[test]
+fn the_callers_own_keys_are_not_offered() {
+    let (world, _) = World::with_instance();
+    let sshd = RealSshd::start(&world, ID, "LogLevel VERBOSE");
+    let in_file = keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
+    let in_agent = keygen(world.home.path(), "in_agent", &["-t", "ed25519", "-N", ""]);
+    let public = |path: &std::path::Path| fs::read_to_string(path.with_extension("pub")).unwrap();
+    sshd.authorize(&(public(&in_file) + &public(&in_agent)));
+    let socket = world.path("agent");
+    let mut agent = world.command(tool("ssh-agent")).args(["-D", "-a"]).arg(&socket).spawn().unwrap();
+    while !socket.exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let added = world.command(tool("ssh-add")).env("SSH_AUTH_SOCK", &socket).arg(&in_agent).output().unwrap();
+    assert!(added.status.success());
+    let mut command = world.ec2ssh(&format!("-q {NEW} -p {} {}@my-instance true", sshd.port, sshd.user));
+    let run = Run::of(command.env("SSH_AUTH_SOCK", &socket).output().unwrap());
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    run.expect(0);
+    let log = sshd.log();
+    let fingerprint = |path: &std::path::Path| {
+        let output = std::process::Command::new(tool("ssh-keygen")).arg("-lf").arg(path).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().split(' ').nth(1).unwrap().to_owned()
+    };
+    assert!(log.contains("Accepted publickey"), "{log}");
+    for path in [&in_file, &in_agent] {
+        assert!(!log.contains(&fingerprint(path)), "{log}");
+    }
+}
+
+/// RFC 8332: the server says what it takes, and SHA-512 is not it.
+#[test]
+fn rsa_signs_with_what_the_server_takes() {
+    let (world, _) = World::with_instance();
+    let key = keygen(world.home.path(), "rsa", &["-t", "rsa", "-b", "2048", "-N", ""]);
+    for algorithm in ["rsa-sha2-256", "rsa-sha2-512"] {
+        let sshd = RealSshd::start(&world, ID, &format!("PubkeyAcceptedAlgorithms {algorithm}"));
+        sshd.authorize(&fs::read_to_string(key.with_extension("pub")).unwrap());
+        let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
+        world.run(&format!("-q {NEW} -i rsa {target} true")).expect(0);
+    }
+}
+
 #[test]
 fn an_expired_key_does_not_get_in() {
     let (world, sshd) = world();

@@ -73,6 +73,12 @@ fn the_public_half_is_the_one_named_else_the_first_usable_default() {
         proxy(&format!("-i {name}")).expect(0);
         assert!(line("named.pub").starts_with(&pushed()), "{name}");
     }
+    // AWS's own .pem comes without its public half.
+    let pem = keygen(world.home.path(), "aws.pem", &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]);
+    let public = line("aws.pem.pub");
+    std::fs::remove_file(pem.with_extension("pem.pub")).unwrap();
+    proxy("-i aws.pem").expect(0);
+    assert!(public.starts_with(&pushed()));
     keygen(world.home.path(), "curve", &["-t", "ecdsa", "-N", ""]);
     let run = proxy("-i curve").expect(255);
     assert!(run.stderr.contains("takes only RSA and ed25519"), "{run}");

@@ -210,7 +210,7 @@ fn a_stopped_instance_says_so_and_start_starts_it() {
     let world = World::empty();
     world.add_amazon_linux();
     let mut instance = Instance::named(ID, "sleeper").state("stopped");
-    instance.pending_for = 1;
+    (instance.pending_for, instance.nameless_for) = (1, 1);
     world.cloud.add(instance);
     let port = world.cloud.sshd(ID, Sshd::default());
     insta::assert_snapshot!(world.snapshot("sleeper true"));
@@ -451,4 +451,42 @@ fn root_where_the_image_wants_another_user_gets_a_hint() {
     assert_eq!(run.stderr, "");
     let run = world.run(&format!("-p {port} root@my-instance exit 142")).expect(142);
     assert_eq!(run.stderr, format!("Hint: this image wants another user than root: ec2ssh ubuntu@{ID}\n"));
+}
+
+/// The push takes a second; by then the server is known, and only the login has waited.
+#[test]
+fn the_key_is_pushed_while_the_connection_is_made() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    world.cloud.fail("SendSSHPublicKey", ec2ssh_lab::Fault::Delay(Duration::from_secs(1)), 1);
+    let run = world.run(&format!("-v -p {port} my-instance true")).expect(0);
+    let at =
+        |step: &str| run.stderr.lines().position(|line| line.contains(step)).unwrap_or_else(|| panic!("{step}: {run}"));
+    assert!(at("SSH key exchange done") < at("pushed the public key"), "{run}");
+    assert!(at("pushed the public key") < at("logged in"), "{run}");
+}
+
+#[test]
+fn the_private_address_is_dialled_where_it_is_asked_for() {
+    let (world, port) = World::with_instance();
+    let mut instance = Instance::named(ID, "my-instance");
+    // TEST-NET-1 (RFC 5737): nobody is there.
+    (instance.public_ip, instance.private_ip) = (Some("192.0.2.1".to_owned()), Some("127.0.0.1".to_owned()));
+    world.cloud.add(instance);
+    world.run(&format!("{NEW} --address private -p {port} my-instance true")).expect(0);
+}
+
+/// The far side takes and sends much; the reader goes away while both directions are full.
+#[test]
+fn a_reader_that_goes_away_ends_a_session_that_is_busy_both_ways() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    let mut shell = world.command("/bin/sh");
+    let line = format!(
+        "head -c 200000000 /dev/zero | \"$EC2SSH\" -p {port} my-instance cat | {{ head -c 1000 | wc -c; sleep 2; }}"
+    );
+    let begun = std::time::Instant::now();
+    let run = Run::of(shell.args(["-c", &line]).env("EC2SSH", crate::support::BINARY).output().unwrap()).expect(0);
+    assert_eq!(run.out().trim(), "1000");
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }

@@ -1,7 +1,7 @@
 //! What is typed as `[USER@]INSTANCE[:PORT]`: tables, and what holds for any text.
 
 use ec2ssh::aws::instances::Query;
-use ec2ssh::target::{Error, Spec, Target};
+use ec2ssh::target::{Error, Spec, Target, bracket_ipv6};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Target, Error> {
@@ -64,6 +64,28 @@ fn user_and_port_are_taken_off() {
     for (text, user, instance, port) in table {
         let target = parse(text).unwrap();
         assert_eq!((target.user.as_deref(), target.instance.to_string().as_str(), target.port), (user, instance, port));
+    }
+}
+
+#[test]
+fn a_tags_value_may_have_an_at_sign() {
+    let tag = |value: &str| Spec::Tag { key: "Owner".into(), value: value.into() };
+    assert_eq!(parse("tag:Owner=me@corp.com").unwrap().instance, tag("me@corp.com"));
+    let target = parse("ubuntu@tag:Owner=me@corp.com").unwrap();
+    assert_eq!((target.user.as_deref(), target.instance), (Some("ubuntu"), tag("me@corp.com")));
+}
+
+#[test]
+fn what_openssh_makes_of_an_ipv6_address_keeps_its_port() {
+    let table = [
+        ("u@2600:1f10::1:22", "u@[2600:1f10::1]:22"),
+        ("u@1:2:3:4:5:6:7:8:22", "u@[1:2:3:4:5:6:7:8]:22"),
+        ("u@[2600:1f10::1]", "u@[2600:1f10::1]"),
+        ("u@web:22", "u@web:22"),
+        ("10.0.0.7:22", "10.0.0.7:22"),
+    ];
+    for (typed, bracketed) in table {
+        assert_eq!(bracket_ipv6(typed), bracketed);
     }
 }
 

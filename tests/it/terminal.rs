@@ -256,18 +256,18 @@ fn a_dead_session_ends_by_itself_with_one_clear_line() {
     let line = format!("\"$EC2SSH\" -p {} {}@my-instance; echo \"status $?\"", sshd.port, sshd.user);
     let mut terminal = Terminal::run(&world, &line);
     terminal.wait_raw(true);
-    terminal.type_in("echo pid=$(ps -o ppid= -p $$ | tr -d ' ')=\r");
-    terminal.wait_until("the server's process id", |screen| screen.matches("pid=").count() > 1);
-    let text = terminal.text();
-    let pid = text.rsplit("pid=").next().unwrap().split('=').next().unwrap().to_owned();
-    assert!(pid.parse::<u32>().is_ok(), "{text}");
-    Command::new("kill").args(["-STOP", &pid]).status().unwrap();
+    let pids = sshd.sessions();
+    assert!(!pids.is_empty());
+    let signal = |name: &str| {
+        Command::new("kill").arg(name).args(pids.iter().map(u32::to_string)).status().unwrap();
+    };
+    signal("-STOP");
     std::thread::sleep(Duration::from_secs(50));
     assert!(terminal.is_raw(), "given up too soon");
     terminal.wait_for("the instance stopped answering: 3 keepalives in a row went unanswered");
     terminal.wait_for("status 255");
     assert!(!terminal.is_raw());
-    Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+    signal("-KILL");
 }
 
 const PANIC: &str = "EC2SSH_TEST_PANICS";
@@ -278,14 +278,17 @@ fn child_that_panics_in_raw_mode() {
     if std::env::var_os(PANIC).is_none() {
         return;
     }
-    ec2ssh::terminal::raw::restore_on_panic();
-    let raw = ec2ssh::terminal::raw::RawMode::enter().unwrap();
-    println!("entered");
-    let mut byte = [0];
-    std::io::Read::read_exact(&mut std::io::stdin(), &mut byte).unwrap();
-    // So that the drop is not what restores it.
-    std::mem::forget(raw);
-    panic!("as it was asked to");
+    let code = ec2ssh::cli::guarded(|| {
+        let raw = ec2ssh::terminal::raw::RawMode::enter().unwrap();
+        println!("entered");
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut std::io::stdin(), &mut byte).unwrap();
+        // So that the drop is not what restores it.
+        std::mem::forget(raw);
+        panic!("as it was asked to");
+    });
+    assert_eq!(code, std::process::ExitCode::from(255));
+    std::process::exit(77);
 }
 
 #[test]
@@ -300,7 +303,42 @@ fn a_panic_restores_the_terminal() {
     terminal.wait_for("entered");
     terminal.wait_raw(true);
     terminal.type_in("x");
-    terminal.wait_for("as it was asked to");
-    terminal.wait_for("status 101");
+    terminal.wait_for("Error: ec2ssh has a defect and cannot go on");
+    terminal.wait_for("Caused by: as it was asked to (");
+    terminal.wait_for("status 77");
     terminal.wait_raw(false);
+}
+
+/// Under a shell with job control, as a person has it.
+#[test]
+fn the_suspend_escape_gives_the_shell_back_and_fg_the_session() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
+    let line = format!(
+        "set -m; \"$EC2SSH\" -tt -p {port} my-instance /bin/sh; echo \"stopped $?\"; sleep 0.5; fg; echo \"status $?\""
+    );
+    let mut terminal = Terminal::run(&world, &line);
+    terminal.wait_raw(true);
+    terminal.type_in("echo before\r");
+    terminal.wait_for("\nbefore");
+    terminal.type_in("\r~\u{1a}");
+    terminal.wait_for("ec2ssh suspended; bring it back with: fg");
+    terminal.wait_for("stopped ");
+    terminal.wait_raw(true);
+    terminal.type_in("echo after; exit 6\r");
+    terminal.wait_for("\nafter");
+    terminal.wait_for("status 6");
+}
+
+#[test]
+fn without_a_shell_to_come_back_to_nothing_is_suspended() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
+    let line = format!("exec \"$EC2SSH\" -tt -p {port} my-instance /bin/sh");
+    let mut terminal = Terminal::run(&world, &line);
+    terminal.wait_raw(true);
+    terminal.type_in("\r~\u{1a}");
+    terminal.wait_for("not suspended");
+    terminal.type_in("exit 3\r");
+    assert_eq!(terminal.wait(), 3);
 }

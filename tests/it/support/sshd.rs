@@ -58,6 +58,17 @@ impl RealSshd {
         fs::write(self.folder.path().join("authorized_keys"), public_key).unwrap();
     }
 
+    /// The processes that serve its connections.
+    pub fn sessions(&self) -> Vec<u32> {
+        let children = |pid: u32| -> Vec<u32> {
+            let output = Command::new(tool("pgrep")).args(["-P", &pid.to_string(), "sshd"]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+        };
+        let monitors = children(self.child.id());
+        let others: Vec<u32> = monitors.iter().flat_map(|pid| children(*pid)).collect();
+        [monitors, others].concat()
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }

@@ -72,14 +72,15 @@ pub fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
 
 /// A started instance is pending for some look-ups, then it runs and has an address.
 fn come_up(instance: &mut Instance, looked_at: bool) {
-    if instance.state != "pending" || !looked_at {
+    if !looked_at {
         return;
     }
-    if instance.pending_for == 0 {
-        instance.state = "running";
-        instance.public_ip.get_or_insert("127.0.0.1".to_owned());
-    } else {
-        instance.pending_for -= 1;
+    match (instance.state, instance.pending_for, instance.nameless_for) {
+        ("pending", 0, _) => instance.state = "running",
+        ("pending", ..) => instance.pending_for -= 1,
+        ("running", _, 0) if instance.started => drop(instance.public_ip.get_or_insert("127.0.0.1".to_owned())),
+        ("running", ..) if instance.started => instance.nameless_for -= 1,
+        _ => {}
     }
 }
 
@@ -189,7 +190,7 @@ pub fn start_instances(state: &mut State, body: &str) -> Response<Body> {
                 false,
             );
         }
-        instance.state = "pending";
+        (instance.state, instance.started) = ("pending", true);
     }
     xml("StartInstances", "<instancesSet></instancesSet>")
 }

@@ -26,6 +26,8 @@ pub enum Fault {
     CloseHalfway,
     /// No answer, ever.
     Hang,
+    /// The answer that there would be, later.
+    Delay(Duration),
 }
 
 impl Fault {
@@ -53,7 +55,7 @@ impl Fault {
                     .body(Body::from_stream(chunks))
                     .expect("the headers are valid")
             }
-            Self::Hang => {
+            Self::Delay(_) | Self::Hang => {
                 let never: Result<Response<Body>, Infallible> = std::future::pending().await;
                 match never {
                     Ok(response) => response,

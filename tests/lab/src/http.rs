@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
-use crate::fault::{error, respond};
+use crate::fault::{Fault, error, respond};
 use crate::state::{Recorded, State};
 use crate::{connect, ec2, lock};
 
@@ -51,8 +51,10 @@ async fn call(Shared(Cloud { state, access_key }): Shared<Cloud>, headers: Heade
         state.calls.push(Recorded { operation: operation.clone(), body: body.clone() });
         state.fault(&operation)
     };
-    if let Some(fault) = fault {
-        return fault.answer(json).await;
+    match fault {
+        Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+        Some(fault) => return fault.answer(json).await,
+        None => {}
     }
     let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !signed.contains(&format!("Credential={access_key}/")) {

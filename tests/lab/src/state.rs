@@ -25,6 +25,10 @@ pub struct Instance {
     pub launched: String,
     /// How many look-ups it stays `pending` after a start.
     pub pending_for: usize,
+    /// How many look-ups it then runs without its public address.
+    pub nameless_for: usize,
+    /// It was started by a call.
+    pub started: bool,
 }
 
 impl Instance {
@@ -48,6 +52,8 @@ impl Instance {
             metadata: "enabled",
             launched: "2026-11-20T08:30:00.000Z".to_owned(),
             pending_for: 0,
+            nameless_for: 0,
+            started: false,
         }
     }
 
