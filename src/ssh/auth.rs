@@ -33,13 +33,20 @@ impl Connection {
         }
     }
 
+    /// Offers the key. An RSA key signs with what the server names in server-sig-algs (RFC 8308, RFC 8332), SHA-512
+    /// where it names nothing and SHA-1 never. A denial of SHA-512 is followed by SHA-256: OpenSSH before 9.3 names every
+    /// algorithm it has, also those that its PubkeyAcceptedAlgorithms bars.
     async fn offer(&mut self, user: &str, key: &Key) -> Result<AuthResult, russh::Error> {
         let private = Arc::new(key.private().clone());
-        // RFC 8332: what the server named in server-sig-algs; SHA-512 where it named nothing, SHA-1 never.
-        let hash = match private.algorithm().is_rsa() {
-            true => self.handle.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha512)),
-            false => None,
-        };
-        self.handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(private, hash)).await
+        let with = |hash| PrivateKeyWithHashAlg::new(Arc::clone(&private), hash);
+        if !private.algorithm().is_rsa() {
+            return self.handle.authenticate_publickey(user, with(None)).await;
+        }
+        let best = self.handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
+        let answer = self.handle.authenticate_publickey(user, with(Some(best))).await?;
+        if answer.success() || best != HashAlg::Sha512 {
+            return Ok(answer);
+        }
+        self.handle.authenticate_publickey(user, with(Some(HashAlg::Sha256))).await
     }
 }
