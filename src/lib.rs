@@ -17,7 +17,9 @@
 //!   terminal (to restore it).
 //!
 //! Where this differs from the first design: `select` (which of several), `login` (image to user), `store` (our small
-//! files), `text` (untrusted text) and `when` are rooms of their own; `connect` and `error` have rooms behind them.
+//! files), `text` (untrusted text) and `when` are rooms of their own; `connect`, `error` and `ui` have rooms behind them.
+//! Raw mode begins with the server's yes to the shell or command, which is its first byte on the channel: a program that
+//! prints nothing would otherwise never have it. `--via` comes with the second way there.
 //!
 //! # Invariants
 //!

@@ -1,0 +1,176 @@
+//! From the plan to a connection: the key is pushed while we dial and exchange keys, then we log in. Once more where the
+//! server's patience ended before a person's answer came, and for a while where the instance has only just been started.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use super::{Error, Event, Events, Resolved, identity, start};
+use crate::aws;
+use crate::config::HostKeys;
+use crate::plan::{Address, Authorization};
+use crate::ssh;
+use crate::ssh::client::Connection;
+use crate::ssh::host_keys::HostKeyCheck;
+use crate::ssh::keys::{Key, PublicHalf};
+use crate::ssh::known_hosts::{KnownHosts, alias};
+use crate::store;
+use crate::transport::tcp::{self, Host};
+
+/// A pushed key older than this is pushed again before it is used: the login itself takes a moment.
+const STILL_FRESH: Duration = Duration::from_secs(aws::keys::KEY_LIFETIME.as_secs() - 15);
+
+impl Resolved {
+    /// Opens the connection and logs in.
+    ///
+    /// # Errors
+    /// Whatever stands in the way, with the plan in it.
+    pub async fn connect(mut self, events: &Events) -> Result<Connection, Error> {
+        let key = match (self.key_file.take(), self.ephemeral.take()) {
+            (Some(file), _) => identity::unlock(&file, &self.plan, events).await?,
+            (None, Some(key)) => key,
+            (None, None) => Key::ephemeral(),
+        };
+        let asked = Arc::new(AtomicBool::new(false));
+        let begun = Instant::now();
+        loop {
+            match self.attempt(&key, events, &asked).await {
+                Err(error) if self.just_started && start::still_booting(&error, begun.elapsed()) => {
+                    let (id, waited) = (&self.plan.instance.id, begun.elapsed().as_secs());
+                    events(Event::Progress(format!("{id} answers, and lets nobody in yet ({waited} s)")));
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+                other => return self.once_more(other, &key, events, &asked).await,
+            }
+        }
+    }
+
+    /// The server's patience may have ended while the person thought about the host key. It is known now: once more.
+    async fn once_more(
+        &self,
+        result: Result<Connection, Error>,
+        key: &Key,
+        events: &Events,
+        asked: &Arc<AtomicBool>,
+    ) -> Result<Connection, Error> {
+        match result {
+            Err(Error::Ssh { source, .. }) if was_cut_off(&source) && asked.swap(false, Ordering::Relaxed) => {
+                events(Event::Step(format!("{source}, while the question stood: connecting again")));
+                self.attempt(key, events, asked).await
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(&self, key: &Key, events: &Events, asked: &Arc<AtomicBool>) -> Result<Connection, Error> {
+        let push = self.push(key, events);
+        let dial = self.handshake(events, asked);
+        let (pushed, mut connection) = tokio::try_join!(push, dial)?;
+        if pushed.is_some_and(|when| when.elapsed() > STILL_FRESH) {
+            self.push(key, events).await?;
+        }
+        match connection.authenticate(&self.plan.login.user, key).await {
+            Ok(()) => {}
+            Err(ssh::Error::Denied { methods, .. }) => {
+                let (plan, image) = (Box::new(self.plan.clone()), self.image.clone().map(Box::new));
+                return Err(Error::Denied { plan, image, methods });
+            }
+            Err(source) => return Err(self.ssh_error(source)),
+        }
+        events(Event::Step(format!("logged in as {}", self.plan.login.user)));
+        Ok(connection)
+    }
+
+    /// Pushes the public half, unless a key file is used; says when.
+    async fn push(&self, key: &Key, events: &Events) -> Result<Option<Instant>, Error> {
+        match self.plan.authorization {
+            Authorization::KeyFile(_) => Ok(None),
+            Authorization::Push => self.push_line(&key.public_line(), &key.fingerprint(), events).await.map(Some),
+        }
+    }
+
+    async fn push_line(&self, line: &str, name: &str, events: &Events) -> Result<Instant, Error> {
+        let (id, user) = (&self.plan.instance.id, &self.plan.login.user);
+        // The minute counts from the request, not from the answer.
+        let when = Instant::now();
+        self.aws.push_key(id, user, line).await?;
+        events(Event::Step(format!("pushed the public key {name} to {id} for {user}")));
+        Ok(when)
+    }
+
+    async fn handshake(&self, events: &Events, asked: &Arc<AtomicBool>) -> Result<Connection, Error> {
+        let stream = self.dial(events).await?;
+        let folder = store::data_folder().ok_or(Error::NoDataFolder)?;
+        let instance = &self.plan.instance;
+        let check = HostKeyCheck {
+            store: KnownHosts::at(folder.join("known_hosts")),
+            instance_id: instance.id.clone(),
+            alias: alias(&instance.id, self.plan.port),
+            label: instance.label().to_owned(),
+            policy: match self.plan.host_keys {
+                HostKeys::Auto => ssh::Policy::Ask,
+                HostKeys::Strict => ssh::Policy::Strict,
+                HostKeys::AcceptNew => ssh::Policy::AcceptNew,
+            },
+        };
+        let (above, asked) = (Arc::clone(events), Arc::clone(asked));
+        let forward = move |event: ssh::Event| {
+            if matches!(event, ssh::Event::HostKey(..)) {
+                asked.store(true, Ordering::Relaxed);
+            }
+            above(Event::Ssh(event));
+        };
+        let connection = Connection::handshake(stream, check, Arc::new(forward)).await;
+        let connection = connection.map_err(|source| self.ssh_error(source))?;
+        events(Event::Step("SSH key exchange done".to_owned()));
+        Ok(connection)
+    }
+
+    async fn dial(&self, events: &Events) -> Result<TcpStream, Error> {
+        let plan = &self.plan;
+        let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
+        let result = if self.just_started {
+            start::dial(&hosts, plan, self.family, events).await
+        } else {
+            tcp::connect(&hosts, plan.port, self.family, tcp::CONNECT_TIMEOUT).await
+        };
+        let stream = result.map_err(|source| Error::Unreachable { plan: Box::new(plan.clone()), source })?;
+        if let Ok(peer) = stream.peer_addr() {
+            events(Event::Step(format!("connected to {peer}")));
+        }
+        Ok(stream)
+    }
+
+    /// Pushes the public half and dials, side by side: the byte stream of `proxy`.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub async fn open_stream(&self, key: &PublicHalf, events: &Events) -> Result<TcpStream, Error> {
+        let name = key.path.display().to_string();
+        if self.just_started {
+            // sshd may take minutes to come up, and the key would be gone by then.
+            let stream = self.dial(events).await?;
+            self.push_line(&key.line, &name, events).await?;
+            return Ok(stream);
+        }
+        let (_, stream) = tokio::try_join!(self.push_line(&key.line, &name, events), self.dial(events))?;
+        Ok(stream)
+    }
+
+    fn ssh_error(&self, source: ssh::Error) -> Error {
+        Error::Ssh { plan: Box::new(self.plan.clone()), source: Box::new(source) }
+    }
+}
+
+fn was_cut_off(error: &ssh::Error) -> bool {
+    matches!(error, ssh::Error::Lost(_) | ssh::Error::ClosedEarly { .. })
+}
+
+fn host(address: &Address) -> Host {
+    match address {
+        Address::Name(name, instead) => Host::Name(name.clone(), *instead),
+        Address::Ip(ip) => Host::Ip(*ip),
+    }
+}
