@@ -194,16 +194,18 @@ fn trace(verbose: u8) {
 
 fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(async {
-        let mut fatal = Fatal::install()?;
-        tokio::select! {
-            result = dispatch(ui, command) => result,
-            signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
-        }
-    });
-    // A read from the terminal cannot be taken back; it must not hold us.
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let mut fatal = Fatal::install()?;
+            tokio::select! {
+                result = dispatch(ui, command) => result,
+                signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
+            }
+        })
+    }));
+    // A read from the terminal cannot be taken back; it must not hold us, after a panic neither.
     runtime.shutdown_background();
-    result
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {

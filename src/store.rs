@@ -42,6 +42,8 @@ fn wait_for(lock: &File) -> io::Result<()> {
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(()),
+            // A file system without locks: what is written is a line in one write, or a whole file by renaming.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) if begun.elapsed() > LOCK_PATIENCE => {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "another ec2ssh holds its lock"));

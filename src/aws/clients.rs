@@ -129,8 +129,8 @@ impl Aws {
     }
 }
 
-/// Credentials that were loaded before the first call, and are loaded again when those have expired. Loaded within a call
-/// they would be under its time limit, and tried again with it: a `credential_process` that waits for a person's token
+/// Credentials that were loaded before the first call, and are loaded again when those have expired (in a run of minutes,
+/// after `--start`, within the call that needs them). Loaded within a call they are under its time limit, and tried again with it: a `credential_process` that waits for a person's token
 /// takes longer than any answer of AWS.
 #[derive(Debug)]
 struct Prefetched {

@@ -58,8 +58,9 @@ pub async fn run(ui: &Ui, connection: &Connection, wishes: &Wishes) -> Result<u8
     let session = connection.open_session(&wishes.program, pty.as_ref()).await?;
     let (sender, input) = mpsc::channel(QUEUE);
     let outputs = Outputs { stdout: tokio::io::stdout(), stderr: tokio::io::stderr(), close_stdout: raw::close_stdout };
-    // The far side has answered: from here on the terminal is its own.
-    let local = Local::begin(ui, pty.is_some());
+    // The far side has answered: from here on the terminal is its own. With -n nobody reads the keys, and Ctrl-C has to
+    // stay what it is.
+    let local = Local::begin(ui, pty.is_some() && !wishes.no_stdin);
     let running = connection.run(session, input, outputs);
     let ended = tokio::select! {
         exit = running => exit?,
@@ -101,6 +102,12 @@ struct Local {
     /// Raw mode, while it holds. `None`: no pty, or no terminal here.
     raw: std::sync::Mutex<Option<RawMode>>,
     is_terminal: bool,
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.set_raw(false);
+    }
 }
 
 impl Local {

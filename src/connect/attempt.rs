@@ -35,9 +35,10 @@ impl Resolved {
         };
         let asked = Arc::new(AtomicBool::new(false));
         let begun = Instant::now();
+        let mut first_answer = None;
         loop {
             match self.attempt(&key, events, &asked).await {
-                Err(error) if self.just_started && start::still_booting(&error, begun.elapsed()) => {
+                Err(error) if self.just_started && start::still_booting(&error, begun, &mut first_answer) => {
                     let (id, waited) = (&self.plan.instance.id, begun.elapsed().as_secs());
                     events(Event::Progress(format!("{id} answers, and lets nobody in yet ({waited} s)")));
                     tokio::time::sleep(Duration::from_secs(2)).await;

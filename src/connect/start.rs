@@ -58,8 +58,12 @@ pub(super) async fn start(
         match aws.instances(&Query::Id(instance.id.clone())).await {
             Ok(now) => {
                 progress.failures = 0;
-                // For a moment after the start the look-up may not know the instance.
-                instance = now.into_iter().next().unwrap_or(instance);
+                // For a moment after the start the look-up may not know the instance; later that means that it is gone.
+                match now.into_iter().next() {
+                    Some(now) => instance = now,
+                    None if progress.seen_starting => instance.state = State::Terminated,
+                    None => {}
+                }
             }
             Err(error) if progress.failures >= FAILURES => return Err(error.into()),
             Err(_) => progress.failures += 1,
@@ -109,6 +113,7 @@ impl Progress {
             }
             // It came up and went down again: no capacity, a broken volume, a script that shuts it down.
             State::Stopped if self.asked && self.seen_starting => Next::GiveUp("the state 'running'"),
+            State::ShuttingDown | State::Terminated => Next::GiveUp("the state 'running'"),
             State::Stopped if !self.asked => Next::Start,
             _ if elapsed > UP_WITHIN => Next::GiveUp("the state 'running'"),
             State::Stopping => Next::Wait("still stopping, waiting to start it"),
@@ -146,13 +151,14 @@ pub(super) async fn dial(
     }
 }
 
-/// Whether a connection to a machine that has just been started is worth another try after this error.
-pub(super) fn still_booting(error: &Error, since_dialling: Duration) -> bool {
+/// Whether a connection to a machine that has just been started is worth another try after this error. Its patience with a
+/// denial counts from the first one, which is noted.
+pub(super) fn still_booting(error: &Error, begun: std::time::Instant, denied: &mut Option<std::time::Instant>) -> bool {
     use ssh::Error::{ClosedEarly, HandshakeTimeout, Lost};
     match error {
-        Error::Denied { .. } => since_dialling < LET_IN_WITHIN,
+        Error::Denied { .. } => denied.get_or_insert_with(std::time::Instant::now).elapsed() < LET_IN_WITHIN,
         Error::Ssh { source, .. } => {
-            since_dialling < SSH_WITHIN && matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_))
+            begun.elapsed() < SSH_WITHIN && matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_))
         }
         _ => false,
     }

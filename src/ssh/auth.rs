@@ -44,9 +44,13 @@ impl Connection {
         }
         let best = self.handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
         let answer = self.handle.authenticate_publickey(user, with(Some(best))).await?;
-        if answer.success() || best != HashAlg::Sha512 {
+        if best != HashAlg::Sha512 || !matches!(answer, AuthResult::Failure { partial_success: false, .. }) {
             return Ok(answer);
         }
-        self.handle.authenticate_publickey(user, with(Some(HashAlg::Sha256))).await
+        match self.handle.authenticate_publickey(user, with(Some(HashAlg::Sha256))).await {
+            // A server that counts attempts may have closed the connection over this one: the denial is what counts.
+            Err(_) => Ok(answer),
+            second => second,
+        }
     }
 }

@@ -72,7 +72,9 @@ pub fn is_orphan() -> bool {
 mod imp {
     use std::io;
 
-    use rustix::process::{Signal as Number, getpid, getppid, getsid, kill_current_process_group, kill_process};
+    use rustix::process::{
+        Signal as Number, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process,
+    };
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::Change;
@@ -134,7 +136,9 @@ mod imp {
 
     pub fn is_orphan() -> bool {
         let session = |process| getsid(process).ok();
-        session(None).is_none() || session(getppid()) != session(None)
+        // A shell that leads the session and has us in its own group has no job control: it would be stopped with us.
+        let led_by_the_session = getsid(None).is_ok_and(|leader| leader == getpgrp());
+        session(None).is_none() || session(getppid()) != session(None) || led_by_the_session
     }
 
     pub fn stop_job() {

@@ -51,4 +51,6 @@ fn one_that_goes_down_again_is_given_up_at_once() {
     assert_eq!(next[0], Next::Wait("still stopping, waiting to start it"));
     assert_eq!(next[1], Next::Start);
     assert_eq!(next[3], Next::GiveUp("the state 'running'"));
+    let next = course(AddressKind::Auto, &[(Pending, false), (State::Terminated, false)]);
+    assert_eq!(next[1], Next::GiveUp("the state 'running'"));
 }

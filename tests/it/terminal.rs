@@ -334,11 +334,27 @@ fn the_suspend_escape_gives_the_shell_back_and_fg_the_session() {
 fn without_a_shell_to_come_back_to_nothing_is_suspended() {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
-    let line = format!("exec \"$EC2SSH\" -tt -p {port} my-instance /bin/sh");
+    // As the terminal's own program, and under a shell without job control that would be stopped with it.
+    for line in
+        ["exec \"$EC2SSH\" -tt -p PORT my-instance /bin/sh", "\"$EC2SSH\" -tt -p PORT my-instance /bin/sh; exit $?"]
+    {
+        let mut terminal = Terminal::run(&world, &line.replace("PORT", &port.to_string()));
+        terminal.wait_raw(true);
+        terminal.type_in("\r~\u{1a}");
+        terminal.wait_for("not suspended");
+        terminal.type_in("exit 3\r");
+        assert_eq!(terminal.wait(), 3);
+    }
+}
+
+#[test]
+fn with_a_pty_and_no_input_ctrl_c_still_ends_it() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
+    let line = format!("trap : INT; \"$EC2SSH\" -n -tt -p {port} my-instance 'echo up; sleep 30'; echo \"status $?\"");
     let mut terminal = Terminal::run(&world, &line);
-    terminal.wait_raw(true);
-    terminal.type_in("\r~\u{1a}");
-    terminal.wait_for("not suspended");
-    terminal.type_in("exit 3\r");
-    assert_eq!(terminal.wait(), 3);
+    terminal.wait_for("up");
+    assert!(!terminal.is_raw());
+    terminal.type_in("\u{3}");
+    terminal.wait_for("status 130");
 }
