@@ -453,12 +453,12 @@ fn root_where_the_image_wants_another_user_gets_a_hint() {
     assert_eq!(run.stderr, format!("Hint: this image wants another user than root: ec2ssh ubuntu@{ID}\n"));
 }
 
-/// The push takes a second; by then the server is known, and only the login has waited.
+/// The push takes seconds; by then the server is known, and only the login has waited.
 #[test]
 fn the_key_is_pushed_while_the_connection_is_made() {
     let (world, port) = World::with_instance();
     world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
-    world.cloud.fail("SendSSHPublicKey", ec2ssh_lab::Fault::Delay(Duration::from_secs(1)), 1);
+    world.cloud.fail("SendSSHPublicKey", ec2ssh_lab::Fault::Delay(Duration::from_secs(3)), 1);
     let run = world.run(&format!("-v -p {port} my-instance true")).expect(0);
     let at =
         |step: &str| run.stderr.lines().position(|line| line.contains(step)).unwrap_or_else(|| panic!("{step}: {run}"));
@@ -489,4 +489,19 @@ fn a_reader_that_goes_away_ends_a_session_that_is_busy_both_ways() {
     let run = Run::of(shell.args(["-c", &line]).env("EC2SSH", crate::support::BINARY).output().unwrap()).expect(0);
     assert_eq!(run.out().trim(), "1000");
     assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+/// In a region that does not exist, so that nothing is sent to anybody: the host name it would have gone to is what counts.
+#[test]
+fn fips_endpoints_are_used_where_they_are_asked_for() {
+    let world = World::empty();
+    let config =
+        "[profile gov]\nregion = eu-nowhere-9\nuse_fips_endpoint = true\n[profile plain]\nregion = eu-nowhere-9\n";
+    fs::write(world.path(".aws/config"), config).unwrap();
+    for (profile, host) in [("gov", "https://ec2-fips.eu-nowhere-9."), ("plain", "https://ec2.eu-nowhere-9.")] {
+        let mut command = world.ec2ssh(&format!("-vv --profile {profile} my-instance true"));
+        let run =
+            Run::of(command.env_remove("AWS_ENDPOINT_URL").env_remove("AWS_REGION").output().unwrap()).expect(255);
+        assert!(run.stderr.contains(host), "{run}");
+    }
 }

@@ -358,3 +358,34 @@ fn with_a_pty_and_no_input_ctrl_c_still_ends_it() {
     terminal.type_in("\u{3}");
     terminal.wait_for("status 130");
 }
+
+#[test]
+fn a_shell_without_a_pty_where_none_is_wanted() {
+    let (world, port) = World::with_instance();
+    world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
+    let mut terminal = Terminal::run(&world, &format!("\"$EC2SSH\" -T -p {port} my-instance; echo \"status $?\""));
+    terminal.type_in("tty; exit 8\n");
+    terminal.wait_for("not a tty");
+    assert!(!terminal.is_raw());
+    terminal.wait_for("status 8");
+    // And a command has one only where it is asked for.
+    let mut terminal = Terminal::run(
+        &world,
+        &format!("\"$EC2SSH\" -p {port} my-instance tty; \"$EC2SSH\" -t -p {port} my-instance tty"),
+    );
+    terminal.wait_for("not a tty");
+    terminal.wait_for("/dev/");
+}
+
+#[test]
+fn the_list_is_no_wider_than_the_terminal() {
+    let world = World::empty();
+    world
+        .cloud
+        .add(Instance::named(ID, "a-name-that-is-much-longer-than-any-terminal-of-eighty-columns-can-show-in-full"));
+    let mut terminal = Terminal::run(&world, "\"$EC2SSH\" list; echo \"status $?\"");
+    terminal.wait_for("status 0");
+    let text = terminal.text();
+    assert_eq!(text.lines().count(), 3, "a line was wrapped:\n{text}");
+    assert!(text.contains('…') && text.contains("running"), "{text}");
+}
