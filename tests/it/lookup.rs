@@ -1,8 +1,10 @@
-//! Look-ups that must not make more of what AWS says than it says: hostile names, empty pages.
+//! Look-ups: every way of naming, all pages, never a guess; and that no more is made of what AWS says than it says.
 
-use ec2ssh_lab::Instance;
+use ec2ssh_lab::{Instance, Sshd};
 
 use crate::support::{ID, World};
+
+const NEW: &str = "--host-keys accept-new";
 
 #[test]
 fn names_from_aws_cannot_write_to_the_terminal() {
@@ -53,4 +55,88 @@ fn an_instance_without_the_address_asked_for_names_those_it_has() {
     world.cloud.add(instance);
     insta::assert_snapshot!(world.snapshot("--address public db true"));
     insta::assert_snapshot!(world.snapshot("--address ipv6 db true"));
+}
+
+#[test]
+fn every_way_of_naming_finds_it() {
+    let (world, port) = World::with_instance();
+    let mut instance = Instance::named(ID, "my-instance").tag("Env", "prod").tag("aws:autoscaling:groupName", "web");
+    instance.public_dns = Some("ec2-127-0-0-1.eu-west-1.compute.amazonaws.com".to_owned());
+    instance.ipv6 = Some("2600:1f10::1".to_owned());
+    world.cloud.add(instance);
+    let names = [
+        ID,
+        "127.0.0.1",
+        "10.0.222.1",
+        "2600:1f10::1",
+        "ip-10-0-222-1.eu-west-1.compute.internal",
+        "ip-10-0-222-1",
+        "ec2-127-0-0-1.eu-west-1.compute.amazonaws.com",
+        "i-0123456789abcde01.eu-west-1.compute.internal",
+        "tag:Env=prod",
+        "tag:Env=pr*",
+        "asg:web",
+        "my-instance",
+        "my-inst",
+        "my-*",
+        "m?-instance",
+    ];
+    for name in names {
+        let before = world.cloud.count("DescribeInstances");
+        let run = world.run(&format!("--dry-run --json -p {port} {name}")).expect(0);
+        assert!(run.out().contains(&format!("\"id\": \"{ID}\"")), "{name}: {run}");
+        assert_eq!(world.cloud.count("DescribeInstances") - before, 1, "{name} took more than one call");
+    }
+    // A name that does not resolve gives way to the address.
+    world.run(&format!("-4 {NEW} -p {port} my-instance true")).expect(0);
+}
+
+#[test]
+fn a_public_looking_address_is_looked_for_among_the_private_ones_too() {
+    let (world, _) = World::with_instance();
+    let mut instance = Instance::named("i-0123456789abcde02", "odd");
+    instance.private_ip = Some("198.18.0.7".to_owned());
+    world.cloud.add(instance);
+    let run = world.run("--dry-run --json 198.18.0.7").expect(0);
+    assert!(run.out().contains("i-0123456789abcde02"));
+    assert_eq!(world.cloud.count("DescribeInstances"), 2);
+}
+
+#[test]
+fn two_matches_are_shown_and_never_guessed_between() {
+    let (world, port) = World::with_instance();
+    let mut second = Instance::named("i-0123456789abcde02", "my-instance");
+    second.launched = "2026-11-22T10:00:00.000Z".to_owned();
+    world.cloud.add(second);
+    insta::assert_snapshot!(world.snapshot("my-instance true"));
+    let id = |flag: &str| {
+        let out = world.run(&format!("--dry-run {flag} -p {port} my-instance")).expect(0).out();
+        out.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!((id("--oldest"), id("--newest")), (ID.to_owned(), "i-0123456789abcde02".to_owned()));
+    assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
+}
+
+#[test]
+fn all_pages_are_read_whatever_their_size() {
+    let (world, port) = World::with_instance();
+    for number in 2..30 {
+        world.cloud.add(Instance::named(&format!("i-0123456789abcd{number:03x}"), &format!("my-other-{number}")));
+    }
+    world.cloud.add(Instance::named("i-0123456789abcdff9", "my-last"));
+    world.cloud.page_limit(7);
+    world.cloud.sshd("i-0123456789abcdff9", Sshd::default());
+    let run = world.run(&format!("--dry-run -p {port} my-last")).expect(0);
+    assert!(run.out().contains("i-0123456789abcdff9"));
+    let run = world.run("my-o true").expect(255);
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("i-")).count(), 28, "{run}");
+}
+
+#[test]
+fn no_match_names_where_it_looked_and_what_is_near() {
+    let (world, _) = World::with_instance();
+    world.cloud.add(Instance::named("i-0123456789abcde02", "web-prod-1"));
+    insta::assert_snapshot!(world.snapshot("my-instanec true"));
+    insta::assert_snapshot!(world.snapshot("--region us-east-1 nothing-like-it true"));
+    insta::assert_snapshot!(world.snapshot("i-0fffffffffffffff0 true"));
 }
