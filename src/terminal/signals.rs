@@ -72,9 +72,8 @@ pub fn is_orphan() -> bool {
 mod imp {
     use std::io;
 
-    use rustix::process::{
-        Signal as Number, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process,
-    };
+    use nix::unistd::{getpgrp, getppid, getsid};
+    use rustix::process::{Signal as Number, getpid, kill_current_process_group, kill_process};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::Change;
@@ -135,10 +134,12 @@ mod imp {
     }
 
     pub fn is_orphan() -> bool {
-        let session = |process| getsid(process).ok();
+        // Both are 0 for whatever lives outside our pid namespace: a parent that is no shell of ours (`docker exec`).
+        let parent = getppid();
+        let Ok(session) = getsid(None) else { return true };
+        let is_alone = parent.as_raw() == 0 || getsid(Some(parent)) != Ok(session);
         // A shell that leads the session and has us in its own group has no job control: it would be stopped with us.
-        let led_by_the_session = getsid(None).is_ok_and(|leader| leader == getpgrp());
-        session(None).is_none() || session(getppid()) != session(None) || led_by_the_session
+        is_alone || session == getpgrp()
     }
 
     pub fn stop_job() {

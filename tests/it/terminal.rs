@@ -347,6 +347,24 @@ fn without_a_shell_to_come_back_to_nothing_is_suspended() {
     }
 }
 
+/// As `docker exec` and a container's first program do it: parent and session have the number 0 here.
+#[test]
+fn a_parent_in_another_pid_namespace_is_nobody_who_could_continue_us() {
+    let (world, port) = World::with_instance();
+    if !Command::new("unshare").args(["--pid", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
+        eprintln!("not tried: this system gives nobody a pid namespace");
+        return;
+    }
+    world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
+    let line = format!("exec unshare --pid --fork \"$EC2SSH\" -tt -p {port} my-instance /bin/sh");
+    let mut terminal = Terminal::run(&world, &line);
+    terminal.wait_raw(true);
+    terminal.type_in("\r~\u{1a}");
+    terminal.wait_for("not suspended");
+    terminal.type_in("exit 3\r");
+    assert_eq!(terminal.wait(), 3);
+}
+
 #[test]
 fn with_a_pty_and_no_input_ctrl_c_still_ends_it() {
     let (world, port) = World::with_instance();
