@@ -60,6 +60,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'A shell or a command on an instance; the same as without `ssh`')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Standard input and output to the instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'The instances as a table')
+            [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'The host keys that are trusted')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'The completion script of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -139,6 +140,58 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'ec2ssh;known-hosts' {
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Every key, and how it came to be trusted')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget an instance''s keys: it was set up anew')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ec2ssh;known-hosts;list' {
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'As JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;known-hosts;forget' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;known-hosts;add' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;known-hosts;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Every key, and how it came to be trusted')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget an instance''s keys: it was set up anew')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ec2ssh;known-hosts;help;list' {
+            break
+        }
+        'ec2ssh;known-hosts;help;forget' {
+            break
+        }
+        'ec2ssh;known-hosts;help;add' {
+            break
+        }
+        'ec2ssh;known-hosts;help;help' {
+            break
+        }
         'ec2ssh;completions' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -148,6 +201,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'A shell or a command on an instance; the same as without `ssh`')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Standard input and output to the instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'The instances as a table')
+            [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'The host keys that are trusted')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'The completion script of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -159,6 +213,21 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;help;list' {
+            break
+        }
+        'ec2ssh;help;known-hosts' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Every key, and how it came to be trusted')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget an instance''s keys: it was set up anew')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
+            break
+        }
+        'ec2ssh;help;known-hosts;list' {
+            break
+        }
+        'ec2ssh;help;known-hosts;forget' {
+            break
+        }
+        'ec2ssh;help;known-hosts;add' {
             break
         }
         'ec2ssh;help;completions' {

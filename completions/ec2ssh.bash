@@ -22,6 +22,9 @@ _ec2ssh() {
             ec2ssh,help)
                 cmd="ec2ssh__subcmd__help"
                 ;;
+            ec2ssh,known-hosts)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts"
+                ;;
             ec2ssh,list)
                 cmd="ec2ssh__subcmd__list"
                 ;;
@@ -37,6 +40,9 @@ _ec2ssh() {
             ec2ssh__subcmd__help,help)
                 cmd="ec2ssh__subcmd__help__subcmd__help"
                 ;;
+            ec2ssh__subcmd__help,known-hosts)
+                cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts"
+                ;;
             ec2ssh__subcmd__help,list)
                 cmd="ec2ssh__subcmd__help__subcmd__list"
                 ;;
@@ -46,6 +52,39 @@ _ec2ssh() {
             ec2ssh__subcmd__help,ssh)
                 cmd="ec2ssh__subcmd__help__subcmd__ssh"
                 ;;
+            ec2ssh__subcmd__help__subcmd__known__subcmd__hosts,add)
+                cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__add"
+                ;;
+            ec2ssh__subcmd__help__subcmd__known__subcmd__hosts,forget)
+                cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__forget"
+                ;;
+            ec2ssh__subcmd__help__subcmd__known__subcmd__hosts,list)
+                cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__list"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts,add)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__add"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts,forget)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__forget"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts,help)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts,list)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__list"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts__subcmd__help,add)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__add"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts__subcmd__help,forget)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__forget"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts__subcmd__help,help)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__help"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts__subcmd__help,list)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__list"
+                ;;
             *)
                 ;;
         esac
@@ -53,7 +92,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h -V --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help --version ssh proxy list completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h -V --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help --version ssh proxy list known-hosts completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -121,7 +160,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help)
-            opts="ssh proxy list completions help"
+            opts="ssh proxy list known-hosts completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -151,6 +190,62 @@ _ec2ssh() {
         ec2ssh__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__known__subcmd__hosts)
+            opts="list forget add"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__forget)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -192,6 +287,148 @@ _ec2ssh() {
             ;;
         ec2ssh__subcmd__help__subcmd__ssh)
             opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts)
+            opts="-v -q -h --verbose --quiet --help list forget add help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__add)
+            opts="-h --profile --region --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__forget)
+            opts="-h --profile --region --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__help)
+            opts="list forget add help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__forget)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__list)
+            opts="-h --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -43,10 +43,16 @@ fn furnish(folder: &Path) -> std::io::Result<Cloud> {
         Instance::named("i-0123456789abcde04", "sleeper").state("stopped"),
     ];
     for instance in instances {
-        let port = cloud.sshd(&instance.id, Sshd::default());
+        let sshd = Sshd::default();
+        let host_key = sshd.host_key.public_line();
+        let port = cloud.sshd(&instance.id, sshd);
         let name = instance.tags[0].1.clone();
         for pattern in [&name, &instance.id] {
             config.push_str(&format!("[[host]]\nmatch = \"{pattern}\"\nport = {port}\n\n"));
+        }
+        // One of them lost its console: a person is asked about its host key.
+        if name != "web-1" {
+            cloud.print_host_keys(&instance.id, &[host_key]);
         }
         cloud.add(instance);
     }
@@ -107,7 +113,7 @@ impl Playground<'_> {
     /// One command on my-instance.
     fn run(&self, words: &[String]) -> std::io::Result<ExitCode> {
         let mut command = self.in_it(&self.ec2ssh);
-        let status = command.args(["--host-keys", "accept-new", "my-instance", "--"]).args(words).status()?;
+        let status = command.args(["my-instance", "--"]).args(words).status()?;
         Ok(code(status))
     }
 
@@ -118,7 +124,7 @@ impl Playground<'_> {
             "Now: ec2ssh my-instance. It is looked up by name, a key that lives only in memory is pushed through"
         );
         eprintln!("EC2 Instance Connect, and the session begins. Leave it with `exit`, or with Enter ~.\n");
-        let status = self.in_it(&self.ec2ssh).args(["-v", "--host-keys", "accept-new", "my-instance"]).status()?;
+        let status = self.in_it(&self.ec2ssh).args(["-v", "my-instance"]).status()?;
         if !std::io::stdin().is_terminal() {
             return Ok(code(status));
         }
@@ -127,7 +133,7 @@ impl Playground<'_> {
         eprintln!("  ec2ssh my-instanec        a wrong name");
         eprintln!("  ec2ssh web                two that match");
         eprintln!("  ec2ssh sleeper            a stopped one; then: ec2ssh --start sleeper");
-        eprintln!("  ec2ssh web-1 uname -a     a command; the first contact asks about the host key");
+        eprintln!("  ec2ssh web-1 uname -a     a command; its console shows no host key: you are asked");
         eprintln!("  ec2ssh --dry-run web-2    the plan alone");
         let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
         let path = self.ec2ssh.parent().map(Path::to_owned).unwrap_or_default();

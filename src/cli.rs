@@ -10,6 +10,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::commands::completions::{self, CompletionsArgs};
+use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
@@ -49,6 +50,8 @@ enum Command {
     Proxy(Box<ProxyArgs>),
     /// The instances as a table
     List(ListArgs),
+    /// The host keys that are trusted
+    KnownHosts(KnownHostsArgs),
     /// The completion script of a shell
     Completions(CompletionsArgs),
 }
@@ -57,7 +60,7 @@ impl Command {
     fn family(&self) -> Family {
         match self {
             Self::Ssh(_) | Self::Proxy(_) => Family::Session,
-            Self::List(_) | Self::Completions(_) => Family::Tool,
+            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) => Family::Tool,
         }
     }
 
@@ -66,6 +69,7 @@ impl Command {
             Self::Ssh(args) => args.connect.output,
             Self::Proxy(args) => args.connect.output,
             Self::List(args) => args.output,
+            Self::KnownHosts(args) => args.output,
             Self::Completions(_) => OutputOptions::default(),
         }
     }
@@ -76,7 +80,7 @@ impl Command {
             // A dry run has no session: its plan is the output.
             Self::Ssh(args) if args.dry_run => Ui::new(volume),
             Self::Ssh(_) | Self::Proxy(_) => Ui::wire(volume),
-            Self::List(_) | Self::Completions(_) => Ui::new(volume),
+            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) => Ui::new(volume),
         }
     }
 }
@@ -126,8 +130,10 @@ pub fn command() -> clap::Command {
 
 fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
     let args = subcommand_first(args);
-    let is_tool =
-        args.get(1).and_then(|word| word.to_str()).is_some_and(|word| matches!(word, "list" | "completions" | "help"));
+    let is_tool = args
+        .get(1)
+        .and_then(|word| word.to_str())
+        .is_some_and(|word| matches!(word, "list" | "known-hosts" | "completions" | "help"));
     let family = if is_tool { Family::Tool } else { Family::Session };
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
@@ -213,6 +219,7 @@ async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {
         Command::Ssh(args) => Box::pin(ssh::run(ui, *args)).await,
         Command::Proxy(args) => Box::pin(proxy::run(ui, *args)).await,
         Command::List(args) => Box::pin(list::run(ui, args)).await,
+        Command::KnownHosts(args) => Box::pin(known_hosts::run(ui, args)).await,
         Command::Completions(args) => completions::run(ui, args, App::command()),
     }
 }

@@ -5,6 +5,7 @@
 //!                               || make a key           |
 //!                                                       +-> SendSSHPublicKey --------------+
 //!                                                       +-> resolve, TCP, SSH key exchange +-> log in -> session
+//!                                                       +-> GetConsoleOutput, first time --+
 //! ```
 //!
 //! It asks and tells by [`Event`]s; nothing here prints. What is learned on the way goes into the errors, so that they
@@ -15,6 +16,7 @@ mod identity;
 mod images;
 mod lookup;
 pub mod start;
+mod trust;
 
 use std::io;
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use crate::secret::Secret;
 use crate::select::Pick;
 use crate::ssh::keys::{Key, PublicHalf};
 use crate::ssh::{self, key_file, keys};
+use crate::target::Spec;
 use crate::transport::tcp::{self, Family};
 
 /// What the way to a session asks or tells.
@@ -189,6 +192,7 @@ pub struct Resolved {
     aws: Aws,
     /// The plan.
     pub plan: Plan,
+    typed: String,
     image: Option<Image>,
     just_started: bool,
     ephemeral: Option<Key>,
@@ -218,7 +222,8 @@ pub async fn resolve(wish: Wish, events: &Events) -> Result<Resolved, Error> {
     let Found { aws, instance, login, image, just_started } = found?;
     events(Event::Step(format!("user {}: {}", login.user, login.source)));
     let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
-    Ok(Resolved { aws, plan, image, just_started, ephemeral, key_file, family: wish.family })
+    let typed = request.target.instance.to_string();
+    Ok(Resolved { aws, plan, typed, image, just_started, ephemeral, key_file, family: wish.family })
 }
 
 /// As [`resolve`], for `proxy`: what `-i` names is a public half and is not checked as a private key.
@@ -229,9 +234,18 @@ pub async fn resolve_for_proxy(wish: Wish, events: &Events) -> Result<Resolved, 
     let Found { aws, instance, login, image, just_started } = find(&wish, &wish.request, events).await?;
     events(Event::Step(format!("user {}: {}", login.user, login.source)));
     let mut request = wish.request;
+    let typed = request.target.instance.to_string();
     (request.typed.identity, request.configured.identity) = (None, None);
     let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
-    Ok(Resolved { aws, plan, image, just_started, ephemeral: None, key_file: None, family: wish.family })
+    Ok(Resolved { aws, plan, typed, image, just_started, ephemeral: None, key_file: None, family: wish.family })
+}
+
+/// The one instance that `spec` names, whatever its state.
+///
+/// # Errors
+/// When none or several do, or AWS cannot be asked.
+pub async fn single(aws: &Aws, spec: &Spec) -> Result<Instance, Error> {
+    lookup::single(aws, spec).await
 }
 
 struct Found {

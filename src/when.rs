@@ -1,4 +1,4 @@
-//! Points in time for people. Pure; the clock is read by whoever calls.
+//! Points in time for people. Pure but for [`today`]; the clock is read by whoever calls.
 
 use time::OffsetDateTime;
 
@@ -21,4 +21,10 @@ pub fn age(now: i64, then: i64) -> String {
         seconds @ 7_200..172_800 => format!("{}h", seconds / 3600),
         seconds => format!("{}d", seconds / 86_400),
     }
+}
+
+/// The date in UTC: `2026-11-23`.
+pub fn today() -> String {
+    let now = OffsetDateTime::now_utc();
+    format!("{:04}-{:02}-{:02}", now.year(), u8::from(now.month()), now.day())
 }

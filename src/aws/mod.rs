@@ -4,6 +4,7 @@
 //! resource. What to tell a person about it is said in [`crate::error`], not here.
 
 pub mod clients;
+pub mod console;
 pub mod images;
 pub mod instances;
 pub mod keys;
@@ -22,6 +23,7 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 pub enum Call {
     DescribeInstances,
     DescribeImages,
+    GetConsoleOutput,
     StartInstances,
     SendSshPublicKey,
 }
@@ -32,6 +34,7 @@ impl Call {
         match self {
             Self::DescribeInstances => "DescribeInstances",
             Self::DescribeImages => "DescribeImages",
+            Self::GetConsoleOutput => "GetConsoleOutput",
             Self::StartInstances => "StartInstances",
             Self::SendSshPublicKey => "SendSSHPublicKey",
         }
@@ -42,6 +45,7 @@ impl Call {
         match self {
             Self::DescribeInstances => "ec2:DescribeInstances",
             Self::DescribeImages => "ec2:DescribeImages",
+            Self::GetConsoleOutput => "ec2:GetConsoleOutput",
             Self::StartInstances => "ec2:StartInstances",
             Self::SendSshPublicKey => "ec2-instance-connect:SendSSHPublicKey",
         }

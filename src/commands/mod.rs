@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod completions;
+pub mod known_hosts;
 pub mod list;
 pub mod options;
 pub mod proxy;

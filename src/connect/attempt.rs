@@ -9,14 +9,11 @@ use tokio::net::TcpStream;
 
 use super::{Error, Event, Events, Resolved, identity, start};
 use crate::aws;
-use crate::config::HostKeys;
 use crate::plan::{Address, Authorization};
 use crate::ssh;
 use crate::ssh::client::Connection;
-use crate::ssh::host_keys::HostKeyCheck;
+use crate::ssh::host_keys::check::HostKeyCheck;
 use crate::ssh::keys::{Key, PublicHalf};
-use crate::ssh::known_hosts::{KnownHosts, alias};
-use crate::store;
 use crate::transport::tcp::{self, Host};
 
 /// A pushed key older than this is pushed again before it is used: the login itself takes a moment.
@@ -36,14 +33,22 @@ impl Resolved {
         let asked = Arc::new(AtomicBool::new(false));
         let begun = Instant::now();
         let mut first_answer = None;
+        let check = self.host_key_check()?;
+        let mut asked_for_printed = false;
         loop {
-            match self.attempt(&key, events, &asked).await {
+            match self.attempt(&key, &check, events, &asked).await {
+                Err(Error::Ssh { source, .. })
+                    if matches!(*source, ssh::Error::AskForPrinted) && !asked_for_printed =>
+                {
+                    asked_for_printed = true;
+                    events(Event::Step(format!("{source}: connecting again")));
+                }
                 Err(error) if self.just_started && start::still_booting(&error, begun, &mut first_answer) => {
                     let (id, waited) = (&self.plan.instance.id, begun.elapsed().as_secs());
                     events(Event::Progress(format!("{id} answers, and lets nobody in yet ({waited} s)")));
                     tokio::time::sleep(Duration::from_secs(2)).await;
                 }
-                other => return self.once_more(other, &key, events, &asked).await,
+                other => return self.once_more(other, &key, &check, events, &asked).await,
             }
         }
     }
@@ -53,21 +58,28 @@ impl Resolved {
         &self,
         result: Result<Connection, Error>,
         key: &Key,
+        check: &HostKeyCheck,
         events: &Events,
         asked: &Arc<AtomicBool>,
     ) -> Result<Connection, Error> {
         match result {
             Err(Error::Ssh { source, .. }) if was_cut_off(&source) && asked.swap(false, Ordering::Relaxed) => {
                 events(Event::Step(format!("{source}, while the question stood: connecting again")));
-                self.attempt(key, events, asked).await
+                self.attempt(key, check, events, asked).await
             }
             other => other,
         }
     }
 
-    async fn attempt(&self, key: &Key, events: &Events, asked: &Arc<AtomicBool>) -> Result<Connection, Error> {
+    async fn attempt(
+        &self,
+        key: &Key,
+        check: &HostKeyCheck,
+        events: &Events,
+        asked: &Arc<AtomicBool>,
+    ) -> Result<Connection, Error> {
         let push = self.push(key, events);
-        let dial = self.handshake(events, asked);
+        let dial = self.handshake(check, events, asked);
         let (pushed, mut connection) = tokio::try_join!(push, dial)?;
         if pushed.is_some_and(|when| when.elapsed() > STILL_FRESH) {
             self.push(key, events).await?;
@@ -101,21 +113,13 @@ impl Resolved {
         Ok(when)
     }
 
-    async fn handshake(&self, events: &Events, asked: &Arc<AtomicBool>) -> Result<Connection, Error> {
+    async fn handshake(
+        &self,
+        check: &HostKeyCheck,
+        events: &Events,
+        asked: &Arc<AtomicBool>,
+    ) -> Result<Connection, Error> {
         let stream = self.dial(events).await?;
-        let folder = store::data_folder().ok_or(Error::NoDataFolder)?;
-        let instance = &self.plan.instance;
-        let check = HostKeyCheck {
-            store: KnownHosts::at(folder.join("known_hosts")),
-            instance_id: instance.id.clone(),
-            alias: alias(&instance.id, self.plan.port),
-            label: instance.label().to_owned(),
-            policy: match self.plan.host_keys {
-                HostKeys::Auto => ssh::Policy::Ask,
-                HostKeys::Strict => ssh::Policy::Strict,
-                HostKeys::AcceptNew => ssh::Policy::AcceptNew,
-            },
-        };
         let (above, asked) = (Arc::clone(events), Arc::clone(asked));
         let forward = move |event: ssh::Event| {
             if matches!(event, ssh::Event::HostKey(..)) {
@@ -123,7 +127,7 @@ impl Resolved {
             }
             above(Event::Ssh(event));
         };
-        let connection = Connection::handshake(stream, check, Arc::new(forward)).await;
+        let connection = Connection::handshake(stream, check.clone(), Arc::new(forward)).await;
         let connection = connection.map_err(|source| self.ssh_error(source))?;
         events(Event::Step("SSH key exchange done".to_owned()));
         Ok(connection)

@@ -18,6 +18,18 @@ pub enum Found {
     Stopped(Instance),
 }
 
+/// The one that `spec` names, whatever its state.
+pub async fn single(aws: &Aws, spec: &Spec) -> Result<Instance, Error> {
+    match choose(spec, aws.search(spec).await?, Pick::Only) {
+        Ok(instance) => Ok(instance),
+        Err(select::Error::NotRunning(instance)) => Ok(*instance),
+        Err(select::Error::None) => Err(not_found(aws, spec).await),
+        Err(select::Error::Several(candidates)) => {
+            Err(Error::Several { typed: spec.to_string(), candidates, seen: false })
+        }
+    }
+}
+
 /// Finds it. A person at a terminal is asked which of several, and whether a stopped one may be started.
 pub async fn find(aws: &Aws, spec: &Spec, pick: Pick, start: bool, events: &Events) -> Result<Found, Error> {
     let found = aws.search(spec).await?;

@@ -2,6 +2,7 @@
 
 use crate::plan::Plan;
 use crate::ssh::Error;
+use crate::ssh::host_keys::console::Word;
 use crate::ssh::host_keys::{Policy, Refusal};
 use crate::text::shell_word;
 
@@ -41,7 +42,7 @@ pub fn explain(plan: &Plan, error: &Error) -> CommandError {
         Error::Refused(_) => CommandError::failed(format!("{id}: {error}"))
             .hint(format!("look at ForceCommand, PermitTTY and MaxSessions in its sshd_config; without a terminal: ec2ssh -T {id} COMMAND")),
         Error::Local { source, .. } => CommandError::failed(error.to_string()).cause(source.to_string()),
-        Error::Denied { .. } | Error::Protocol(_) => plain.hint(format!("see the steps: ec2ssh -vv {id}")),
+        Error::Denied { .. } | Error::Protocol(_) | Error::AskForPrinted => plain.hint(format!("see the steps: ec2ssh -vv {id}")),
     }
 }
 
@@ -55,20 +56,40 @@ fn named(banner: Option<&str>) -> String {
 fn host_key(plan: &Plan, refusal: &Refusal) -> CommandError {
     let id = &plan.instance.id;
     let error = CommandError::failed(refusal.to_string());
+    let look =
+        format!("look at its console yourself: aws ec2 get-console-output --latest --output text --instance-id {id}");
     match refusal {
-        Refusal::Changed { alias, file, line, known, presented, algorithm, .. } => {
-            let file = file.display().to_string();
-            error
-                .cause(format!("known:     {known} ({file}:{line})"))
-                .cause(format!("presented: {presented} ({algorithm})"))
-                .cause("either sshd was set up anew on this instance, or somebody else answers in its place")
-                .hint(format!("compare with what the instance prints when it first boots: aws ec2 get-console-output --latest --output text --instance-id {id}"))
-                .hint(format!("only if it was set up anew, forget the old key: ssh-keygen -f {} -R {}", shell_word(&file), shell_word(alias)))
+        Refusal::Changed { file, line, known, presented, algorithm, console, .. } => {
+            let error = error
+                .cause(format!("known:     {known} ({}:{line})", file.display()))
+                .cause(format!("presented: {presented} ({algorithm})"));
+            let forget = format!("ec2ssh known-hosts forget {id}");
+            match console {
+                (Word::Printed, _) => error
+                    .cause("the instance's console prints the key presented: sshd was set up anew on it")
+                    .hint(format!("forget the old key, and connect again: {forget}")),
+                (_, Word::Printed) => error
+                    .cause("the instance's console prints the key known, and not the one presented: somebody else may be answering in its place")
+                    .hint("do not connect; find out who has its address, or who changed sshd's keys by hand"),
+                _ => error
+                    .cause("either sshd was set up anew on this instance, or somebody else answers in its place; its console does not tell")
+                    .hint(look)
+                    .hint(format!("only if it was set up anew, forget the old key: {forget}")),
+            }
         }
+        Refusal::Contradicted { presented, algorithm, printed, .. } => {
+            let mut error = error.cause(format!("presented: {presented} ({algorithm})"));
+            for (algorithm, print) in printed {
+                error = error.cause(format!("printed:   {print} ({algorithm})"));
+            }
+            error
+                .cause("either somebody else answers in its place, or sshd's keys were made anew after its first boot")
+                .hint(format!("tell them apart on the instance, by another way in (aws ssm start-session --target {id}): ssh-keygen -lf {0}; cat {0}", file(algorithm)))
+                .hint(format!("only if that shows the fingerprint presented, take the key: {}", take(plan)))
+        }
+        Refusal::Revoked { .. } => error.hint("do not connect: somebody has marked this key as stolen or retired"),
         Refusal::Unknown { presented, algorithm, policy, .. } => {
-            let error = error.cause(format!("presented: {presented} ({algorithm})"));
-            let compare = format!("compare with: aws ec2 get-console-output --latest --output text --instance-id {id}");
-            let error = error.hint(compare);
+            let error = error.cause(format!("presented: {presented} ({algorithm})")).hint(look);
             match policy {
                 Policy::Strict => error.hint(format!("confirm it once yourself: ec2ssh --host-keys auto {id}")),
                 Policy::Ask | Policy::AcceptNew => error.hint(format!(
@@ -76,6 +97,21 @@ fn host_key(plan: &Plan, refusal: &Refusal) -> CommandError {
                 )),
             }
         }
-        Refusal::Certificate => error.hint(format!("see the steps: ec2ssh -vv {id}")),
     }
+}
+
+/// Where sshd keeps the public half of this key.
+fn file(algorithm: &str) -> String {
+    let kind = match algorithm {
+        "ssh-ed25519" => "ed25519",
+        algorithm if algorithm.starts_with("ecdsa") => "ecdsa",
+        _ => "rsa",
+    };
+    format!("/etc/ssh/ssh_host_{kind}_key.pub")
+}
+
+/// The command with which a person says that he knows better than the console.
+fn take(plan: &Plan) -> String {
+    let port = if plan.port == 22 { String::new() } else { format!(":{}", plan.port) };
+    format!("ec2ssh known-hosts add {}{port} 'TYPE BASE64'", plan.instance.id)
 }

@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use super::handler::{Handler, HandlerError, Shared};
-use super::host_keys::{HostKeyCheck, preferred};
+use super::host_keys::check::HostKeyCheck;
+use super::host_keys::preferred;
 use super::stall::StallGuard;
 use super::tap::{FirstBytes, Tap};
 use super::{Error, Events};
@@ -43,15 +44,16 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let known_hosts = |source| Error::KnownHosts { path: check.store.path().to_owned(), source };
-        let known = check.store.keys(&check.alias).map_err(known_hosts)?;
+        let wanted = check.wanted()?;
         // ssh-rsa alone is a signature over SHA-1 (RFC 8332, section 1).
         let is_sha1 = |algorithm: &&Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
         let offered: Vec<Algorithm> =
             Preferred::DEFAULT.key.iter().filter(|algorithm| !is_sha1(algorithm)).cloned().collect();
-        let config = Arc::new(config(preferred(&known, &offered)));
+        let offered = preferred(&wanted, &offered);
+        let certificates = if check.has_authority() { offered.clone() } else { Vec::new() };
+        let config = Arc::new(config(offered, certificates));
         let shared = Arc::new(Shared::default());
-        let handler = Handler { check, events, shared: Arc::clone(&shared) };
+        let handler = Handler { check, asked_for_printed: !wanted.is_empty(), events, shared: Arc::clone(&shared) };
         let (stream, first) = Tap::new(StallGuard::new(stream, WRITE_STALL));
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {
@@ -73,7 +75,7 @@ impl Connection {
     }
 }
 
-fn config(host_keys: Vec<Algorithm>) -> Config {
+fn config(host_keys: Vec<Algorithm>, certificates: Vec<Algorithm>) -> Config {
     Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-ec2ssh_", env!("CARGO_PKG_VERSION")))),
         keepalive_interval: Some(KEEPALIVE_INTERVAL),
@@ -82,6 +84,7 @@ fn config(host_keys: Vec<Algorithm>) -> Config {
         channel_buffer_size: BUFFERED_MESSAGES,
         preferred: Preferred {
             key: Cow::Owned(host_keys),
+            host_key_certificates: Cow::Owned(certificates),
             // AES first: the processors that run this have instructions for it.
             cipher: Cow::Borrowed(&[
                 cipher::AES_256_GCM,

@@ -1,5 +1,6 @@
 //! What russh calls back for: the host key, the server's banner, and the reason when the connection ends.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,13 +9,14 @@ use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio::sync::oneshot;
 
-use super::host_keys::{HostKeyCheck, Policy, Question, Refusal, Verdict, fingerprint, judge};
+use super::host_keys::check::{HostKeyCheck, Outcome};
+use super::host_keys::{Policy, Question, Refusal, fingerprint};
 use super::{Error, Event, Events};
 
 /// What the handler, which lives in russh's task, shares with the connection.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// A person is being asked: no clock runs.
+    /// A person or the console is being asked: no clock runs.
     pub asking: AtomicBool,
     ended: Mutex<Option<Error>>,
 }
@@ -33,6 +35,8 @@ impl Shared {
 /// The handler of one connection.
 pub struct Handler {
     pub check: HostKeyCheck,
+    /// The server was asked first for the algorithms that the console printed.
+    pub asked_for_printed: bool,
     pub events: Events,
     pub shared: Arc<Shared>,
 }
@@ -70,10 +74,7 @@ impl russh::client::Handler for Handler {
     type Error = HandlerError;
 
     async fn check_server_key(&mut self, presented: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
-        let PublicKeyOrCertificate::PublicKey { key, .. } = presented else {
-            return Err(HandlerError::Ours(Refusal::Certificate.into()));
-        };
-        self.decide(key).await.map(|()| true).map_err(HandlerError::Ours)
+        self.admit(presented).await.map(|()| true).map_err(HandlerError::Ours)
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
@@ -109,41 +110,43 @@ impl russh::client::Handler for Handler {
 }
 
 impl Handler {
-    async fn decide(&self, key: &PublicKey) -> Result<(), Error> {
+    async fn admit(&self, presented: &PublicKeyOrCertificate) -> Result<(), Error> {
         let check = &self.check;
-        let known_hosts = |source| Error::KnownHosts { path: check.store.path().to_owned(), source };
-        let known = check.store.keys(&check.alias).map_err(known_hosts)?;
-        let algorithm = key.algorithm().to_string();
-        let comment = match judge(&known, key) {
-            Verdict::Known { line } => {
-                let place = format!("{}:{line}", check.store.path().display());
-                (self.events)(Event::Step(format!("host key {algorithm} {} is known ({place})", fingerprint(key))));
-                return Ok(());
-            }
-            Verdict::Changed { line, known } => {
-                let (file, presented) = (check.store.path().to_owned(), fingerprint(key));
-                let (instance_id, alias) = (check.instance_id.clone(), check.alias.clone());
-                return Err(Refusal::Changed { instance_id, alias, file, line, known, presented, algorithm }.into());
-            }
-            Verdict::New => self.admit(key, &algorithm).await?,
-        };
-        check.store.add(&check.alias, key, comment).map_err(known_hosts)
+        let key = presented.public_key();
+        let (algorithm, print) = (key.algorithm().to_string(), fingerprint(&key));
+        let notice = |text| (self.events)(Event::Notice(text));
+        let step = |text| (self.events)(Event::Step(text));
+        // The console takes the time it takes: it is not the server's.
+        let outcome = self.unhurried(check.decide(presented, notice, step)).await?;
+        match outcome {
+            Outcome::Trusted(how) => step(format!("host key {algorithm} {print} is {how}")),
+            Outcome::OtherAlgorithms => return Err(self.other_algorithms(&key)),
+            Outcome::Open => check.keep(&[key], self.by_policy(&algorithm, &print).await?)?,
+        }
+        Ok(())
     }
 
-    /// A new key: lets it pass or not, and says how it came to be trusted.
-    async fn admit(&self, key: &PublicKey, algorithm: &str) -> Result<&'static str, Error> {
+    /// The console printed keys of other algorithms. If the server was asked for those first, it does not have them.
+    fn other_algorithms(&self, key: &PublicKey) -> Error {
+        match self.check.console.answer_so_far() {
+            Some(printed) if self.asked_for_printed => self.check.contradicted(&printed, key),
+            _ => Error::AskForPrinted,
+        }
+    }
+
+    /// A key that no source knows: lets it pass or not, and says how it came to be trusted.
+    async fn by_policy(&self, algorithm: &str, presented: &str) -> Result<&'static str, Error> {
         let check = &self.check;
-        let presented = fingerprint(key);
         match check.policy {
             Policy::AcceptNew => {
                 let text = format!("Accepted the new host key of {}: {algorithm} {presented}", check.instance_id);
                 (self.events)(Event::Notice(text));
                 return Ok("accept-new");
             }
-            Policy::Ask if self.ask(algorithm, &presented).await => return Ok("confirmed"),
+            Policy::Ask if self.ask(algorithm, presented).await => return Ok("confirmed"),
             Policy::Ask | Policy::Strict => {}
         }
-        let instance_id = check.instance_id.clone();
+        let (instance_id, presented) = (check.instance_id.clone(), presented.to_owned());
         Err(Refusal::Unknown { instance_id, presented, algorithm: algorithm.to_owned(), policy: check.policy }.into())
     }
 
@@ -155,10 +158,15 @@ impl Handler {
             fingerprint: presented.to_owned(),
         };
         let (reply, answer) = oneshot::channel();
-        self.shared.asking.store(true, Ordering::Relaxed);
         (self.events)(Event::HostKey(question, reply));
-        let yes = answer.await.unwrap_or(false);
+        self.unhurried(answer).await.unwrap_or(false)
+    }
+
+    /// Waits for something that is not the server's to hurry: no clock runs meanwhile.
+    async fn unhurried<T>(&self, wait: impl Future<Output = T>) -> T {
+        self.shared.asking.store(true, Ordering::Relaxed);
+        let result = wait.await;
         self.shared.asking.store(false, Ordering::Relaxed);
-        yes
+        result
     }
 }

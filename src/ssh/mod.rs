@@ -9,7 +9,6 @@ mod handler;
 pub mod host_keys;
 pub mod key_file;
 pub mod keys;
-pub mod known_hosts;
 pub mod session;
 pub mod stall;
 mod tap;
@@ -73,6 +72,9 @@ pub enum Error {
     /// The host key is not to be trusted.
     #[error(transparent)]
     HostKey(#[from] host_keys::Refusal),
+    /// The key presented cannot be compared with those that the console printed: the server has to be asked for others.
+    #[error("the server presented a host key of an algorithm that its console did not print")]
+    AskForPrinted,
     /// Our known_hosts file cannot be read or written.
     #[error("cannot use {}", path.display())]
     KnownHosts {

@@ -16,7 +16,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("config", BASE),
         ("terminal", BASE),
         ("transport", BASE),
-        ("ssh", &["secret", "store"] as &[_]),
+        ("ssh", &["secret", "store", "when"] as &[_]),
         ("ui", &["secret", "text"]),
         ("aws", &["target"]),
         ("login", &["aws::model"]),

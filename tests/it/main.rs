@@ -5,10 +5,12 @@
 
 mod bad_servers;
 mod config;
+mod console;
 mod errors;
 mod escape;
 mod generated;
 mod help;
+mod host_keys;
 mod key_file;
 mod known_hosts;
 mod layering;

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ec2ssh::ssh::client::Connection;
-use ec2ssh::ssh::host_keys::{HostKeyCheck, Refusal};
+use ec2ssh::ssh::host_keys::Refusal;
+use ec2ssh::ssh::host_keys::check::{Console, HostKeyCheck};
+use ec2ssh::ssh::host_keys::console::Printed;
+use ec2ssh::ssh::host_keys::known_hosts::KnownHosts;
 use ec2ssh::ssh::keys::Key;
-use ec2ssh::ssh::known_hosts::KnownHosts;
 use ec2ssh::ssh::session::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
 use ec2ssh::ssh::{Error, Event, Events, Policy};
 use russh::keys::{Algorithm, PrivateKey};
@@ -95,6 +97,9 @@ fn check(folder: &Path, policy: Policy) -> HostKeyCheck {
         instance_id: "i-0123456789abcdef0".to_owned(),
         alias: "i-0123456789abcdef0".to_owned(),
         label: "web".to_owned(),
+        names: vec!["web".to_owned()],
+        callers: Vec::new(),
+        console: Console::new(|| async { Ok(Printed::default()) }),
         policy,
     }
 }

@@ -14,7 +14,7 @@ fn a_command_by_name_with_a_pushed_key() {
     let (world, port) = World::with_instance();
     let run = world.run(&format!("{NEW} -p {port} my-instance echo hello")).expect(0);
     assert_eq!(run.out(), "hello\n");
-    assert!(run.stderr.starts_with("Accepted the new host key of i-0123456789abcde01: ssh-ed25519 SHA256:"), "{run}");
+    assert!(run.stderr.contains("\nAccepted the new host key of i-0123456789abcde01: ssh-ed25519 SHA256:"), "{run}");
     // One look-up, one look at the image, one push; the second time the image is known.
     assert_eq!(
         ["DescribeInstances", "DescribeImages", "SendSSHPublicKey"].map(|name| world.cloud.count(name)),

@@ -40,13 +40,25 @@ impl RealSshd {
         if user == "root" {
             fs::create_dir_all("/run/sshd").unwrap();
         }
-        let log = fs::File::create(folder.path().join("log")).unwrap();
-        let mut command = Command::new(tool("sshd"));
-        command.args(["-D", "-e", "-f"]).arg(&path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let child = command.spawn().unwrap();
-        let sshd = Self { child, port, user, folder };
+        let child = spawn(&folder);
+        Self { child, port, user, folder }.up()
+    }
+
+    /// The same server again, with further lines in its sshd_config.
+    pub fn restart(mut self, extra: &str) -> Self {
+        let path = self.folder.path().join("sshd_config");
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{config}{extra}\n")).unwrap();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = spawn(&self.folder);
+        self.up()
+    }
+
+    fn up(self) -> Self {
+        let sshd = self;
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while TcpStream::connect(("127.0.0.1", sshd.port)).is_err() {
             assert!(begun.elapsed() < Duration::from_secs(10), "sshd does not come up:\n{}", sshd.log());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -84,6 +96,13 @@ impl Drop for RealSshd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &tempfile::TempDir) -> Child {
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let mut command = Command::new(tool("sshd"));
+    command.args(["-D", "-e", "-f"]).arg(folder.path().join("sshd_config"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
 fn whoami() -> String {

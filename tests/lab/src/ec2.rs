@@ -47,8 +47,7 @@ pub fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
         return error(400, "InvalidParameterCombination", "MaxResults goes not with InstanceIds", false);
     }
     if let Some(unknown) = ids.iter().find(|id| !state.instances.iter().any(|instance| instance.id == **id)) {
-        let message = format!("The instance ID '{unknown}' does not exist");
-        return error(400, "InvalidInstanceID.NotFound", &message, false);
+        return unknown_instance(unknown);
     }
     let filters = filters(&parameters);
     let wanted = |instance: &&Instance| {
@@ -195,7 +194,13 @@ pub fn start_instances(state: &mut State, body: &str) -> Response<Body> {
     xml("StartInstances", "<instancesSet></instancesSet>")
 }
 
-fn xml(operation: &str, inner: &str) -> Response<Body> {
+/// The answer about an id that nobody has.
+pub fn unknown_instance(id: &str) -> Response<Body> {
+    error(400, "InvalidInstanceID.NotFound", &format!("The instance ID '{id}' does not exist"), false)
+}
+
+/// An answer in EC2's form.
+pub fn xml(operation: &str, inner: &str) -> Response<Body> {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
          <requestId>00000000-0000-0000-0000-000000000000</requestId>{inner}</{operation}Response>"

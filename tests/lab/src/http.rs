@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::fault::{Fault, error, respond};
 use crate::state::{Recorded, State};
-use crate::{connect, ec2, lock};
+use crate::{connect, console, ec2, lock};
 
 #[derive(Clone)]
 struct Cloud {
@@ -65,6 +65,7 @@ async fn call(Shared(Cloud { state, access_key }): Shared<Cloud>, headers: Heade
         "SendSSHPublicKey" => connect::send_ssh_public_key(&mut state, &body),
         "DescribeInstances" => ec2::describe_instances(&mut state, &body),
         "DescribeImages" => ec2::describe_images(&state, &body),
+        "GetConsoleOutput" => console::get_console_output(&state, &body),
         "StartInstances" => ec2::start_instances(&mut state, &body),
         _ => error(400, "InvalidAction", &format!("the embedded cloud has no {operation}"), json),
     }

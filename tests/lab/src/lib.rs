@@ -4,6 +4,7 @@
 //! ```text
 //! http.rs        one listener: EC2's query protocol, Instance Connect's JSON, and /lab/keys for a real sshd
 //! ec2.rs         DescribeInstances (filters, paging), DescribeImages, StartInstances
+//! console.rs     GetConsoleOutput, and what cloud-init prints at first boot
 //! connect.rs     SendSSHPublicKey and the keys pushed, for 60 seconds
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
@@ -11,6 +12,7 @@
 //! ```
 
 mod connect;
+mod console;
 mod ec2;
 mod fault;
 mod http;
@@ -107,6 +109,18 @@ impl Cloud {
     pub fn authorize(&self, instance_id: &str, user: &str, public_key: &str) {
         let key = (instance_id.to_owned(), user.to_owned(), public_key.to_owned());
         self.state().authorized.push(key);
+    }
+
+    /// What the instance's console shows: as posted after boot, and as it is now (`Latest`).
+    pub fn console(&self, instance_id: &str, posted: impl Into<Vec<u8>>, latest: impl Into<Vec<u8>>) {
+        let mut state = self.state();
+        state.consoles.retain(|(id, ..)| id != instance_id);
+        state.consoles.push((instance_id.to_owned(), posted.into(), latest.into()));
+    }
+
+    /// Has the instance print these public keys (`algo base64 [comment]`) on its console, as cloud-init does at first boot.
+    pub fn print_host_keys(&self, instance_id: &str, keys: &[String]) {
+        self.console(instance_id, console::boot(keys), Vec::new());
     }
 
     /// Starts an SSH server for an instance and returns its port on 127.0.0.1.

@@ -28,6 +28,16 @@ impl HostKey {
         Self(Arc::new(key.expect("ed25519 is always compiled in")))
     }
 
+    /// The public half as `algo base64`.
+    ///
+    /// # Panics
+    /// Never: a key can be written down.
+    pub fn public_line(&self) -> String {
+        let mut key = self.0.public_key().clone();
+        key.set_comment("");
+        key.to_openssh().expect("a key can be written down").trim_end().to_owned()
+    }
+
     /// `SHA256:…`.
     pub fn fingerprint(&self) -> String {
         self.0.fingerprint(russh::keys::HashAlg::Sha256).to_string()

@@ -124,6 +124,8 @@ pub struct State {
     pub calls: Vec<Recorded>,
     pub pushed: Vec<Pushed>,
     pub authorized: Vec<(String, String, String)>,
+    /// Instance, output as posted after boot, output as it is now.
+    pub consoles: Vec<(String, Vec<u8>, Vec<u8>)>,
 }
 
 impl State {

@@ -1,15 +1,21 @@
-//! Whether to trust a host key: what is known of the instance, the policy, and at last a person.
-//!
-//! Today a key is known from our own file or asked for. The verification against the instance's console output will be
-//! one more source between the two: [`judge`] is where it will speak.
+//! Whether to trust a host key. The sources in their order: our own file ([`known_hosts`]), an authority's certificate
+//! ([`certificate`]), the instance's console ([`console`]), the caller's known_hosts ([`lines`]), and at last the policy
+//! and a person. [`check`] asks them one after the other; here is what they share, and it is pure.
+
+pub mod certificate;
+pub mod check;
+pub mod console;
+pub mod known_hosts;
+pub mod lines;
 
 use std::path::PathBuf;
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
-use super::known_hosts::{Known, KnownHosts};
+use console::Word;
+use known_hosts::Known;
 
-/// What to do with a host key that is not known.
+/// What to do with a host key that no source knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// Ask.
@@ -17,7 +23,7 @@ pub enum Policy {
     Ask,
     /// Take it and say so.
     AcceptNew,
-    /// Refuse it.
+    /// Refuse it, and look at nothing but our own file, authorities and the console.
     Strict,
 }
 
@@ -28,6 +34,8 @@ pub enum Verdict {
     Known {
         /// The line in the file.
         line: usize,
+        /// How it came to be trusted.
+        how: String,
     },
     /// Nothing is known of this instance.
     New,
@@ -35,8 +43,8 @@ pub enum Verdict {
     Changed {
         /// The line in the file.
         line: usize,
-        /// The fingerprint of the key known.
-        known: String,
+        /// The key known.
+        known: Box<PublicKey>,
     },
 }
 
@@ -46,11 +54,11 @@ pub enum Verdict {
 /// so it gives another only if it no longer has those, or if it is not the server.
 pub fn judge(known: &[Known], presented: &PublicKey) -> Verdict {
     if let Some(found) = known.iter().find(|known| known.key.key_data() == presented.key_data()) {
-        return Verdict::Known { line: found.line };
+        return Verdict::Known { line: found.line, how: found.key.comment().as_str_lossy().to_owned() };
     }
     let same_algorithm = known.iter().find(|known| known.key.algorithm() == presented.algorithm());
     match same_algorithm.or(known.first()) {
-        Some(other) => Verdict::Changed { line: other.line, known: fingerprint(&other.key) },
+        Some(other) => Verdict::Changed { line: other.line, known: Box::new(other.key.clone()) },
         None => Verdict::New,
     }
 }
@@ -76,8 +84,6 @@ pub enum Refusal {
     Changed {
         /// The instance.
         instance_id: String,
-        /// How the file names it.
-        alias: String,
         /// The file that has the other key.
         file: PathBuf,
         /// The line in it.
@@ -88,6 +94,28 @@ pub enum Refusal {
         presented: String,
         /// The algorithm of the key presented.
         algorithm: String,
+        /// What the console says of the key presented, and of the one known.
+        console: (Word, Word),
+    },
+    /// The instance printed another on its console.
+    #[error("the host key presented is not the one that {instance_id} printed on its console")]
+    Contradicted {
+        /// The instance.
+        instance_id: String,
+        /// The fingerprint presented.
+        presented: String,
+        /// The algorithm of the key presented.
+        algorithm: String,
+        /// Algorithm and fingerprint of what it printed.
+        printed: Vec<(String, String)>,
+    },
+    /// Somebody marked it `@revoked`.
+    #[error("the host key presented for {instance_id} is revoked ({place})")]
+    Revoked {
+        /// The instance.
+        instance_id: String,
+        /// The file and line that say so.
+        place: String,
     },
     /// Nothing is known, and nobody said yes.
     #[error("the host key of {instance_id} is not known, and {}", why(*policy))]
@@ -101,9 +129,6 @@ pub enum Refusal {
         /// The policy that did not let it pass.
         policy: Policy,
     },
-    /// The server presented a certificate, which we did not ask for.
-    #[error("the server presented a host certificate, and none was asked for")]
-    Certificate,
 }
 
 fn why(policy: Policy) -> &'static str {
@@ -113,37 +138,21 @@ fn why(policy: Policy) -> &'static str {
     }
 }
 
-/// Whose key is checked, against what, and how strictly.
-#[derive(Clone, Debug)]
-pub struct HostKeyCheck {
-    /// The file.
-    pub store: KnownHosts,
-    /// The instance's id.
-    pub instance_id: String,
-    /// How the file names the instance.
-    pub alias: String,
-    /// The name that the person knows it by.
-    pub label: String,
-    /// What to do with a new key.
-    pub policy: Policy,
-}
-
 /// `SHA256:…` as OpenSSH prints it.
 pub fn fingerprint(key: &PublicKey) -> String {
     key.fingerprint(HashAlg::Sha256).to_string()
 }
 
-/// The host key algorithms to ask for: those of the known keys first, so that a server with several keys gives one that
-/// can be compared.
-pub fn preferred(known: &[Known], all: &[Algorithm]) -> Vec<Algorithm> {
-    let is_known = |algorithm: &&Algorithm| {
-        known.iter().any(|known| match (known.key.algorithm(), algorithm) {
-            // An RSA key serves every RSA signature algorithm.
-            (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
-            (ours, algorithm) => ours == **algorithm,
-        })
-    };
-    let (mut first, rest): (Vec<_>, Vec<_>) = all.iter().partition(is_known);
+/// Whether a key of one algorithm can do the other: an RSA key serves every RSA signature algorithm.
+pub fn same_kind(one: &Algorithm, other: &Algorithm) -> bool {
+    matches!((one, other), (Algorithm::Rsa { .. }, Algorithm::Rsa { .. })) || one == other
+}
+
+/// The host key algorithms to ask for: those wanted first, so that a server with several keys gives one that can be
+/// compared.
+pub fn preferred(wanted: &[Algorithm], all: &[Algorithm]) -> Vec<Algorithm> {
+    let is_wanted = |algorithm: &&Algorithm| wanted.iter().any(|wanted| same_kind(wanted, algorithm));
+    let (mut first, rest): (Vec<_>, Vec<_>) = all.iter().partition(is_wanted);
     first.extend(rest);
     first.into_iter().cloned().collect()
 }

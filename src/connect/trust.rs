@@ -1,0 +1,86 @@
+//! What the host key of an instance is checked against: our own file, its console, the caller's known_hosts.
+
+use std::time::Duration;
+
+use super::{Error, Resolved};
+use crate::aws::{self, Aws};
+use crate::config::HostKeys;
+use crate::plan::Plan;
+use crate::ssh;
+use crate::ssh::host_keys::check::{Answer, Console, HostKeyCheck};
+use crate::ssh::host_keys::console::parse;
+use crate::ssh::host_keys::known_hosts::{KnownHosts, alias};
+use crate::ssh::host_keys::lines::at_port;
+use crate::store;
+
+/// A person waits for it, where the server's key is not known. The SDK alone would try for longer.
+const CONSOLE_WITHIN: Duration = Duration::from_secs(10);
+
+impl Resolved {
+    /// The check of the host key. On a first contact its console is asked for from now on, beside whatever follows.
+    pub(super) fn host_key_check(&self) -> Result<HostKeyCheck, Error> {
+        let folder = store::data_folder().ok_or(Error::NoDataFolder)?;
+        let plan = &self.plan;
+        let check = HostKeyCheck {
+            store: KnownHosts::at(folder.join("known_hosts")),
+            instance_id: plan.instance.id.clone(),
+            alias: alias(&plan.instance.id, plan.port),
+            label: plan.instance.label().to_owned(),
+            names: names(plan, &self.typed),
+            callers: dirs::home_dir().map(|home| home.join(".ssh/known_hosts")).into_iter().collect(),
+            console: console(self.aws.clone(), plan.instance.id.clone()),
+            policy: match plan.host_keys {
+                HostKeys::Auto => ssh::Policy::Ask,
+                HostKeys::Strict => ssh::Policy::Strict,
+                HostKeys::AcceptNew => ssh::Policy::AcceptNew,
+            },
+        };
+        if check.is_first_contact() {
+            let console = check.console.clone();
+            tokio::spawn(async move {
+                console.answer().await;
+            });
+        }
+        Ok(check)
+    }
+}
+
+/// Every name and address of the instance, as ssh looks for them.
+fn names(plan: &Plan, typed: &str) -> Vec<String> {
+    let instance = &plan.instance;
+    let mut all = vec![instance.id.clone(), typed.to_owned()];
+    all.extend([&instance.name, &instance.public_dns, &instance.private_dns].into_iter().flatten().cloned());
+    all.extend([instance.public_ip, instance.private_ip].iter().flatten().map(ToString::to_string));
+    all.extend(instance.ipv6.iter().map(ToString::to_string));
+    all.iter().map(|name| at_port(name, plan.port)).collect()
+}
+
+fn console(aws: Aws, instance_id: String) -> Console {
+    Console::new(move || {
+        let (aws, instance_id) = (aws.clone(), instance_id.clone());
+        async move {
+            let read = tokio::time::timeout(CONSOLE_WITHIN, read(&aws, &instance_id)).await;
+            read.unwrap_or_else(|_| Err(format!("did not come in {} s.", CONSOLE_WITHIN.as_secs())))
+        }
+    })
+}
+
+/// What was posted after boot has the keys, as they are printed at the first one only; if it was not posted yet, what is
+/// there now may.
+async fn read(aws: &Aws, instance_id: &str) -> Answer {
+    let posted = parse(&aws.console_output(instance_id, false).await.map_err(|error| why(&error))?);
+    if !posted.is_empty() {
+        return Ok(posted);
+    }
+    // Instances that are not on Nitro cannot: that is no news to anybody.
+    Ok(aws.console_output(instance_id, true).await.map(|latest| parse(&latest)).unwrap_or_default())
+}
+
+fn why(error: &aws::Error) -> String {
+    match error {
+        aws::Error::Service { code, call, .. } if code == "UnauthorizedOperation" => {
+            format!("cannot be read: the credentials lack {}.", call.iam_action())
+        }
+        other => format!("cannot be read: {other}."),
+    }
+}

@@ -1,0 +1,63 @@
+//! Lines of a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): markers, patterns, hashed names. Pure.
+
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use russh::keys::PublicKey;
+use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns};
+use sha1::Sha1;
+use wildmatch::WildMatch;
+
+pub use russh::keys::ssh_key::known_hosts::Marker;
+
+/// A line of the file that is about one of the names asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its number, from 1.
+    pub number: usize,
+    /// `@cert-authority`, `@revoked`, or none.
+    pub marker: Option<Marker>,
+    /// The key, with the line's comment.
+    pub key: PublicKey,
+}
+
+/// The lines about one of these names, as ssh would find them. Lines that cannot be read are passed over, as ssh does.
+pub fn about(text: &str, names: &[String]) -> Vec<Line> {
+    let lines = text.lines().enumerate().filter_map(|(index, line)| {
+        let entry = Entry::from_str(&single_blanks(line)?).ok()?;
+        let is_ours = matches(entry.host_patterns(), names);
+        is_ours.then(|| Line { number: index + 1, marker: entry.marker().copied(), key: entry.public_key().clone() })
+    });
+    lines.collect()
+}
+
+/// The names of a host at a port as ssh looks for them: `name` for port 22, else `[name]:port`.
+pub fn at_port(name: &str, port: u16) -> String {
+    if port == 22 { name.to_owned() } else { format!("[{name}]:{port}") }
+}
+
+/// The line with one blank between its words; `None` for what is no entry.
+fn single_blanks(line: &str) -> Option<String> {
+    let line = line.trim();
+    let is_entry = !line.is_empty() && !line.starts_with('#');
+    is_entry.then(|| line.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn matches(patterns: &HostPatterns, names: &[String]) -> bool {
+    match patterns {
+        HostPatterns::Patterns(patterns) => names.iter().any(|name| matches_list(patterns, name)),
+        HostPatterns::HashedName { salt, hash } => names.iter().any(|name| is_hash_of(salt, hash, name)),
+    }
+}
+
+/// A pattern with `!` that fits rules the line out, whatever else fits.
+fn matches_list(patterns: &[String], name: &str) -> bool {
+    let fits = |pattern: &str| WildMatch::new(&pattern.to_lowercase()).matches(&name.to_lowercase());
+    let is_excluded = patterns.iter().filter_map(|pattern| pattern.strip_prefix('!')).any(fits);
+    !is_excluded && patterns.iter().any(|pattern| !pattern.starts_with('!') && fits(pattern))
+}
+
+fn is_hash_of(salt: &[u8], hash: &[u8], name: &str) -> bool {
+    let Ok(hmac) = Hmac::<Sha1>::new_from_slice(salt) else { return false };
+    hmac.chain_update(name.to_lowercase()).verify_slice(hash).is_ok()
+}

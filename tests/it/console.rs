@@ -1,0 +1,210 @@
+//! What an instance prints on its console, clean and dirty.
+
+use ec2ssh::ssh::host_keys::console::{Printed, Word, parse};
+use proptest::prelude::*;
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PublicKey};
+
+const ED25519: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEChAFbsqqnyHJYo0zLdfAMBJDFkRWpFGXZvVXkkmk";
+const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIILmbNdXjCKAGhJiQOI2jQ0CQN3zDlnlQWzMFVMSmAvJ";
+const ECDSA: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBPIT+sY6jSTgE5FcYqCKX4pUnqeGT4JvTf4ajvVxQA0AdY3OkHy9UdTRgqgjD+sW93LBc8ESMlAPTGIRKZcEN4k=";
+
+fn key(line: &str) -> PublicKey {
+    PublicKey::from_openssh(line).unwrap()
+}
+
+fn print(line: &str) -> String {
+    key(line).fingerprint(HashAlg::Sha256).to_string()
+}
+
+/// The algorithms found, those with a fingerprint only in brackets.
+fn found(console: &str) -> Vec<String> {
+    let Printed { keys, fingerprints } = parse(console.as_bytes());
+    let keys = keys.iter().map(|key| key.algorithm().to_string());
+    keys.chain(fingerprints.iter().map(|(algorithm, _)| format!("({algorithm})"))).collect()
+}
+
+fn block(lines: &str) -> String {
+    format!("-----BEGIN SSH HOST KEY KEYS-----\n{lines}\n-----END SSH HOST KEY KEYS-----\n")
+}
+
+/// A serial getty that resets the terminal, as Ubuntu 26.04 has it.
+const RESET: &str = "\x1b[!p\x1b]104\x1b\\\x1b[0m\x1b[?7h\x1b[1G\x1b[0J\x1b[6n\x1b[32766;32766H\x1b[6n";
+
+#[test]
+fn keys_in_every_dirt() {
+    let (begin, end) = ("-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----");
+    let half = &ED25519[..40];
+    let rest = &ED25519[40..];
+    let cases: Vec<(&str, String)> = vec![
+        ("clean", block(&format!("{ED25519} root@ip-10-0-0-1"))),
+        ("no comment", block(ED25519)),
+        ("an empty comment", block(&format!("{ED25519} "))),
+        ("CRLF", block(ED25519).replace('\n', "\r\n")),
+        ("twice CR", block(ED25519).replace('\n', "\r\r\n")),
+        ("CR alone", block(ED25519).replace('\n', "\r")),
+        ("a tab", block(&ED25519.replace(' ', "\t"))),
+        ("syslog prefix", format!("<14>cloud-init: {begin}\n<14>cloud-init: {ED25519} r@h\n<14>cloud-init: {end}\n")),
+        (
+            "a prefix with its date",
+            format!("<14>Apr 22 19:51:35 cloud-init: {begin}\n<14>Apr 22 19:51:35 cloud-init: {ED25519}\n"),
+        ),
+        ("a prefix of old", format!("ec2: {begin}\nec2: {ED25519} root@h\nec2: {end}\n")),
+        (
+            "prefix upon prefix",
+            block(&format!("May 10 22:18:34 localhost cloud-init[1522]: <14>May 10 22:18:34 cloud-init: {ED25519}")),
+        ),
+        ("a kernel's time", block(&format!("[   15.201] cloud-init[530]: {ED25519}"))),
+        ("a prefix that sticks", block(&format!("<14>{ED25519}"))),
+        (
+            "a line that begins with the reset",
+            format!("<14>cloud-init: ###{RESET}[ 15.0] cloud-init[530]: Cloud-init v.\n{}", block(ED25519)),
+        ),
+        ("colours", block(&format!("\x1b[1;32m{half}\x1b[6n{RESET}{rest}\x1b[0m"))),
+        ("an OSC in the key", block(&format!("{half}\x1b]104\x1b\\{rest}"))),
+        ("an OSC that ends with BEL", block(&format!("{half}\x1b]0;title\x07{rest}"))),
+        ("a systemd OSC around it", block(&format!("\x1b]3008;start=0f1e;type=service\x1b\\{ED25519}"))),
+        ("a DCS", block(&format!("{half}\x1bP+q544e\x1b\\{rest}"))),
+        ("short escapes", block(&format!("{half}\x1b7\x1b(B\x1bc{rest}"))),
+        ("an OSC without an end before the block", format!("###\x1b]104\n{}", block(ED25519))),
+        ("control characters", block(&format!("\x07{half}\0\x08{rest}"))),
+        ("an escape in the marker", format!("-----BEGIN SSH \x1b[!p\x1b[6nHOST KEY KEYS-----\n{ED25519}\n")),
+        ("END is missing", format!("{begin}\n{ED25519} root@h\n")),
+        ("END is missing and the file ends in the line", format!("{begin}\n{ED25519}")),
+        ("BEGIN is damaged", format!("-----BEGIN SSH HOSR[ 15.6] cloud-init[562]\n{ED25519}\n{end}\n")),
+        ("BEGIN is behind something", format!("login: {begin}\n{ED25519}\n{end}\n")),
+        (
+            "the kernel cuts in between",
+            block(&format!("[   15.2] eth0: link up\n{ED25519}\n[   15.3] eth0: link down")),
+        ),
+        ("printed twice", block(&format!("{ED25519}\n<14>cloud-init: {ED25519}")) + &block(ED25519)),
+        ("an empty block before it", block("") + &block(ED25519)),
+        ("a decoy before the block", format!("sshd: rejected {OTHER} root@h\n{}", block(ED25519))),
+        ("a decoy after the block", format!("{}sshd: rejected\n{OTHER}\n", block(ED25519))),
+        ("bytes that are no text", block(ED25519) + "\u{fffd}\u{9b}31m"),
+    ];
+    for (what, console) in cases {
+        assert_eq!(found(&console), ["ssh-ed25519"], "{what}");
+        assert_eq!(parse(console.as_bytes()).keys[0].key_data(), key(ED25519).key_data(), "{what}");
+    }
+    assert_eq!(found(&block(&format!("{ECDSA}\n{ED25519}"))), ["ecdsa-sha2-nistp256", "ssh-ed25519"]);
+}
+
+#[test]
+fn what_does_not_count() {
+    let base64 = ED25519.split(' ').nth(1).unwrap();
+    let cases: Vec<(&str, String)> = vec![
+        ("nothing", String::new()),
+        ("no block", format!("{ED25519}\n")),
+        ("a type that is not the one inside", block(&format!("ssh-rsa {base64}"))),
+        ("another type", block(&format!("sk-ssh-ed25519@openssh.com {base64}"))),
+        ("cut short", block(&ED25519[..60])),
+        ("wrapped at 80 columns", block(&format!("{}\r\n{}", &ED25519[..50], &ED25519[50..]))),
+        ("the kernel in the middle", block(&format!("{}[   15.2] kern: x\n{}", &ED25519[..50], &ED25519[50..]))),
+        ("words before it", block(&format!("sshd rejected {ED25519}"))),
+        ("a table", block(&format!("ci-info: | ssh-ed25519 | {base64} |"))),
+        ("two keys of one algorithm", block(&format!("{ED25519}\n{OTHER}"))),
+        ("two blocks that differ", block(ED25519) + &block(OTHER)),
+        ("a host certificate", block(&format!("ssh-ed25519-cert-v01@openssh.com {base64}"))),
+        ("DSA", block(&format!("ssh-dss {base64}"))),
+    ];
+    for (what, console) in cases {
+        assert!(parse(console.as_bytes()).is_empty(), "{what}: {:?}", found(&console));
+    }
+    // Without END the block ends where other lines take over.
+    let late = format!("-----BEGIN SSH HOST KEY KEYS-----\n{ED25519}\n{}{OTHER}\n", "later\n".repeat(4));
+    assert_eq!(parse(late.as_bytes()).keys, [key(ED25519)]);
+    // What somebody printed beside a key makes that algorithm void, not the others.
+    assert_eq!(found(&block(&format!("{ED25519}\n{OTHER}\n{ECDSA}"))), ["ecdsa-sha2-nistp256"]);
+}
+
+#[test]
+fn fingerprints_where_there_are_no_keys() {
+    let line =
+        |prefix: &str, line: &str, kind: &str| format!("{prefix}256 {} root@ip-10-0-0-1 ({kind})\n", print(line));
+    let block = |prefix: &str| {
+        format!(
+            "{prefix}#############################################################\n\
+             {prefix}-----BEGIN SSH HOST KEY FINGERPRINTS-----\n{}{}\
+             {prefix}2048 98:c4:4b:6a:9f:0e:55:21:00:01:02:03:04:05:06:07  root@ip-10-0-0-1 (RSA)\n\
+             {prefix}-----END SSH HOST KEY FINGERPRINTS-----\n{prefix}####\n",
+            line(prefix, ED25519, "ED25519"),
+            line(prefix, ECDSA, "ECDSA"),
+        )
+    };
+    for prefix in [
+        "",
+        "ec2: ",
+        "<14>Jun  3 17:07:52 ec2: ",
+        "<14>Apr 22 19:51:35 cloud-init: ",
+        "May  6 02:57:58 ip-10-0-0-1 ec2[1441]: ",
+    ] {
+        assert_eq!(found(&block(prefix)), ["(ssh-ed25519)", "(ecdsa-sha2-nistp256)"], "{prefix}");
+    }
+    // "no comment" are two words.
+    let text = block("").replace("root@ip-10-0-0-1", "no comment");
+    assert_eq!(found(&text), ["(ssh-ed25519)", "(ecdsa-sha2-nistp256)"]);
+    // A whole key is better.
+    let both = format!("{}-----BEGIN SSH HOST KEY KEYS-----\n{ED25519}\n", block("ec2: "));
+    assert_eq!(found(&both), ["ssh-ed25519", "(ecdsa-sha2-nistp256)"]);
+    // A fingerprint that is cut is none.
+    let cut = block("").replace(&print(ED25519), &print(ED25519)[..30]);
+    assert_eq!(found(&cut), ["(ecdsa-sha2-nistp256)"]);
+}
+
+#[test]
+fn the_word_on_a_key() {
+    let printed = parse(block(ED25519).as_bytes());
+    assert_eq!(printed.word_on(&key(ED25519)), Word::Printed);
+    assert_eq!(printed.word_on(&key(OTHER)), Word::Another);
+    assert_eq!(printed.word_on(&key(ECDSA)), Word::OtherAlgorithms);
+    assert_eq!(Printed::default().word_on(&key(ECDSA)), Word::Nothing);
+    let prints = Printed { keys: vec![], fingerprints: vec![(Algorithm::Ed25519, print(ED25519))] };
+    assert_eq!(prints.word_on(&key(ED25519)), Word::Printed);
+    assert_eq!(prints.word_on(&key(OTHER)), Word::Another);
+    assert_eq!(prints.word_on(&key(ECDSA)), Word::OtherAlgorithms);
+}
+
+fn made(algorithm: Algorithm) -> String {
+    let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), algorithm).unwrap();
+    key.public_key().to_openssh().unwrap()
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        parse(&bytes);
+    }
+
+    /// Near misses of the real thing: no panic, and never a key that was not printed whole.
+    #[test]
+    fn no_dirt_makes_a_key_of_its_own(at in 0usize..700, dirt in "(\\x1b[\\[\\]a-zA-Z0-9;\\r\\n\\x07 ]{0,5})|[\\[\\];a-zA-Z0-9\\r\\n\\x07 ]{0,6}") {
+        let mut console = block(&format!("{ED25519} root@h\n{ECDSA} root@h"));
+        console.insert_str(at % console.len(), &dirt);
+        for key in parse(console.as_bytes()).keys {
+            let line = key.to_openssh().unwrap();
+            prop_assert!([ED25519, ECDSA].contains(&line.trim()), "{line}");
+        }
+    }
+
+    #[test]
+    fn no_cuts_break_it(cuts in proptest::collection::vec((0usize..700, "[\\x1b\\[\\]a-zA-Z0-9;\\r\\n\\x07 ]{0,6}"), 0..6)) {
+        let mut console = block(&format!("{ED25519} root@h\n{ECDSA} root@h"));
+        for (at, dirt) in cuts {
+            let at = at % console.len();
+            console.insert_str(at, &dirt);
+        }
+        parse(console.as_bytes());
+    }
+
+    #[test]
+    fn what_is_printed_is_found(noise in "[ -~\\n]{0,200}", crlf in any::<bool>()) {
+        prop_assume!(!noise.contains("-----"));
+        let keys = [made(Algorithm::Ed25519), made(Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 })];
+        let mut console = format!("{noise}\n{}{noise}", block(&keys.join("\n")));
+        if crlf {
+            console = console.replace('\n', "\r\n");
+        }
+        let found: Vec<String> = parse(console.as_bytes()).keys.iter().map(|key| key.to_openssh().unwrap()).collect();
+        prop_assert_eq!(found, keys);
+    }
+}
