@@ -61,6 +61,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Standard input and output to the instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'The instances as a table')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'The host keys that are trusted')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Has plain `ssh` reach instances by name: a block in ~/.ssh/config')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'The completion script of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -112,6 +113,12 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
             [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
             [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Which address to connect to')
+            [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'Make a key, push it, and be ssh''s agent for it at this path (its IdentityAgent)')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'How a new host key is treated')
+            [CompletionResult]::new('--suffix', '--suffix', [CompletionResultType]::ParameterName, 'A suffix of INSTANCE that is not part of it')
+            [CompletionResult]::new('--typed', '--typed', [CompletionResultType]::ParameterName, 'INSTANCE as it was typed (%n), where ssh has made it lower case (%h)')
+            [CompletionResult]::new('--known-hosts', '--known-hosts', [CompletionResultType]::ParameterName, 'Write the host keys into this file, for an ssh before 8.5')
+            [CompletionResult]::new('--owner', '--owner', [CompletionResultType]::ParameterName, 'The ssh process that a detached agent is for')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
@@ -124,6 +131,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Among several matches take the one launched first')
             [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance, wait for it, connect')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to the question whether to start')
+            [CompletionResult]::new('--fdpass', '--fdpass', [CompletionResultType]::ParameterName, 'Hand ssh the connected socket (ProxyUseFdpass yes)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -149,6 +157,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Every key, and how it came to be trusted')
             [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget an instance''s keys: it was set up anew')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'The lines for ssh''s KnownHostsCommand: %I %H %K')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -166,6 +175,12 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'ec2ssh;known-hosts;answer' {
+            [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'The agent of the ProxyCommand')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'ec2ssh;known-hosts;add' {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
@@ -176,6 +191,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
         'ec2ssh;known-hosts;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Every key, and how it came to be trusted')
             [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget an instance''s keys: it was set up anew')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'The lines for ssh''s KnownHostsCommand: %I %H %K')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -186,10 +202,76 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
         'ec2ssh;known-hosts;help;forget' {
             break
         }
+        'ec2ssh;known-hosts;help;answer' {
+            break
+        }
         'ec2ssh;known-hosts;help;add' {
             break
         }
         'ec2ssh;known-hosts;help;help' {
+            break
+        }
+        'ec2ssh;config' {
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell the steps with their times; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors and warnings')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print it')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Write it into ~/.ssh/config, or in the place of the one there')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take it out of ~/.ssh/config')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ec2ssh;config;print' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('--match', '--match', [CompletionResultType]::ParameterName, 'Names that are instances, beside i-*: ''web-*'', or ''*.ec2'' for any name with that suffix')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Which address to connect to')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'How a new host key is treated')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ec2ssh;config;install' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Region to look in')
+            [CompletionResult]::new('--match', '--match', [CompletionResultType]::ParameterName, 'Names that are instances, beside i-*: ''web-*'', or ''*.ec2'' for any name with that suffix')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Which address to connect to')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'How a new host key is treated')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show the change, and make none')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ec2ssh;config;remove' {
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show the change, and make none')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;config;help' {
+            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print it')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Write it into ~/.ssh/config, or in the place of the one there')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take it out of ~/.ssh/config')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'ec2ssh;config;help;print' {
+            break
+        }
+        'ec2ssh;config;help;install' {
+            break
+        }
+        'ec2ssh;config;help;remove' {
+            break
+        }
+        'ec2ssh;config;help;help' {
             break
         }
         'ec2ssh;completions' {
@@ -202,6 +284,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Standard input and output to the instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'The instances as a table')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'The host keys that are trusted')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Has plain `ssh` reach instances by name: a block in ~/.ssh/config')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'The completion script of a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -218,6 +301,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
         'ec2ssh;help;known-hosts' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Every key, and how it came to be trusted')
             [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget an instance''s keys: it was set up anew')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'The lines for ssh''s KnownHostsCommand: %I %H %K')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
             break
         }
@@ -227,7 +311,25 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
         'ec2ssh;help;known-hosts;forget' {
             break
         }
+        'ec2ssh;help;known-hosts;answer' {
+            break
+        }
         'ec2ssh;help;known-hosts;add' {
+            break
+        }
+        'ec2ssh;help;config' {
+            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print it')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Write it into ~/.ssh/config, or in the place of the one there')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take it out of ~/.ssh/config')
+            break
+        }
+        'ec2ssh;help;config;print' {
+            break
+        }
+        'ec2ssh;help;config;install' {
+            break
+        }
+        'ec2ssh;help;config;remove' {
             break
         }
         'ec2ssh;help;completions' {

@@ -19,6 +19,9 @@ _ec2ssh() {
             ec2ssh,completions)
                 cmd="ec2ssh__subcmd__completions"
                 ;;
+            ec2ssh,config)
+                cmd="ec2ssh__subcmd__config"
+                ;;
             ec2ssh,help)
                 cmd="ec2ssh__subcmd__help"
                 ;;
@@ -34,8 +37,35 @@ _ec2ssh() {
             ec2ssh,ssh)
                 cmd="ec2ssh__subcmd__ssh"
                 ;;
+            ec2ssh__subcmd__config,help)
+                cmd="ec2ssh__subcmd__config__subcmd__help"
+                ;;
+            ec2ssh__subcmd__config,install)
+                cmd="ec2ssh__subcmd__config__subcmd__install"
+                ;;
+            ec2ssh__subcmd__config,print)
+                cmd="ec2ssh__subcmd__config__subcmd__print"
+                ;;
+            ec2ssh__subcmd__config,remove)
+                cmd="ec2ssh__subcmd__config__subcmd__remove"
+                ;;
+            ec2ssh__subcmd__config__subcmd__help,help)
+                cmd="ec2ssh__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            ec2ssh__subcmd__config__subcmd__help,install)
+                cmd="ec2ssh__subcmd__config__subcmd__help__subcmd__install"
+                ;;
+            ec2ssh__subcmd__config__subcmd__help,print)
+                cmd="ec2ssh__subcmd__config__subcmd__help__subcmd__print"
+                ;;
+            ec2ssh__subcmd__config__subcmd__help,remove)
+                cmd="ec2ssh__subcmd__config__subcmd__help__subcmd__remove"
+                ;;
             ec2ssh__subcmd__help,completions)
                 cmd="ec2ssh__subcmd__help__subcmd__completions"
+                ;;
+            ec2ssh__subcmd__help,config)
+                cmd="ec2ssh__subcmd__help__subcmd__config"
                 ;;
             ec2ssh__subcmd__help,help)
                 cmd="ec2ssh__subcmd__help__subcmd__help"
@@ -52,8 +82,20 @@ _ec2ssh() {
             ec2ssh__subcmd__help,ssh)
                 cmd="ec2ssh__subcmd__help__subcmd__ssh"
                 ;;
+            ec2ssh__subcmd__help__subcmd__config,install)
+                cmd="ec2ssh__subcmd__help__subcmd__config__subcmd__install"
+                ;;
+            ec2ssh__subcmd__help__subcmd__config,print)
+                cmd="ec2ssh__subcmd__help__subcmd__config__subcmd__print"
+                ;;
+            ec2ssh__subcmd__help__subcmd__config,remove)
+                cmd="ec2ssh__subcmd__help__subcmd__config__subcmd__remove"
+                ;;
             ec2ssh__subcmd__help__subcmd__known__subcmd__hosts,add)
                 cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__add"
+                ;;
+            ec2ssh__subcmd__help__subcmd__known__subcmd__hosts,answer)
+                cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__answer"
                 ;;
             ec2ssh__subcmd__help__subcmd__known__subcmd__hosts,forget)
                 cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__forget"
@@ -63,6 +105,9 @@ _ec2ssh() {
                 ;;
             ec2ssh__subcmd__known__subcmd__hosts,add)
                 cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__add"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts,answer)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__answer"
                 ;;
             ec2ssh__subcmd__known__subcmd__hosts,forget)
                 cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__forget"
@@ -75,6 +120,9 @@ _ec2ssh() {
                 ;;
             ec2ssh__subcmd__known__subcmd__hosts__subcmd__help,add)
                 cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__add"
+                ;;
+            ec2ssh__subcmd__known__subcmd__hosts__subcmd__help,answer)
+                cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__answer"
                 ;;
             ec2ssh__subcmd__known__subcmd__hosts__subcmd__help,forget)
                 cmd="ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__forget"
@@ -92,7 +140,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h -V --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help --version ssh proxy list known-hosts completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h -V --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help --version ssh proxy list known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -159,8 +207,190 @@ _ec2ssh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ec2ssh__subcmd__config)
+            opts="-v -q -h --verbose --quiet --help print install remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__help)
+            opts="print install remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__help__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__help__subcmd__print)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__install)
+            opts="-l -h --profile --region --match --user --address --host-keys --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --match)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --host-keys)
+                    COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__print)
+            opts="-l -h --profile --region --match --user --address --host-keys --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --match)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --host-keys)
+                    COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__config__subcmd__remove)
+            opts="-h --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ec2ssh__subcmd__help)
-            opts="ssh proxy list known-hosts completions help"
+            opts="ssh proxy list known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -187,6 +417,62 @@ _ec2ssh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ec2ssh__subcmd__help__subcmd__config)
+            opts="print install remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__config__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__config__subcmd__print)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__config__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ec2ssh__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -202,7 +488,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help__subcmd__known__subcmd__hosts)
-            opts="list forget add"
+            opts="list forget answer add"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,6 +502,20 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__known__subcmd__hosts__subcmd__answer)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -300,7 +600,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__known__subcmd__hosts)
-            opts="-v -q -h --verbose --quiet --help list forget add help"
+            opts="-v -q -h --verbose --quiet --help list forget answer add help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -335,6 +635,24 @@ _ec2ssh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__answer)
+            opts="-h --agent --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ec2ssh__subcmd__known__subcmd__hosts__subcmd__forget)
             opts="-h --profile --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -358,7 +676,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__known__subcmd__hosts__subcmd__help)
-            opts="list forget add help"
+            opts="list forget answer add help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -372,6 +690,20 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__known__subcmd__hosts__subcmd__help__subcmd__answer)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -464,7 +796,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__proxy)
-            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --help"
+            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --agent --fdpass --host-keys --suffix --typed --known-hosts --owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -504,6 +836,30 @@ _ec2ssh() {
                     ;;
                 --address)
                     COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-keys)
+                    COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
+                    return 0
+                    ;;
+                --suffix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --typed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --known-hosts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

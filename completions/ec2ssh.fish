@@ -56,6 +56,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "ssh" -d 'A shell or a co
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "proxy" -d 'Standard input and output to the instance\'s SSH port, for ssh_config'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "list" -d 'The instances as a table'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "known-hosts" -d 'The host keys that are trusted'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "config" -d 'Has plain `ssh` reach instances by name: a block in ~/.ssh/config'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "completions" -d 'The completion script of a shell'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l profile -d 'Profile of the shared AWS config' -r
@@ -94,6 +95,14 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l address -d 'Whic
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l agent -d 'Make a key, push it, and be ssh\'s agent for it at this path (its IdentityAgent)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
+strict\t'Known only; a new one is refused'
+accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l suffix -d 'A suffix of INSTANCE that is not part of it' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l typed -d 'INSTANCE as it was typed (%n), where ssh has made it lower case (%h)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l known-hosts -d 'Write the host keys into this file, for an ssh before 8.5' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l owner -d 'The ssh process that a detached agent is for' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s q -l quiet -d 'Say nothing but errors and warnings'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 4 -l ipv4 -d 'IPv4 only'
@@ -102,6 +111,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l newest -d 'Among
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l oldest -d 'Among several matches take the one launched first'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l start -d 'Start a stopped instance, wait for it, connect'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l yes -d 'Answer yes to the question whether to start'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l fdpass -d 'Hand ssh the connected socket (ProxyUseFdpass yes)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Region to look in' -r
@@ -109,32 +119,79 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s v -l verbose -d '
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and warnings'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l json -d 'As JSON, every field'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget add help" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget add help" -s q -l quiet -d 'Say nothing but errors and warnings'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget add help" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget add help" -f -a "list" -d 'Every key, and how it came to be trusted'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget add help" -f -a "forget" -d 'Forget an instance\'s keys: it was set up anew'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget add help" -f -a "add" -d 'Trust a key that you have read on the instance itself'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget add help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s q -l quiet -d 'Say nothing but errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "list" -d 'Every key, and how it came to be trusted'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "forget" -d 'Forget an instance\'s keys: it was set up anew'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "answer" -d 'The lines for ssh\'s KnownHostsCommand: %I %H %K'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "add" -d 'Trust a key that you have read on the instance itself'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from list" -l json -d 'As JSON'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -l profile -d 'Profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -l region -d 'Region to look in' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from answer" -l agent -d 'The agent of the ProxyCommand' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from answer" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l profile -d 'Profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l region -d 'Region to look in' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "list" -d 'Every key, and how it came to be trusted'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "forget" -d 'Forget an instance\'s keys: it was set up anew'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "answer" -d 'The lines for ssh\'s KnownHostsCommand: %I %H %K'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "add" -d 'Trust a key that you have read on the instance itself'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -s q -l quiet -d 'Say nothing but errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "print" -d 'Print it'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "install" -d 'Write it into ~/.ssh/config, or in the place of the one there'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "remove" -d 'Take it out of ~/.ssh/config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l profile -d 'Profile of the shared AWS config' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l region -d 'Region to look in' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l match -d 'Names that are instances, beside i-*: \'web-*\', or \'*.ec2\' for any name with that suffix' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
+public\t'The public DNS name, else the public IPv4 address'
+private\t'The private IPv4 address (VPN, peering, inside the VPC)'
+ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
+strict\t'Known only; a new one is refused'
+accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l profile -d 'Profile of the shared AWS config' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l region -d 'Region to look in' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l match -d 'Names that are instances, beside i-*: \'web-*\', or \'*.ec2\' for any name with that suffix' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
+public\t'The public DNS name, else the public IPv4 address'
+private\t'The private IPv4 address (VPN, peering, inside the VPC)'
+ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
+strict\t'Known only; a new one is refused'
+accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l dry-run -d 'Show the change, and make none'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show the change, and make none'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "print" -d 'Print it'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "install" -d 'Write it into ~/.ssh/config, or in the place of the one there'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take it out of ~/.ssh/config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts completions help" -f -a "ssh" -d 'A shell or a command on an instance; the same as without `ssh`'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts completions help" -f -a "proxy" -d 'Standard input and output to the instance\'s SSH port, for ssh_config'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts completions help" -f -a "list" -d 'The instances as a table'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts completions help" -f -a "known-hosts" -d 'The host keys that are trusted'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts completions help" -f -a "completions" -d 'The completion script of a shell'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts config completions help" -f -a "ssh" -d 'A shell or a command on an instance; the same as without `ssh`'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts config completions help" -f -a "proxy" -d 'Standard input and output to the instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts config completions help" -f -a "list" -d 'The instances as a table'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts config completions help" -f -a "known-hosts" -d 'The host keys that are trusted'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts config completions help" -f -a "config" -d 'Has plain `ssh` reach instances by name: a block in ~/.ssh/config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts config completions help" -f -a "completions" -d 'The completion script of a shell'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list known-hosts config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "list" -d 'Every key, and how it came to be trusted'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "forget" -d 'Forget an instance\'s keys: it was set up anew'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "answer" -d 'The lines for ssh\'s KnownHostsCommand: %I %H %K'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "add" -d 'Trust a key that you have read on the instance itself'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "print" -d 'Print it'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "install" -d 'Write it into ~/.ssh/config, or in the place of the one there'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "remove" -d 'Take it out of ~/.ssh/config'

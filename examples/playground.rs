@@ -68,7 +68,9 @@ fn furnish(folder: &Path) -> std::io::Result<Cloud> {
 /// nothing has to be built twice.
 fn product(folder: &Path) -> std::io::Result<PathBuf> {
     let link = folder.join("bin").join(PRODUCT);
-    std::fs::create_dir_all(folder.join("bin"))?;
+    for name in ["bin", "run"] {
+        std::fs::create_dir_all(folder.join(name))?;
+    }
     #[cfg(unix)]
     std::os::unix::fs::symlink(std::env::current_exe()?, &link)?;
     #[cfg(not(unix))]
@@ -103,7 +105,8 @@ impl Playground<'_> {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("XDG_CONFIG_HOME", self.folder.join("config"))
             .env("XDG_DATA_HOME", self.folder.join("data"))
-            .env("XDG_CACHE_HOME", self.folder.join("cache"));
+            .env("XDG_CACHE_HOME", self.folder.join("cache"))
+            .env("XDG_RUNTIME_DIR", self.folder.join("run"));
         if cfg!(target_os = "macos") {
             command.env("HOME", self.folder);
         }

@@ -10,6 +10,8 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::commands::completions::{self, CompletionsArgs};
+#[cfg(unix)]
+use crate::commands::config::{self, ConfigArgs};
 use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
@@ -52,6 +54,9 @@ enum Command {
     List(ListArgs),
     /// The host keys that are trusted
     KnownHosts(KnownHostsArgs),
+    /// Has plain `ssh` reach instances by name: a block in ~/.ssh/config
+    #[cfg(unix)]
+    Config(ConfigArgs),
     /// The completion script of a shell
     Completions(CompletionsArgs),
 }
@@ -60,7 +65,7 @@ impl Command {
     fn family(&self) -> Family {
         match self {
             Self::Ssh(_) | Self::Proxy(_) => Family::Session,
-            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) => Family::Tool,
+            _ => Family::Tool,
         }
     }
 
@@ -70,8 +75,15 @@ impl Command {
             Self::Proxy(args) => args.connect.output,
             Self::List(args) => args.output,
             Self::KnownHosts(args) => args.output,
+            #[cfg(unix)]
+            Self::Config(args) => args.output,
             Self::Completions(_) => OutputOptions::default(),
         }
+    }
+
+    /// Whether ssh runs it and ends it: its own end is watched there.
+    fn is_run_by_ssh(&self) -> bool {
+        matches!(self, Self::Proxy(args) if args.openssh.agent.is_some())
     }
 
     fn ui(&self) -> Ui {
@@ -80,7 +92,7 @@ impl Command {
             // A dry run has no session: its plan is the output.
             Self::Ssh(args) if args.dry_run => Ui::new(volume),
             Self::Ssh(_) | Self::Proxy(_) => Ui::wire(volume),
-            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) => Ui::new(volume),
+            _ => Ui::new(volume),
         }
     }
 }
@@ -133,7 +145,7 @@ fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
     let is_tool = args
         .get(1)
         .and_then(|word| word.to_str())
-        .is_some_and(|word| matches!(word, "list" | "known-hosts" | "completions" | "help"));
+        .is_some_and(|word| matches!(word, "list" | "known-hosts" | "config" | "completions" | "help"));
     let family = if is_tool { Family::Tool } else { Family::Session };
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
@@ -202,7 +214,7 @@ fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let mut fatal = Fatal::install()?;
+            let mut fatal = if command.is_run_by_ssh() { Fatal::without_hangup() } else { Fatal::install() }?;
             tokio::select! {
                 result = dispatch(ui, command) => result,
                 signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
@@ -220,6 +232,8 @@ async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {
         Command::Proxy(args) => Box::pin(proxy::run(ui, *args)).await,
         Command::List(args) => Box::pin(list::run(ui, args)).await,
         Command::KnownHosts(args) => Box::pin(known_hosts::run(ui, args)).await,
+        #[cfg(unix)]
+        Command::Config(args) => config::run(ui, args),
         Command::Completions(args) => completions::run(ui, args, App::command()),
     }
 }

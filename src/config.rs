@@ -182,6 +182,17 @@ pub fn expand_home(path: &Path) -> PathBuf {
     }
 }
 
+impl fmt::Display for AddressKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Ipv6 => "ipv6",
+        })
+    }
+}
+
 impl fmt::Display for HostKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

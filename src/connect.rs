@@ -15,6 +15,8 @@ mod attempt;
 mod identity;
 mod images;
 mod lookup;
+#[cfg(unix)]
+pub mod openssh;
 pub mod start;
 mod trust;
 
@@ -44,6 +46,8 @@ pub enum Event {
     Notice(String),
     /// What is being waited for; replaces the one before.
     Progress(String),
+    /// Nobody will log in, and ssh is not the one to say why.
+    Refused(Box<Error>),
     /// From the SSH layer.
     Ssh(ssh::Event),
     /// The passphrase of a key file; dropping the reply means that there is none.
@@ -181,6 +185,14 @@ pub enum Error {
         image: Option<Box<Image>>,
         /// What the server would accept; untrusted.
         methods: Vec<String>,
+    },
+    /// ssh cannot be given an agent.
+    #[error("cannot serve an agent at {}", path.display())]
+    Agent {
+        /// Where ssh looks for it.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
     },
     /// There is no folder for our files.
     #[error("this account has no data folder to keep known_hosts in")]

@@ -29,6 +29,8 @@
 //! - A key that is pushed is made in memory and wiped; a passphrase is a [`secret::Secret`].
 //! - [`terminal::raw`] restores the terminal on drop, panic, signal and suspend.
 
+#[cfg(unix)]
+pub mod agent;
 pub mod aws;
 pub mod cli;
 pub mod commands;
@@ -36,6 +38,8 @@ pub mod config;
 pub mod connect;
 pub mod error;
 pub mod login;
+#[cfg(unix)]
+pub mod openssh;
 pub mod plan;
 pub mod secret;
 pub mod select;

@@ -18,6 +18,16 @@ pub fn cache_folder() -> Option<PathBuf> {
     Some(dirs::cache_dir()?.join("ec2ssh"))
 }
 
+/// The runtime folder, for sockets: the session's own where the system has one, else one of the user's in `/tmp`. Whoever
+/// uses it makes sure that it is the user's alone.
+#[cfg(unix)]
+pub fn runtime_folder() -> PathBuf {
+    match dirs::runtime_dir() {
+        Some(folder) => folder.join("ec2ssh"),
+        None => PathBuf::from(format!("/tmp/ec2ssh-{}", rustix::process::geteuid().as_raw())),
+    }
+}
+
 /// Runs `change` while no other process of ours does so for the same file. The lock is a file beside it, so that the
 /// file itself can be replaced; the system lets go of it when the process dies.
 ///

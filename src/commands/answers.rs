@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::connect::{Event, Events};
+use crate::error::CommandError;
 use crate::error::connect::candidate_table;
 use crate::ssh::{self, Question};
 use crate::text::neutralise;
@@ -26,6 +27,10 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
         Event::Step(text) => ui.step(&text),
         Event::Notice(text) => ui.notice(&text),
         Event::Progress(text) => ui.progress(&text),
+        Event::Refused(error) => {
+            let error = CommandError::from(*error);
+            ui.error(&error.message, &error.causes, &error.hints);
+        }
         Event::Ssh(ssh::Event::Step(text)) => ui.step(&text),
         Event::Ssh(ssh::Event::Notice(text)) => ui.notice(&text),
         Event::Ssh(ssh::Event::Banner(text)) => ui.banner(text.trim_end()),

@@ -45,6 +45,17 @@ pub enum Action {
         #[arg(value_name = "INSTANCE")]
         instance: String,
     },
+    /// The lines for ssh's KnownHostsCommand: %I %H %K
+    #[cfg(unix)]
+    #[command(hide = true)]
+    Answer {
+        /// The agent of the ProxyCommand
+        #[arg(long, value_name = "PATH")]
+        agent: PathBuf,
+        reason: String,
+        name: String,
+        key: String,
+    },
     /// Trust a key that you have read on the instance itself
     Add {
         #[command(flatten)]
@@ -67,6 +78,13 @@ pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
     let file = KnownHosts::at(folder.join("known_hosts"));
     match args.action.unwrap_or(Action::List { json: false }) {
         Action::List { json } => list(ui, &file, json),
+        #[cfg(unix)]
+        Action::Answer { agent, reason, name, key } => {
+            let request = crate::agent::wire::HostKeysRequest { reason, name, key };
+            // Without an answer ssh goes by its own files; the ProxyCommand has said what there was to say.
+            ui.out(&crate::agent::client::host_keys(&agent, request).unwrap_or_default())?;
+            Ok(0)
+        }
         Action::Forget { aws, instance } => forget(ui, &file, &id(aws, &instance.parse()?).await?),
         Action::Add { aws, instance, key } => {
             let target: Target = instance.parse()?;

@@ -3,6 +3,8 @@
 
 pub mod answers;
 pub mod completions;
+#[cfg(unix)]
+pub mod config;
 pub mod known_hosts;
 pub mod list;
 pub mod options;

@@ -17,7 +17,7 @@ use crate::ssh::keys::{Key, PublicHalf};
 use crate::transport::tcp::{self, Host};
 
 /// A pushed key older than this is pushed again before it is used: the login itself takes a moment.
-const STILL_FRESH: Duration = Duration::from_secs(aws::keys::KEY_LIFETIME.as_secs() - 15);
+pub(super) const STILL_FRESH: Duration = Duration::from_secs(aws::keys::KEY_LIFETIME.as_secs() - 15);
 
 impl Resolved {
     /// Opens the connection and logs in.
@@ -104,7 +104,7 @@ impl Resolved {
         }
     }
 
-    async fn push_line(&self, line: &str, name: &str, events: &Events) -> Result<Instant, Error> {
+    pub(super) async fn push_line(&self, line: &str, name: &str, events: &Events) -> Result<Instant, Error> {
         let (id, user) = (&self.plan.instance.id, &self.plan.login.user);
         // The minute counts from the request, not from the answer.
         let when = Instant::now();
@@ -133,7 +133,7 @@ impl Resolved {
         Ok(connection)
     }
 
-    async fn dial(&self, events: &Events) -> Result<TcpStream, Error> {
+    pub(super) async fn dial(&self, events: &Events) -> Result<TcpStream, Error> {
         let plan = &self.plan;
         let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
         let result = if self.just_started {

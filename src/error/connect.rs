@@ -32,6 +32,9 @@ impl From<Error> for CommandError {
             Error::Unreachable { plan, source } => unreachable(&plan, &source),
             Error::Ssh { plan, source } => ssh::explain(&plan, &source),
             Error::Denied { plan, image, methods } => denied(&plan, image.as_deref(), &methods),
+            Error::Agent { source, .. } => Self::failed(message)
+                .cause(source.to_string())
+                .hint("write the block in ~/.ssh/config anew, which chooses the folder: ec2ssh config install"),
             Error::NoDataFolder => Self::failed(message).hint("set HOME, or XDG_DATA_HOME: export HOME=/home/you"),
         }
     }

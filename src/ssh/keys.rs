@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use russh::keys::signature::Signer;
+use russh::keys::ssh_key::Signature;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
@@ -32,6 +34,17 @@ impl Key {
     /// The public half as `algo base64`, without a comment.
     pub fn public_line(&self) -> String {
         public_line(self.0.public_key())
+    }
+
+    /// The public half in SSH's encoding (RFC 4253, section 6.6).
+    pub fn public_blob(&self) -> Vec<u8> {
+        self.0.public_key().to_bytes().unwrap_or_default()
+    }
+
+    /// A signature in SSH's encoding (RFC 4253, section 6.6), as an agent gives it; `None` where the key cannot sign.
+    pub fn sign(&self, data: &[u8]) -> Option<Vec<u8>> {
+        let signature: Signature = self.0.try_sign(data).ok()?;
+        Vec::try_from(signature).ok()
     }
 
     /// The algorithm's name in the SSH protocol.

@@ -93,6 +93,12 @@ pub fn close_stdout() {
     imp::close_stdout();
 }
 
+/// Gives standard input up, while this process goes on.
+#[cfg(unix)]
+pub fn close_stdin() {
+    imp::close_stdin();
+}
+
 #[cfg(unix)]
 mod imp {
     use std::fs::{File, OpenOptions};
@@ -146,6 +152,12 @@ mod imp {
     pub fn close_stdout() {
         if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
             let _ = rustix::stdio::dup2_stdout(&null);
+        }
+    }
+
+    pub fn close_stdin() {
+        if let Ok(null) = OpenOptions::new().read(true).open("/dev/null") {
+            let _ = rustix::stdio::dup2_stdin(&null);
         }
     }
 

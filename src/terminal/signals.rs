@@ -12,7 +12,15 @@ impl Fatal {
     /// # Errors
     /// When the handlers cannot be installed.
     pub fn install() -> io::Result<Self> {
-        Ok(Self(imp::Fatal::install()?))
+        Ok(Self(imp::Fatal::install(true)?))
+    }
+
+    /// As [`Fatal::install`], and SIGHUP does nothing: with it ssh says to its ProxyCommand that it is about to end.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed.
+    pub fn without_hangup() -> io::Result<Self> {
+        Ok(Self(imp::Fatal::install(false)?))
     }
 
     /// The number of the signal that arrived.
@@ -83,14 +91,16 @@ mod imp {
         interrupt: Signal,
         terminate: Signal,
         hangup: Signal,
+        heeds_hangup: bool,
     }
 
     impl Fatal {
-        pub fn install() -> io::Result<Self> {
+        pub fn install(heeds_hangup: bool) -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
                 hangup: signal(SignalKind::hangup())?,
+                heeds_hangup,
             })
         }
 
@@ -98,7 +108,7 @@ mod imp {
             tokio::select! {
                 _ = self.interrupt.recv() => 2,
                 _ = self.terminate.recv() => 15,
-                _ = self.hangup.recv() => 1,
+                _ = self.hangup.recv(), if self.heeds_hangup => 1,
             }
         }
     }
@@ -158,7 +168,7 @@ mod imp {
     pub struct Fatal;
 
     impl Fatal {
-        pub fn install() -> io::Result<Self> {
+        pub fn install(_: bool) -> io::Result<Self> {
             Ok(Self)
         }
 

@@ -22,7 +22,12 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("login", &["aws::model"]),
         ("select", &["aws::model", "target"]),
         ("plan", &["aws::model", "config", "login", "target", "text"]),
-        ("connect", &["aws", "config", "login", "plan", "secret", "select", "ssh", "store", "target", "transport"]),
+        ("agent", &["store"]),
+        ("openssh", &["store", "text"]),
+        (
+            "connect",
+            &["agent", "aws", "config", "login", "plan", "secret", "select", "ssh", "store", "target", "transport"],
+        ),
         ("error", &["aws", "config", "connect", "login", "plan", "ssh", "target", "text", "transport", "ui", "when"]),
         ("cli", &["commands", "error", "terminal", "ui"]),
     ])

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 #![allow(clippy::print_stdout, reason = "a child of a test speaks to it")]
 
+mod agent;
 mod bad_servers;
 mod config;
 mod console;
@@ -24,6 +25,8 @@ mod proxy;
 mod select;
 mod session;
 mod ssh;
+mod ssh_block;
+mod ssh_config;
 mod start;
 mod support;
 mod target;

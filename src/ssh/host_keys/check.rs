@@ -226,7 +226,7 @@ impl HostKeyCheck {
     }
 
     /// The lines with this marker about the instance, in our file and the caller's.
-    fn marked(&self, marker: Marker) -> impl Iterator<Item = (PathBuf, Line)> {
+    pub(super) fn marked(&self, marker: Marker) -> impl Iterator<Item = (PathBuf, Line)> {
         let mut names = self.names.clone();
         // ssh looks for authorities by the bare name, too.
         names.extend(self.bare_names());

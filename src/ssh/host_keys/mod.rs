@@ -7,6 +7,7 @@ pub mod check;
 pub mod console;
 pub mod known_hosts;
 pub mod lines;
+pub mod openssh;
 
 use std::path::PathBuf;
 

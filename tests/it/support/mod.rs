@@ -24,7 +24,7 @@ impl World {
     /// With nothing in it.
     pub fn empty() -> Self {
         let world = Self { cloud: Cloud::start(), home: tempfile::tempdir().unwrap() };
-        for folder in [".aws", ".ssh", "config/ec2ssh"] {
+        for folder in [".aws", ".ssh", "config/ec2ssh", "run"] {
             fs::create_dir_all(world.home.path().join(folder)).unwrap();
         }
         world
@@ -79,6 +79,7 @@ impl World {
             ("XDG_CONFIG_HOME", path("config")),
             ("XDG_DATA_HOME", path("data")),
             ("XDG_CACHE_HOME", path("cache")),
+            ("XDG_RUNTIME_DIR", path("run")),
             ("TERM", "xterm-256color".to_owned()),
             ("LANG", "C.UTF-8".to_owned()),
             ("AWS_ENDPOINT_URL", self.cloud.endpoint().to_owned()),

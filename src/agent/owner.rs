@@ -1,0 +1,69 @@
+//! The ssh process that we work for: whoever started us. When it is gone, nobody needs us any more.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, getppid, test_kill_process};
+
+/// How often we look where the system cannot tell us.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The process that started us, as we are its ProxyCommand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner(Option<Pid>);
+
+impl Owner {
+    /// Our parent. One in another pid namespace has no number here, and is never seen to go.
+    pub fn parent() -> Self {
+        Self(getppid())
+    }
+
+    /// The process with this number; 0 for none that can be seen.
+    pub fn numbered(number: i32) -> Self {
+        Self(Pid::from_raw(number.max(0)))
+    }
+
+    /// Its number; 0 for none that can be seen.
+    pub fn number(self) -> i32 {
+        Pid::as_raw(self.0)
+    }
+
+    /// Whether a process with this number is the one.
+    pub fn is(self, number: Option<i32>) -> bool {
+        number.is_some_and(|number| number != 0 && number == self.number())
+    }
+
+    /// Waits until it has gone.
+    pub async fn gone(self) {
+        let Some(pid) = self.0 else { return std::future::pending().await };
+        #[cfg(target_os = "linux")]
+        if let Ok(Ok(())) = tokio::task::spawn_blocking(move || wait_for(pid)).await {
+            return;
+        }
+        while is_alive(pid) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Waits for its end, also where nobody asks for its status. The thread is left behind when we end first.
+#[cfg(target_os = "linux")]
+fn wait_for(pid: Pid) -> rustix::io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    let process = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
+    loop {
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], None) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map(drop),
+        }
+    }
+}
+
+fn is_alive(pid: Pid) -> bool {
+    test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+}
+
+/// Whether there is a process with this number.
+pub fn is_running(number: i32) -> bool {
+    Pid::from_raw(number.max(0)).is_some_and(is_alive)
+}

@@ -1,0 +1,147 @@
+//! The life of one agent: it answers until its ssh has logged in, and lets nobody down who is with it then.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep_until, timeout};
+
+use super::owner::Owner;
+use super::socket::Published;
+use super::wire::{HostKeysRequest, LONGEST, Request, Response};
+
+/// Nobody logs in for longer than this: sshd gives two minutes (LoginGraceTime), and a person may have asked for more.
+pub const LIFETIME: Duration = Duration::from_secs(600);
+/// How often the path is looked after.
+const LOOK: Duration = Duration::from_millis(100);
+/// Between ssh's leaving the agent and its own end, when it ends because it was not let in.
+const ITS_END: Duration = Duration::from_millis(20);
+/// Who is with us when we end has this long.
+const LAST_CLIENTS: Duration = Duration::from_secs(10);
+
+/// Who has the key.
+pub trait Keeper: Send + Sync + 'static {
+    /// The public key in SSH's encoding and a comment, once the instance knows it; `None` where it cannot.
+    fn identity(&self) -> impl Future<Output = Option<(Vec<u8>, String)>> + Send;
+
+    /// A signature over a request to log in; `None` for anything else.
+    fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>>;
+
+    /// Lines of known_hosts, for ssh's KnownHostsCommand.
+    fn host_keys(&self, request: HostKeysRequest) -> impl Future<Output = String> + Send;
+}
+
+/// How the life of an agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The owner had its signature and left.
+    LoggedIn,
+    /// The owner was given the key, asked for no signature and is gone: the server did not want the key.
+    Denied,
+    /// The owner is gone.
+    Gone,
+    /// [`LIFETIME`] is over.
+    TooLate,
+}
+
+/// Serves until the owner has logged in or is gone, or [`LIFETIME`] is over. The path is handed on before the last clients
+/// are served.
+///
+/// # Errors
+/// When nobody can be listened to.
+pub async fn serve(
+    listener: std::os::unix::net::UnixListener,
+    published: Published,
+    keeper: Arc<impl Keeper>,
+    owner: Owner,
+) -> io::Result<End> {
+    listener.set_nonblocking(true)?;
+    let listener = UnixListener::from_std(listener)?;
+    let mut clients: JoinSet<Client> = JoinSet::new();
+    let mut look = interval(LOOK);
+    let (late, gone) = (sleep_until(Instant::now() + LIFETIME), owner.gone());
+    tokio::pin!(late, gone);
+    let mut refused_at = None;
+    let end = loop {
+        tokio::select! {
+            client = listener.accept() => admit(client?.0, &keeper, owner, &mut clients),
+            Some(Ok(client)) = clients.join_next() => match client {
+                Client { is_owner: true, signed: true, .. } => break End::LoggedIn,
+                Client { is_owner: true, given: true, .. } => refused_at = Some(Instant::now()),
+                _ => {}
+            },
+            () = &mut gone => break End::Gone,
+            _ = look.tick() => published.keep(),
+            () = &mut late => break End::TooLate,
+        }
+    };
+    drop(published);
+    // Whoever found the path before it was handed on is in the queue by now.
+    while let Ok(Ok((client, _))) = timeout(Duration::ZERO, listener.accept()).await {
+        admit(client, &keeper, owner, &mut clients);
+    }
+    let last = async {
+        while let Some(client) = clients.join_next().await {
+            if client.is_ok_and(|client| client.is_owner && client.given && !client.signed) {
+                refused_at = Some(Instant::now());
+            }
+        }
+    };
+    let _ = timeout(LAST_CLIENTS, last).await;
+    // An ssh that goes on without us leaves us as well, but lives on.
+    let with_its_end = refused_at.is_some_and(|at| at.elapsed() < ITS_END);
+    Ok(if end == End::Gone && with_its_end { End::Denied } else { end })
+}
+
+/// What came of a client.
+#[derive(Clone, Copy, Debug, Default)]
+struct Client {
+    is_owner: bool,
+    given: bool,
+    signed: bool,
+}
+
+/// Has a client served, if it is ours.
+fn admit(client: UnixStream, keeper: &Arc<impl Keeper>, owner: Owner, clients: &mut JoinSet<Client>) {
+    let Ok(peer) = client.peer_cred() else { return };
+    // The folder is closed to others; the super-user may come in, as everywhere.
+    if peer.uid() == rustix::process::geteuid().as_raw() || peer.uid() == 0 {
+        let keeper = Arc::clone(keeper);
+        clients.spawn(async move { Client { is_owner: owner.is(peer.pid()), ..with_client(client, &*keeper).await } });
+    }
+}
+
+/// Answers one client until it leaves.
+async fn with_client(mut client: UnixStream, keeper: &impl Keeper) -> Client {
+    let mut found = Client::default();
+    while let Ok(length) = client.read_u32().await {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length == 0 || length > LONGEST {
+            break;
+        }
+        let mut message = vec![0; length];
+        if client.read_exact(&mut message).await.is_err() {
+            break;
+        }
+        let response = answer(Request::decode(&message), keeper).await;
+        found.given |= matches!(&response, Response::Identities(keys) if !keys.is_empty());
+        found.signed |= matches!(response, Response::Signature(_));
+        if client.write_all(&response.encode()).await.is_err() {
+            break;
+        }
+    }
+    found
+}
+
+async fn answer(request: Request, keeper: &impl Keeper) -> Response {
+    match request {
+        Request::Identities => Response::Identities(keeper.identity().await.into_iter().collect()),
+        Request::Sign { key, data } => keeper.sign(&key, &data).map_or(Response::Failure, Response::Signature),
+        Request::HostKeys(request) => Response::HostKeys(keeper.host_keys(request).await),
+        Request::Other => Response::Failure,
+    }
+}

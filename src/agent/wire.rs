@@ -1,0 +1,182 @@
+//! The agent protocol's messages (draft-ietf-sshm-ssh-agent), as far as one key needs them, and the request that ssh
+//! has signed (RFC 4252, section 7). Pure; what is read is untrusted.
+
+/// A longer message is none of ours: the longest is a request to sign, with a few hundred bytes.
+pub const LONGEST: usize = 64 * 1024;
+/// The extension by which ssh's KnownHostsCommand asks for an instance's host keys.
+pub const HOST_KEYS: &str = "host-keys@ec2ssh";
+
+const FAILURE: u8 = 5;
+const REQUEST_IDENTITIES: u8 = 11;
+const IDENTITIES_ANSWER: u8 = 12;
+const SIGN_REQUEST: u8 = 13;
+const SIGN_RESPONSE: u8 = 14;
+const EXTENSION: u8 = 27;
+const EXTENSION_RESPONSE: u8 = 29;
+/// SSH_MSG_USERAUTH_REQUEST.
+const USERAUTH_REQUEST: u8 = 50;
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Which keys?
+    Identities,
+    /// Sign this.
+    Sign {
+        /// The public key whose signature is wanted, in SSH's encoding.
+        key: Vec<u8>,
+        /// What is to be signed.
+        data: Vec<u8>,
+    },
+    /// Which host keys?
+    HostKeys(HostKeysRequest),
+    /// Anything else.
+    Other,
+}
+
+/// ssh's KnownHostsCommand asks (ssh_config(5), TOKENS).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostKeysRequest {
+    /// `%I`: `ORDER`, `HOSTNAME` or `ADDRESS`.
+    pub reason: String,
+    /// `%H`: the name or address that is looked for, with the port where it is not 22.
+    pub name: String,
+    /// `%K`: the key presented, in base64; `NONE` for `ORDER`.
+    pub key: String,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// No.
+    Failure,
+    /// These keys: public key and comment.
+    Identities(Vec<(Vec<u8>, String)>),
+    /// The signature.
+    Signature(Vec<u8>),
+    /// Lines of known_hosts.
+    HostKeys(String),
+}
+
+impl Request {
+    /// Reads a message, its length left out.
+    pub fn decode(message: &[u8]) -> Self {
+        Self::read(message).unwrap_or(Self::Other)
+    }
+
+    fn read(message: &[u8]) -> Option<Self> {
+        let mut rest = Reader(message);
+        match rest.byte()? {
+            REQUEST_IDENTITIES => Some(Self::Identities),
+            SIGN_REQUEST => Some(Self::Sign { key: rest.string()?.to_vec(), data: rest.string()?.to_vec() }),
+            EXTENSION if rest.text()? == HOST_KEYS => {
+                Some(Self::HostKeys(HostKeysRequest { reason: rest.text()?, name: rest.text()?, key: rest.text()? }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The message with its length; what we never ask is empty.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Identities => framed(&[REQUEST_IDENTITIES], &[]),
+            Self::Sign { key, data } => {
+                let mut message = framed(&[SIGN_REQUEST], &[key, data]);
+                message.extend([0; 4]);
+                relength(message)
+            }
+            Self::HostKeys(HostKeysRequest { reason, name, key }) => {
+                framed(&[EXTENSION], &[HOST_KEYS.as_bytes(), reason.as_bytes(), name.as_bytes(), key.as_bytes()])
+            }
+            Self::Other => Vec::new(),
+        }
+    }
+}
+
+impl Response {
+    /// The message with its length.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Failure => framed(&[FAILURE], &[]),
+            Self::Identities(keys) => {
+                let count = u32::try_from(keys.len()).unwrap_or(0).to_be_bytes();
+                let head = [&[IDENTITIES_ANSWER], &count[..]].concat();
+                let strings: Vec<&[u8]> =
+                    keys.iter().flat_map(|(key, comment)| [key.as_slice(), comment.as_bytes()]).collect();
+                framed(&head, &strings)
+            }
+            Self::Signature(signature) => framed(&[SIGN_RESPONSE], &[signature]),
+            Self::HostKeys(lines) => framed(&[EXTENSION_RESPONSE], &[HOST_KEYS.as_bytes(), lines.as_bytes()]),
+        }
+    }
+
+    /// Reads the answer to [`Request::HostKeys`], its length left out.
+    pub fn host_keys(message: &[u8]) -> Option<String> {
+        let mut rest = Reader(message);
+        let is_ours = rest.byte()? == EXTENSION_RESPONSE && rest.text()? == HOST_KEYS;
+        if is_ours { rest.text() } else { None }
+    }
+}
+
+/// Whether `data` is a request to log in as `user` with this public key, and nothing else (RFC 4252, section 7; with
+/// the host key bound to it, OpenSSH's PROTOCOL, section 3.7): all that our key ever signs.
+pub fn is_login(data: &[u8], user: &str, key: &[u8]) -> bool {
+    read_login(data).is_some_and(|(for_user, with_key)| for_user == user.as_bytes() && with_key == key)
+}
+
+/// User and public key of a request to log in.
+fn read_login(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut rest = Reader(data);
+    let _session = rest.string()?;
+    let is_request = rest.byte()? == USERAUTH_REQUEST;
+    let user = rest.string()?;
+    let is_connection = rest.string()? == b"ssh-connection";
+    let method = rest.string()?;
+    let with_signature = rest.byte()? == 1;
+    let _algorithm = rest.string()?;
+    let key = rest.string()?;
+    match method {
+        b"publickey" => {}
+        b"publickey-hostbound-v00@openssh.com" => drop(rest.string()?),
+        _ => return None,
+    }
+    (is_request && is_connection && with_signature && rest.0.is_empty()).then_some((user, key))
+}
+
+fn framed(head: &[u8], strings: &[&[u8]]) -> Vec<u8> {
+    let mut message = vec![0; 4];
+    message.extend(head);
+    for string in strings {
+        message.extend(u32::try_from(string.len()).unwrap_or(0).to_be_bytes());
+        message.extend(*string);
+    }
+    relength(message)
+}
+
+fn relength(mut message: Vec<u8>) -> Vec<u8> {
+    let length = u32::try_from(message.len() - 4).unwrap_or(0);
+    message[..4].copy_from_slice(&length.to_be_bytes());
+    message
+}
+
+/// SSH's encoding (RFC 4251, section 5).
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.0.split_first_chunk::<4>()?;
+        let (string, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        self.0 = rest;
+        Some(string)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.string()?.to_vec()).ok()
+    }
+}

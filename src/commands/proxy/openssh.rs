@@ -1,0 +1,117 @@
+//! `proxy --agent PATH`: the ProxyCommand of the block that `ec2ssh config` installs.
+//!
+//! ```text
+//! plain     ssh -- ec2ssh proxy: copies, and is the agent until ssh has logged in
+//! --fdpass  ssh -- ec2ssh proxy: waits -- ec2ssh proxy --owner: dials, hands ssh the socket, detaches; is the agent
+//! ```
+//!
+//! With ProxyUseFdpass ssh goes on only when its ProxyCommand has exited; so it is a child of that one who does the work,
+//! and outlives it. No secret passes between the two.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::ProxyArgs;
+use crate::agent::owner::Owner;
+use crate::commands::answers::person;
+use crate::connect::openssh::{Caller, End, Opened};
+use crate::connect::resolve_for_proxy;
+use crate::error::CommandError;
+use crate::ssh::host_keys::lines::at_port;
+use crate::terminal::raw::{close_stdin, close_stdout};
+use crate::transport::{fdpass, pump};
+use crate::ui::Ui;
+
+/// From the end of the connection to ssh's own.
+const ITS_END: Duration = Duration::from_millis(500);
+
+/// Runs the part that the options name.
+pub async fn run(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
+    match (args.openssh.fdpass, args.openssh.owner) {
+        (false, _) => plain(ui, args, agent).await,
+        (true, None) => wait_for_child(ui).await,
+        (true, Some(owner)) => detached(ui, args, agent, Owner::numbered(owner)).await,
+    }
+}
+
+async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
+    let owner = Owner::parent();
+    let opened = tokio::select! {
+        opened = open(ui, args, agent, owner) => opened?,
+        () = owner.gone() => return Ok(0),
+    };
+    let agent = async {
+        match opened.agent.serve().await {
+            // A killed ssh: nobody reads or writes any more.
+            Ok(End::Denied | End::Gone) => {}
+            Ok(End::LoggedIn | End::TooLate) => owner.gone().await,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    };
+    let join = pump::join(tokio::io::stdin(), tokio::io::stdout(), opened.stream, close_stdout);
+    tokio::pin!(agent);
+    tokio::select! {
+        result = &mut agent => result?,
+        result = join => {
+            result?;
+            // ssh is about to end: if it was not let in, the agent has something to say.
+            let _ = tokio::time::timeout(ITS_END, agent).await;
+        }
+    }
+    Ok(0)
+}
+
+/// Starts the child and waits until it has handed the socket over, or has failed.
+async fn wait_for_child(ui: &Ui) -> Result<u8, CommandError> {
+    let mut words: Vec<_> = std::env::args_os().collect();
+    let own_name = words.remove(0);
+    // Right behind the subcommand: the instance may follow a `--`.
+    let behind = words.iter().position(|word| word == "proxy").map_or(0, |at| at + 1);
+    words.splice(behind..behind, ["--owner".into(), Owner::parent().number().to_string().into()]);
+    let mut command = tokio::process::Command::new(std::env::current_exe()?);
+    command.arg0(own_name).args(words);
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    ui.step("the connection is made by a process of its own, which stays until ssh has logged in");
+    let mut done = child.stdout.take().ok_or_else(|| std::io::Error::other("the child has no standard output"))?;
+    match done.read_u8().await {
+        Ok(_) => Ok(0),
+        // It has said why.
+        Err(_) => Ok(child.wait().await?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255)),
+    }
+}
+
+async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Result<u8, CommandError> {
+    let Opened { stream, agent } = tokio::select! {
+        opened = open(ui, args, agent, owner) => opened?,
+        () = owner.gone() => return Ok(0),
+    };
+    fdpass::hand_over(stream, rustix::stdio::stdin())?;
+    ui.step("ssh has the socket");
+    // From here on the terminal's signals are ssh's alone.
+    let _ = rustix::process::setsid();
+    let mut done = tokio::io::stdout();
+    done.write_all(b".").await?;
+    done.flush().await?;
+    close_stdin();
+    close_stdout();
+    agent.serve().await?;
+    Ok(0)
+}
+
+async fn open(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Result<Opened, CommandError> {
+    let wish = args.wish()?;
+    let events = person(ui, args.connect.yes);
+    let port = args.connect.port.unwrap_or(22);
+    let known_hosts = args.openssh.known_hosts.clone();
+    let caller = Caller {
+        agent,
+        owner,
+        known_hosts: known_hosts.map(|file| (file, at_port(&args.instance.to_lowercase(), port))),
+    };
+    let resolved = resolve_for_proxy(wish, &events).await?;
+    Ok(resolved.open_for_openssh(caller, &events).await?)
+}

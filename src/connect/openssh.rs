@@ -1,0 +1,203 @@
+//! For an `ssh` whose ProxyCommand we are: a key made for this connection, pushed, and kept for ssh's agent; and what ssh is
+//! told about the host key.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::attempt::STILL_FRESH;
+use super::{Error, Event, Events, Resolved, images};
+use crate::agent::owner::Owner;
+pub use crate::agent::server::End;
+use crate::agent::server::{Keeper, serve};
+use crate::agent::socket::{Published, publish};
+use crate::agent::wire::{HostKeysRequest, is_login};
+use crate::aws::model::Image;
+use crate::ssh;
+use crate::ssh::host_keys::check::HostKeyCheck;
+use crate::ssh::keys::Key;
+use crate::store;
+
+/// How ssh called us.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Where it looks for its agent.
+    pub agent: PathBuf,
+    /// Its process.
+    pub owner: Owner,
+    /// A known_hosts file for an ssh that knows no KnownHostsCommand, and what it calls the host.
+    pub known_hosts: Option<(PathBuf, String)>,
+}
+
+/// The connection, and the agent that goes with it.
+pub struct Opened {
+    /// To the instance's SSH port.
+    pub stream: TcpStream,
+    /// The agent, not served yet.
+    pub agent: Agent,
+}
+
+/// The agent of one connection: published, so that ssh finds it, and waiting to be served.
+pub struct Agent {
+    listener: std::os::unix::net::UnixListener,
+    published: Published,
+    keeper: Arc<LoginKeeper>,
+    owner: Owner,
+}
+
+impl Agent {
+    /// Serves until ssh has logged in, and tells why it could not.
+    ///
+    /// # Errors
+    /// When nobody can be listened to.
+    pub async fn serve(self) -> std::io::Result<End> {
+        let keeper = Arc::clone(&self.keeper);
+        let end = serve(self.listener, self.published, self.keeper, self.owner).await?;
+        if end == End::Denied {
+            keeper.explain_denial().await;
+        }
+        Ok(end)
+    }
+}
+
+impl Resolved {
+    /// Makes a key, publishes its agent, and dials while the key is being pushed.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub async fn open_for_openssh(self, caller: Caller, events: &Events) -> Result<Opened, Error> {
+        let check = self.host_key_check()?;
+        let keeper = Arc::new(LoginKeeper {
+            resolved: self,
+            key: Key::ephemeral(),
+            check,
+            pushed: Mutex::new(None),
+            is_refused: AtomicBool::new(false),
+            image: OnceCell::new(),
+            events: Arc::clone(events),
+        });
+        let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
+        let (published, listener) = publish(&caller.agent).map_err(unusable)?;
+        let ahead = Arc::clone(&keeper);
+        tokio::spawn(async move { ahead.image().await });
+        if !keeper.resolved.just_started {
+            // ssh gets its connection without waiting for this; who asks for the key does.
+            let keeper = Arc::clone(&keeper);
+            tokio::spawn(async move { keeper.identity().await });
+        }
+        let (stream, ()) =
+            tokio::try_join!(keeper.resolved.dial(events), keeper.write_known_hosts(caller.known_hosts.as_ref()))?;
+        Ok(Opened { stream, agent: Agent { listener, published, keeper, owner: caller.owner } })
+    }
+}
+
+/// Has the key of one connection, and what the host key is checked against.
+struct LoginKeeper {
+    resolved: Resolved,
+    key: Key,
+    check: HostKeyCheck,
+    /// When the key was pushed last.
+    pushed: Mutex<Option<Instant>>,
+    /// The server is not the instance: nobody logs in.
+    is_refused: AtomicBool,
+    image: OnceCell<Option<Image>>,
+    events: Events,
+}
+
+impl LoginKeeper {
+    async fn push(&self) -> Result<(), Error> {
+        let mut pushed = self.pushed.lock().await;
+        if pushed.is_none_or(|when| when.elapsed() > STILL_FRESH) {
+            let (line, name) = (self.key.public_line(), self.key.fingerprint());
+            *pushed = Some(self.resolved.push_line(&line, &name, &self.events).await?);
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, error: Error) {
+        if !self.is_refused.swap(true, Ordering::Relaxed) {
+            (self.events)(Event::Refused(Box::new(error)));
+        }
+    }
+
+    /// What a denial is explained by; known from then on.
+    async fn image(&self) -> Option<Image> {
+        let image = || images::image(&self.resolved.aws, &self.resolved.plan.instance, &self.events);
+        self.image.get_or_init(image).await.clone()
+    }
+
+    /// ssh was not let in, and says no more than that.
+    async fn explain_denial(&self) {
+        let (plan, image) = (Box::new(self.resolved.plan.clone()), self.image().await.map(Box::new));
+        self.refuse(Error::Denied { plan, image, methods: Vec::new() });
+    }
+
+    /// For an ssh without KnownHostsCommand: the lines are in the file before it has the server's first byte.
+    async fn write_known_hosts(&self, place: Option<&(PathBuf, String)>) -> Result<(), Error> {
+        let Some((file, name)) = place else { return Ok(()) };
+        let plan = || Box::new(self.resolved.plan.clone());
+        let failed = |source: ssh::Error| Error::Ssh { plan: plan(), source: Box::new(source) };
+        self.check.keep_printed().await.map_err(failed)?;
+        let lines = self.check.lines_for_order(name).await;
+        let written = if lines.is_empty() { Ok(()) } else { replace_lines(file, name, &lines) };
+        written.map_err(|source| failed(ssh::Error::KnownHosts { path: file.clone(), source }))
+    }
+}
+
+impl Keeper for LoginKeeper {
+    async fn identity(&self) -> Option<(Vec<u8>, String)> {
+        if self.is_refused.load(Ordering::Relaxed) {
+            return None;
+        }
+        match self.push().await {
+            Ok(()) => Some((self.key.public_blob(), format!("ec2ssh, for {}", self.resolved.plan.instance.id))),
+            Err(error) => {
+                self.refuse(error);
+                None
+            }
+        }
+    }
+
+    fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+        let ours = self.key.public_blob();
+        let is_ours = key == ours && is_login(data, &self.resolved.plan.login.user, &ours);
+        if is_ours && !self.is_refused.load(Ordering::Relaxed) { self.key.sign(data) } else { None }
+    }
+
+    async fn host_keys(&self, request: HostKeysRequest) -> String {
+        if request.reason == "ORDER" {
+            return self.check.lines_for_order(&request.name).await;
+        }
+        let notice = |text| (self.events)(Event::Notice(text));
+        let step = |text| (self.events)(Event::Step(text));
+        let told = self.check.lines_for_key(&request.name, &request.key, notice, step).await;
+        if let Some(source) = told.refused {
+            let plan = Box::new(self.resolved.plan.clone());
+            self.refuse(Error::Ssh { plan, source: Box::new(source) });
+        }
+        told.lines
+    }
+}
+
+/// Puts these lines in the place of those for `name`.
+fn replace_lines(file: &Path, name: &str, lines: &str) -> std::io::Result<()> {
+    store::under_lock(file, || {
+        let old = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            other => other?,
+        };
+        let is_its = |line: &&str| {
+            let mut words = line.split_whitespace();
+            let first = words.next();
+            let names = if first.is_some_and(|word| word.starts_with('@')) { words.next() } else { first };
+            names == Some(name)
+        };
+        let kept: String = old.lines().filter(|line| !is_its(line)).map(|line| format!("{line}\n")).collect();
+        let new = kept + lines;
+        if new == old { Ok(()) } else { store::replace(file, new.as_bytes()) }
+    })
+}

@@ -1,0 +1,246 @@
+//! `ec2ssh config`: the block, and the file that it goes into and comes out of.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use ec2ssh::openssh::block::{Block, Error, Version};
+use ec2ssh::openssh::file;
+use proptest::prelude::*;
+
+use crate::support::{BINARY, Run, World, tool};
+
+fn block() -> Block {
+    Block {
+        program: PathBuf::from("/usr/bin/ec2ssh"),
+        patterns: Vec::new(),
+        agents: PathBuf::from("/run/user/1000/ec2ssh"),
+        known_hosts: PathBuf::from("/home/me/.local/share/ec2ssh/openssh_known_hosts"),
+        options: Vec::new(),
+        user: None,
+        version: Version(9, 6),
+    }
+}
+
+#[test]
+fn the_block_for_ssh_of_today_and_of_yesterday() {
+    insta::assert_snapshot!("block", block().text().unwrap());
+    let full = Block {
+        program: PathBuf::from("/opt/my tools/100%/ec2ssh"),
+        patterns: vec!["web-*".into(), "!web-9".into(), "*.ec2".into(), "i-*".into()],
+        options: vec![("--profile", "o'brien".into()), ("--region", "eu-west-1".into())],
+        user: Some("ubuntu".into()),
+        ..block()
+    };
+    insta::assert_snapshot!("block_with_everything", full.text().unwrap());
+    insta::assert_snapshot!("block_for_8_2", Block { version: Version(8, 2), ..block() }.text().unwrap());
+}
+
+#[test]
+fn what_ssh_config_would_read_as_something_else_is_refused() {
+    for pattern in ["", "*", "a b", "a\nb", "a\"b", "a#b", "a,b", "a'b", "$(x)", "%h"] {
+        let bad = Block { patterns: vec![pattern.into()], ..block() };
+        assert_eq!(bad.text(), Err(Error::Pattern(pattern.into())));
+    }
+    for value in ["a\"b", "a\\b", "a\nb", "${HOME}", ""] {
+        assert!(Block { options: vec![("--profile", value.into())], ..block() }.text().is_err(), "{value:?}");
+        assert!(Block { program: PathBuf::from(value), ..block() }.text().is_err(), "{value:?}");
+    }
+}
+
+#[test]
+fn versions_of_ssh() {
+    let cases = [
+        ("OpenSSH_9.2p1 Debian-2+deb12u3, OpenSSL 3.0.15 3 Sep 2024\n", Some(Version(9, 2))),
+        ("OpenSSH_10.0p2, LibreSSL 3.3.6", Some(Version(10, 0))),
+        ("OpenSSH_for_Windows_9.5p1, LibreSSL 3.8.2", Some(Version(9, 5))),
+        ("Sun_SSH_1.1.4", None),
+        ("", None),
+    ];
+    for (text, version) in cases {
+        assert_eq!(Version::parse(text), version, "{text}");
+    }
+}
+
+/// What ssh makes of the whole file for a host.
+fn seen_by_ssh(world: &World, host: &str) -> String {
+    let mut ssh = world.command(tool("ssh"));
+    Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).arg(host).output().unwrap()).expect(0).out()
+}
+
+/// CVE-2023-51385, for whose sake the block has another head for an ssh before 9.6.
+#[test]
+fn a_quote_in_a_name_does_not_reach_the_shell() {
+    let world = World::empty();
+    for version in ["9.2p1", "9.9p1"] {
+        fs::create_dir_all(world.path("bin")).unwrap();
+        world.file("bin/ssh", &format!("#!/bin/sh\necho OpenSSH_{version} >&2\n"), 0o755);
+        let mut install = world.ec2ssh("config install --match web-*");
+        let path = format!("{}:{}", world.path("bin").display(), std::env::var("PATH").unwrap());
+        assert!(install.env("PATH", path).status().unwrap().success());
+        let seen = |words: &[&str]| {
+            let mut ssh = world.command(tool("ssh"));
+            Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).args(words).output().unwrap())
+        };
+        for words in [&["web-1"][..], &["-l", "me", "i-0123"], &["web-1.example.com"]] {
+            assert!(seen(words).expect(0).out().contains("proxycommand "), "{version} {words:?}");
+        }
+        assert!(!seen(&["xweb-1"]).out().contains("proxycommand "));
+        if version == "9.2p1" {
+            for words in [&["web-';touch x;'"][..], &["-l", "a';touch x;'", "web-1"]] {
+                assert!(!seen(words).out().contains("proxycommand "), "{words:?}");
+            }
+        }
+    }
+}
+
+const THEIRS: &str = "# mine\nServerAliveInterval 7\n\nHost *\n  IdentitiesOnly yes\n  User me\n";
+
+#[test]
+fn installed_ssh_reads_it_and_other_hosts_see_nothing_of_it() {
+    let world = World::empty();
+    world.file(".ssh/config", THEIRS, 0o644);
+    let run = world.run("config install --match web-* --profile dev").expect(0);
+    assert_eq!(run.out(), "");
+    assert!(run.stderr.contains("Wrote a block into ") && run.stderr.contains("Now: ssh USER@web-NAME"), "{run}");
+    for host in ["i-0123456789abcdef0", "web-1"] {
+        let seen = seen_by_ssh(&world, host);
+        assert!(seen.contains(&format!("proxycommand {BINARY} proxy --fdpass --agent '")), "{seen}");
+        assert!(seen.contains("--profile dev") && seen.contains("proxyusefdpass yes"), "{seen}");
+        // The first value wins: theirs comes after ours, and counts where we say nothing.
+        assert!(seen.contains("identitiesonly no") && seen.contains("user me"), "{seen}");
+        assert!(seen.contains("serveraliveinterval 7"), "{seen}");
+    }
+    let other = seen_by_ssh(&world, "example.com");
+    assert!(!other.contains("ec2ssh") && other.contains("serveraliveinterval 7"), "{other}");
+}
+
+#[test]
+fn it_comes_out_byte_for_byte_and_goes_in_once() {
+    let cases: [&[u8]; 6] =
+        [b"", THEIRS.as_bytes(), b"Host a\n  User b", b"\r\nHost a\r\n", b"\n\n\n", b"# \xff\xfe\nHost x\n"];
+    for theirs in cases {
+        let world = World::empty();
+        let path = world.path(".ssh/config");
+        fs::write(&path, theirs).unwrap();
+        world.run("config install").expect(0);
+        let once = fs::read(&path).unwrap();
+        assert!(once.ends_with(theirs) && once != theirs);
+        let run = world.run("config install").expect(0);
+        assert!(run.stderr.contains("stays as it is"), "{run}");
+        assert_eq!(fs::read(&path).unwrap(), once);
+        // Another block takes the place of the first.
+        world.run("config install --match web-*").expect(0);
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        assert_eq!(text.matches(">>> ec2ssh >>>").count(), 1, "{text}");
+        assert!(text.contains("\"i-*,web-*,") || text.contains("Host i-* web-*"), "{text}");
+        world.run("config remove").expect(0);
+        assert_eq!(fs::read(&path).unwrap(), theirs);
+        world.run("config remove").expect(0);
+        assert_eq!(fs::read(&path).unwrap(), theirs);
+    }
+    // A file that was not there is not there again.
+    let world = World::empty();
+    fs::remove_dir(world.path(".ssh")).unwrap();
+    world.run("config install").expect(0);
+    let mode = |name: &str| fs::metadata(world.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(".ssh"), mode(".ssh/config")), (0o700, 0o600));
+    world.run("config remove").expect(0);
+    assert!(!world.path(".ssh/config").exists());
+    // What a person wrote into it meanwhile stays.
+    world.run("config install").expect(0);
+    let text = fs::read_to_string(world.path(".ssh/config")).unwrap();
+    fs::write(world.path(".ssh/config"), format!("# before\n{text}# after\n")).unwrap();
+    world.run("config install --match web-*").expect(0);
+    world.run("config remove").expect(0);
+    assert_eq!(fs::read_to_string(world.path(".ssh/config")).unwrap(), "# before\n# after\n");
+}
+
+#[test]
+fn modes_and_symbolic_links_stay() {
+    let world = World::empty();
+    fs::create_dir(world.path("dotfiles")).unwrap();
+    world.file("dotfiles/ssh", THEIRS, 0o640);
+    symlink("../dotfiles/ssh", world.path(".ssh/config")).unwrap();
+    for line in ["config install", "config remove"] {
+        world.run(line).expect(0);
+        assert_eq!(fs::read_link(world.path(".ssh/config")).unwrap(), PathBuf::from("../dotfiles/ssh"));
+        assert_eq!(fs::metadata(world.path("dotfiles/ssh")).unwrap().permissions().mode() & 0o777, 0o640);
+        let names =
+            fs::read_dir(world.path("dotfiles")).unwrap().count() + fs::read_dir(world.path(".ssh")).unwrap().count();
+        assert_eq!(names, 2, "something was left over");
+    }
+    assert_eq!(fs::read_to_string(world.path("dotfiles/ssh")).unwrap(), THEIRS);
+}
+
+#[test]
+fn a_dry_run_shows_the_change_and_makes_none() {
+    let world = World::empty();
+    world.file(".ssh/config", THEIRS, 0o600);
+    let out = world.run("config install --dry-run").expect(0).out();
+    assert!(out.contains("\n+    ProxyCommand "), "{out}");
+    assert_eq!(fs::read_to_string(world.path(".ssh/config")).unwrap(), THEIRS);
+    world.run("config install").expect(0);
+    let out = world.run("config install --match web-* --dry-run").expect(0).out();
+    let head = |sign: char, rest: &str| out.lines().any(|line| line.starts_with(sign) && line.contains(rest));
+    assert!(head('-', "i-*") && head('+', "web-*") && !head('-', "web-*"), "{out}");
+    let out = world.run("config remove --dry-run").expect(0).out();
+    assert!(out.contains("\n-    ProxyCommand ") && !out.contains('+'), "{out}");
+    assert!(fs::read_to_string(world.path(".ssh/config")).unwrap().contains(">>> ec2ssh"));
+}
+
+#[test]
+fn a_damaged_block_is_left_to_a_person() {
+    let world = World::empty();
+    world.run("config install").expect(0);
+    let text = fs::read_to_string(world.path(".ssh/config")).unwrap();
+    let without_end = text.replace("# <<< ec2ssh <<<\n", "");
+    let without_begin = text.split_once('\n').unwrap().1.to_owned();
+    for damaged in [without_end, without_begin, format!("{}{text}", text.replace("# <<< ec2ssh <<<\n", ""))] {
+        fs::write(world.path(".ssh/config"), &damaged).unwrap();
+        let run = world.run("config remove").expect(1);
+        assert!(run.stderr.contains("and not both") && run.stderr.contains("Hint: mend it by hand"), "{run}");
+        world.run("config install").expect(1);
+        assert_eq!(fs::read_to_string(world.path(".ssh/config")).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn ten_at_once_leave_one_block() {
+    let world = World::empty();
+    world.file(".ssh/config", THEIRS, 0o600);
+    let children: Vec<_> =
+        (0..10).map(|n| world.ec2ssh(&format!("config install --match web-{n}")).spawn().unwrap()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let text = fs::read_to_string(world.path(".ssh/config")).unwrap();
+    assert_eq!(text.matches(">>> ec2ssh >>>").count(), 1, "{text}");
+    assert!(text.ends_with(THEIRS));
+    world.run("config remove").expect(0);
+    assert_eq!(fs::read_to_string(world.path(".ssh/config")).unwrap(), THEIRS);
+}
+
+#[test]
+fn a_bad_pattern_is_a_usage_error() {
+    let world = World::empty();
+    let mut command = world.ec2ssh("config install --match");
+    let run = Run::of(command.arg("a b").output().unwrap()).expect(2);
+    assert!(run.stderr.contains("'a b' is no pattern for ssh_config"), "{run}");
+    assert!(!world.path(".ssh/config").exists());
+}
+
+proptest! {
+    /// Whatever is in the file: in and out again is nothing at all.
+    #[test]
+    fn in_and_out_again(theirs in proptest::collection::vec(any::<u8>(), 0..300), text in "[a-zA-Z# \\n]{0,80}\\n") {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        fs::write(&path, &theirs).unwrap();
+        // The data folder is the caller's own: the lock is not under test, so nothing is written but this file.
+        file::change_at(&path, Some(&text), false).unwrap();
+        prop_assert_ne!(&fs::read(&path).unwrap(), &theirs);
+        file::change_at(&path, None, false).unwrap();
+        prop_assert_eq!(&fs::read(&path).unwrap(), &theirs);
+    }
+}
