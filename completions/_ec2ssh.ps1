@@ -55,8 +55,6 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'With --dry-run: as JSON')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'A shell or a command on an instance; the same as without `ssh`')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Standard input and output to the instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'The instances as a table')

@@ -140,7 +140,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h -V --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help --version ssh proxy list known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -930,4 +930,23 @@ if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERS
     complete -F _ec2ssh -o nosort -o bashdefault -o default ec2ssh
 else
     complete -F _ec2ssh -o bashdefault -o default ec2ssh
+fi
+
+# The instances that the word may become: from a cache, so that nothing is waited for.
+_ec2ssh_with_names() {
+    _ec2ssh "$@"
+    local line="${COMP_LINE:0:COMP_POINT}" words typed name
+    read -ra words <<< "$line"
+    [[ "$line" == *[[:space:]] ]] && words+=("")
+    typed="${words[${#words[@]}-1]}"
+    # What readline takes for the word may be its end only: it breaks words at @ and :.
+    while IFS= read -r name; do
+        COMPREPLY+=("${name#"${typed%"$2"}"}")
+    done < <("$1" complete -- "${words[@]:1}" 2>/dev/null)
+}
+
+if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
+    complete -F _ec2ssh_with_names -o nosort -o bashdefault -o default ec2ssh
+else
+    complete -F _ec2ssh_with_names -o bashdefault -o default ec2ssh
 fi

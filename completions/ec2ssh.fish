@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= address= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help V/version
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= address= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -33,9 +33,9 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l address -d 'Which address
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
-strict\t'Known only; a new one is refused'
-accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
+strict\t'Known or verified only'
+accept-new\t'Take a new one and say so, unless the console contradicts'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s q -l quiet -d 'Say nothing but errors and warnings'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 4 -l ipv4 -d 'IPv4 only'
@@ -51,14 +51,13 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s n -l no-stdin -d 'Do not 
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l dry-run -d 'Print what would be done, and stop'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l json -d 'With --dry-run: as JSON'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s V -l version -d 'Print version'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "ssh" -d 'A shell or a command on an instance; the same as without `ssh`'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "proxy" -d 'Standard input and output to the instance\'s SSH port, for ssh_config'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "list" -d 'The instances as a table'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "known-hosts" -d 'The host keys that are trusted'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "config" -d 'Has plain `ssh` reach instances by name: a block in ~/.ssh/config'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "completions" -d 'The completion script of a shell'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "ssh" -d 'A shell or a command on an instance; the same as without `ssh`'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "proxy" -d 'Standard input and output to the instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "list" -d 'The instances as a table'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "known-hosts" -d 'The host keys that are trusted'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "config" -d 'Has plain `ssh` reach instances by name: a block in ~/.ssh/config'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "completions" -d 'The completion script of a shell'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l profile -d 'Profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l region -d 'Region to look in' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s l -l user -d 'Log in as this user' -r
@@ -68,9 +67,9 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l address -d 'Which 
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
-strict\t'Known only; a new one is refused'
-accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
+strict\t'Known or verified only'
+accept-new\t'Take a new one and say so, unless the console contradicts'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s v -l verbose -d 'Tell the steps with their times; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s q -l quiet -d 'Say nothing but errors and warnings'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 4 -l ipv4 -d 'IPv4 only'
@@ -96,9 +95,9 @@ public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l agent -d 'Make a key, push it, and be ssh\'s agent for it at this path (its IdentityAgent)' -r -F
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
-strict\t'Known only; a new one is refused'
-accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
+strict\t'Known or verified only'
+accept-new\t'Take a new one and say so, unless the console contradicts'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l suffix -d 'A suffix of INSTANCE that is not part of it' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l typed -d 'INSTANCE as it was typed (%n), where ssh has made it lower case (%h)' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l known-hosts -d 'Write the host keys into this file, for an ssh before 8.5' -r -F
@@ -157,9 +156,9 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
-strict\t'Known only; a new one is refused'
-accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
+strict\t'Known or verified only'
+accept-new\t'Take a new one and say so, unless the console contradicts'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l profile -d 'Profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l region -d 'Region to look in' -r
@@ -169,9 +168,9 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else ask on the terminal'
-strict\t'Known only; a new one is refused'
-accept-new\t'A new one is taken and said; a changed one is refused'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
+strict\t'Known or verified only'
+accept-new\t'Take a new one and say so, unless the console contradicts'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l dry-run -d 'Show the change, and make none'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show the change, and make none'
@@ -195,3 +194,10 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subc
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "print" -d 'Print it'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "install" -d 'Write it into ~/.ssh/config, or in the place of the one there'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "remove" -d 'Take it out of ~/.ssh/config'
+
+# The instances that the word may become: from a cache, so that nothing is waited for.
+function __fish_ec2ssh_instances
+    set -l words (commandline -opc) (commandline -ct)
+    command $words[1] complete -- $words[2..-1] 2>/dev/null
+end
+complete -c ec2ssh -f -a "(__fish_ec2ssh_instances)"

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::commands::complete::{self, CompleteArgs, takes_next};
 use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
@@ -59,6 +60,9 @@ enum Command {
     Config(ConfigArgs),
     /// The completion script of a shell
     Completions(CompletionsArgs),
+    /// The instances that a word may become, for the completion scripts
+    #[command(hide = true)]
+    Complete(CompleteArgs),
 }
 
 impl Command {
@@ -77,7 +81,7 @@ impl Command {
             Self::KnownHosts(args) => args.output,
             #[cfg(unix)]
             Self::Config(args) => args.output,
-            Self::Completions(_) => OutputOptions::default(),
+            Self::Completions(_) | Self::Complete(_) => OutputOptions::default(),
         }
     }
 
@@ -145,7 +149,7 @@ fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
     let is_tool = args
         .get(1)
         .and_then(|word| word.to_str())
-        .is_some_and(|word| matches!(word, "list" | "known-hosts" | "config" | "completions" | "help"));
+        .is_some_and(|word| matches!(word, "list" | "known-hosts" | "config" | "complete" | "completions" | "help"));
     let family = if is_tool { Family::Tool } else { Family::Session };
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
@@ -176,21 +180,6 @@ fn subcommand_first(mut args: Vec<OsString>) -> Vec<OsString> {
         index += if takes_next(&tree, word) { 2 } else { 1 };
     }
     args
-}
-
-/// Whether the option's value is the next word: `--region eu-west-1`, `-p 22`, but not `--region=eu-west-1` or `-p22`.
-fn takes_next(tree: &clap::Command, word: &str) -> bool {
-    let has_value = |argument: &clap::Arg| argument.get_action().takes_values() && !argument.is_positional();
-    if let Some(long) = word.strip_prefix("--") {
-        return tree.get_arguments().any(|argument| argument.get_long() == Some(long) && has_value(argument));
-    }
-    let mut letters = word[1..].chars().peekable();
-    while let Some(letter) = letters.next() {
-        if tree.get_arguments().any(|argument| argument.get_short() == Some(letter) && has_value(argument)) {
-            return letters.peek().is_none();
-        }
-    }
-    false
 }
 
 /// `-vv` and more: what the libraries trace, to standard error. Never finer than debug, where payloads begin, and without
@@ -234,6 +223,7 @@ async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {
         Command::KnownHosts(args) => Box::pin(known_hosts::run(ui, args)).await,
         #[cfg(unix)]
         Command::Config(args) => config::run(ui, args),
+        Command::Complete(args) => Box::pin(complete::run(ui, args, &App::command())).await,
         Command::Completions(args) => completions::run(ui, args, App::command()),
     }
 }

@@ -30,12 +30,12 @@ pub enum AddressKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostKeys {
-    /// Known, else ask on the terminal
+    /// Known, else verified by the instance's console, else known to ssh, else ask
     #[default]
     Auto,
-    /// Known only; a new one is refused
+    /// Known or verified only
     Strict,
-    /// A new one is taken and said; a changed one is refused
+    /// Take a new one and say so, unless the console contradicts
     AcceptNew,
 }
 

@@ -38,6 +38,7 @@ pub mod config;
 pub mod connect;
 pub mod error;
 pub mod login;
+pub mod names;
 #[cfg(unix)]
 pub mod openssh;
 pub mod plan;

@@ -1,4 +1,4 @@
-//! Points in time for people. Pure but for [`today`]; the clock is read by whoever calls.
+//! Points in time for people. Pure but for [`today`] and [`now`]; else the clock is read by whoever calls.
 
 use time::OffsetDateTime;
 
@@ -27,4 +27,9 @@ pub fn age(now: i64, then: i64) -> String {
 pub fn today() -> String {
     let now = OffsetDateTime::now_utc();
     format!("{:04}-{:02}-{:02}", now.year(), u8::from(now.month()), now.day())
+}
+
+/// Seconds since the Unix epoch.
+pub fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
 }

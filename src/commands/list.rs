@@ -1,7 +1,5 @@
 //! `ec2ssh list [PATTERN]`: the instances there are.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::Args;
 
 use super::options::{AwsOptions, OutputOptions};
@@ -10,12 +8,13 @@ use crate::aws::model::Instance;
 use crate::aws::{Aws, Settings};
 use crate::config::{Config, Options};
 use crate::error::CommandError;
+use crate::names::{self, Names};
 use crate::target::Spec;
 use crate::terminal::raw;
 use crate::text::neutralise_json;
 use crate::ui::Ui;
 use crate::ui::table::Table;
-use crate::when::age;
+use crate::when::{age, now};
 
 /// What may be typed.
 #[derive(Args, Clone, Debug)]
@@ -42,11 +41,16 @@ pub async fn run(ui: &Ui, args: ListArgs) -> Result<u8, CommandError> {
     let config = Config::load_default()?;
     let typed = Options { profile: args.aws.profile, region: args.aws.region, ..Options::default() };
     let options = typed.or(&config.options_for(args.pattern.as_deref().unwrap_or_default()));
-    let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
+    let (profile, region) = (options.profile, options.region);
+    let aws = Aws::load(Settings { profile: profile.clone(), region: region.clone() }).await?;
     let found = match &spec {
         Some(spec) => aws.search(spec).await?,
         None => aws.instances(&Query::all()).await?,
     };
+    if spec.is_none() {
+        // For the completions; without it they ask for themselves.
+        let _ = names::keep(&names::key(profile.as_deref(), region.as_deref()), Names::of(&found, now()));
+    }
     if args.json {
         let text = serde_json::to_string_pretty(&found).map_err(std::io::Error::other)?;
         ui.out(&(neutralise_json(&text) + "\n"))?;
@@ -58,9 +62,8 @@ pub async fn run(ui: &Ui, args: ListArgs) -> Result<u8, CommandError> {
         ui.notice(&format!("No instances found in region {}{profile}.", account.region));
         return Ok(0);
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let width = raw::stdout_is_terminal().then(raw::size).flatten().map(|size| size.columns.into());
-    ui.out(&table(&found, i64::try_from(now).unwrap_or(i64::MAX)).render(width))?;
+    ui.out(&table(&found, now()).render(width))?;
     Ok(0)
 }
 

@@ -2,6 +2,7 @@
 //! brings the lower layers' questions to the person.
 
 pub mod answers;
+pub mod complete;
 pub mod completions;
 #[cfg(unix)]
 pub mod config;

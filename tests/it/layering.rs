@@ -20,6 +20,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("ui", &["secret", "text"]),
         ("aws", &["target"]),
         ("login", &["aws::model"]),
+        ("names", &["aws::model", "store"]),
         ("select", &["aws::model", "target"]),
         ("plan", &["aws::model", "config", "login", "target", "text"]),
         ("agent", &["store"]),
@@ -35,7 +36,8 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    let all = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 /// The layer that a file belongs to: its first folder under `src`, else its name.

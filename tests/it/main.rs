@@ -5,6 +5,7 @@
 
 mod agent;
 mod bad_servers;
+mod complete;
 mod config;
 mod console;
 mod errors;

@@ -1,0 +1,158 @@
+//! Completions: which word is an instance, the cache behind it, and the real shells.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use ec2ssh::commands::complete::Word;
+use ec2ssh_lab::{Fault, Instance};
+
+use crate::support::pty::Terminal;
+use crate::support::{ID, World};
+
+#[test]
+fn which_word_is_an_instance() {
+    let tree = ec2ssh::cli::command();
+    let word = |line: &str| {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Word::at_the_end(&tree, &words).map(|word| (word.text.to_owned(), word.profile, word.region))
+    };
+    let plain = |text: &str| Some((text.to_owned(), None, None));
+    for (line, expected) in [
+        ("", plain("")),
+        ("my", plain("my")),
+        ("ubuntu@my", plain("ubuntu@my")),
+        ("ssh my", plain("my")),
+        ("proxy my", plain("my")),
+        ("list my", plain("my")),
+        ("known-hosts forget my", plain("my")),
+        ("-v -p 22 my", plain("my")),
+        ("-p22 --start my", plain("my")),
+        ("-- my", plain("my")),
+        ("--profile dev --region=eu-west-1 my", Some(("my".into(), Some("dev".into()), Some("eu-west-1".into())))),
+        // Not an instance.
+        ("-", None),
+        ("--profile my", None),
+        ("-i my", None),
+        ("my-instance my", None),
+        ("ssh my-instance my", None),
+        ("known-hosts my", None),
+        ("completions my", None),
+        ("config install my", None),
+    ] {
+        assert_eq!(word(line), expected, "{line:?}");
+    }
+}
+
+fn world() -> World {
+    let world = World::empty();
+    world.cloud.add(Instance::named(ID, "my-instance"));
+    world.cloud.add(Instance::named("i-0123456789abcde02", "my-other"));
+    world.cloud.add(Instance::named("i-0123456789abcde03", "not me; rm -rf"));
+    world
+}
+
+fn complete(world: &World, words: &[&str]) -> Vec<String> {
+    let output = world.ec2ssh("complete --").args(words).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_there() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_cache_answers_and_is_filled_behind_the_back() {
+    let world = world();
+    // EC2 hangs: nobody waits for it. The first answer is empty.
+    world.cloud.fail("DescribeInstances", Fault::Delay(Duration::from_secs(2)), 1);
+    let begun = Instant::now();
+    assert!(complete(&world, &["my"]).is_empty());
+    assert!(begun.elapsed() < Duration::from_secs(2), "it was waited for");
+    wait_for("the names", || !complete(&world, &["my"]).is_empty());
+    // Several asked meanwhile, and one call was made.
+    assert_eq!(world.cloud.count("DescribeInstances"), 1);
+    assert_eq!(complete(&world, &["my"]), ["my-instance", "my-other"]);
+    assert_eq!(complete(&world, &["ubuntu@my-i"]), ["ubuntu@my-instance"]);
+    assert_eq!(complete(&world, &["i-0123456789abcde01"]), [ID]);
+    // What would not stand on a command line as it is, is left out.
+    assert!(complete(&world, &["not"]).is_empty());
+    // Another account's names are its own.
+    assert!(complete(&world, &["--profile", "other", "my"]).is_empty());
+    // A damaged cache is an empty one.
+    fs::write(world.path("cache/ec2ssh/names.json"), "{").unwrap();
+    assert!(complete(&world, &["my"]).is_empty());
+}
+
+#[test]
+fn a_list_fills_the_cache() {
+    let world = world();
+    world.run("list").expect(0);
+    assert_eq!(complete(&world, &["my-o"]), ["my-other"]);
+    assert_eq!(world.cloud.count("DescribeInstances"), 1);
+}
+
+/// Types a line and a tab in a real shell, and waits for what is to be seen.
+fn tab(shell: &str, line: &str, wanted: &str) {
+    let world = world();
+    world.run("list").expect(0);
+    fs::create_dir(world.path("bin")).unwrap();
+    std::os::unix::fs::symlink(crate::support::BINARY, world.path("bin/ec2ssh")).unwrap();
+    let mut terminal = Terminal::run(&world, &format!("PATH=$HOME/bin:$PATH; export PATH; {shell}"));
+    terminal.wait_for("ready>");
+    terminal.type_in(line);
+    terminal.type_in("\t");
+    terminal.wait_for(wanted);
+}
+
+fn bash(line: &str, wanted: &str) {
+    tab(
+        "ec2ssh completions bash > rc; echo \"PS1='ready> '\" >> rc; exec bash --noprofile --rcfile rc -i",
+        line,
+        wanted,
+    );
+}
+
+fn zsh(line: &str, wanted: &str) {
+    let setup = "mkdir -p z; ec2ssh completions zsh > z/_ec2ssh; \
+                 echo 'fpath=($HOME/z $fpath); autoload -U compinit; compinit -u; PS1=\"ready> \"' > .zshrc; \
+                 ZDOTDIR=$HOME exec zsh -i";
+    tab(setup, line, wanted);
+}
+
+fn fish(line: &str, wanted: &str) {
+    let setup = "mkdir -p config/fish/completions; ec2ssh completions fish > config/fish/completions/ec2ssh.fish; \
+                 exec fish --no-config -i -C 'source config/fish/completions/ec2ssh.fish; set fish_greeting; \
+                 function fish_prompt; echo \"ready> \"; end'";
+    tab(setup, line, wanted);
+}
+
+#[test]
+fn bash_completes_names() {
+    bash("ec2ssh my-i", "ec2ssh my-instance");
+    bash("ec2ssh ssh ubuntu@my-o", "ec2ssh ssh ubuntu@my-other");
+    bash("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
+    bash("ec2ssh known-hosts fo", "ec2ssh known-hosts forget");
+    bash("ec2ssh --host-keys str", "ec2ssh --host-keys strict");
+}
+
+#[test]
+fn zsh_completes_names() {
+    zsh("ec2ssh my-i", "ec2ssh my-instance");
+    zsh("ec2ssh ssh my-o", "ec2ssh ssh my-other");
+    zsh("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
+    zsh("ec2ssh known-hosts fo", "ec2ssh known-hosts forget");
+    zsh("ec2ssh lis", "ec2ssh list");
+}
+
+#[test]
+fn fish_completes_names() {
+    fish("ec2ssh my-i", "ec2ssh my-instance");
+    fish("ec2ssh ssh my-o", "ec2ssh ssh my-other");
+    fish("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
+    fish("ec2ssh lis", "ec2ssh list");
+}
