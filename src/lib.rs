@@ -7,16 +7,26 @@
 //! user guessed ([`login`]) and the [`plan`] made; then the key is pushed while [`transport`] dials and [`ssh`] exchanges
 //! keys, and it logs in. The session is joined to the [`terminal`] by the command.
 //!
+//! A host key is judged in [`ssh::host_keys`]: known, else vouched for by an authority, else printed on the instance's
+//! console (fetched beside the push and the key exchange), else known to the caller's ssh, else asked for.
+//!
+//! [`openssh`] writes the block by which plain `ssh` comes to us. Its ProxyCommand is `proxy --agent`: it makes a key and
+//! is ssh's [`agent`] for it; [`connect::openssh`] joins that to the push and to the same judgement of the host key, which
+//! ssh asks for by its KnownHostsCommand (`known-hosts answer`), through the agent's socket.
+//!
 //! # The layers, and who imports whom (a test reads the imports and checks it)
 //!
 //! - [`text`], [`secret`], [`store`], [`when`]: small and pure or nearly so; they import nothing, everybody may import them.
 //! - [`terminal`], [`transport`], [`ssh`], [`ui`] import none of each other. [`aws`] may use [`target`].
+//! - [`agent`], [`openssh`]: what OpenSSH needs of us; they know neither AWS nor russh.
+//! - [`names`]: the completions' cache of instance names.
 //! - [`login`], [`mod@select`], [`plan`]: pure; from [`aws::model`], [`target`] and [`config`].
 //! - [`connect`]: all of the above but [`ui`] and [`terminal`]. It asks by events.
 //! - [`error`] sees every layer's error and [`ui`]'s table; [`commands`] see all; [`cli`] sees commands, error, ui and
 //!   terminal (to restore it).
 //!
-//! Where this differs from the first design: `select` (which of several), `login` (image to user), `store` (our small
+//! Where this differs from the first design: `agent` and `openssh` (an agent's life and ssh's config file are neither
+//! transport nor SSH protocol), `names`, `select` (which of several), `login` (image to user), `store` (our small
 //! files), `text` (untrusted text) and `when` are rooms of their own; `connect`, `error` and `ui` have rooms behind them.
 //! Raw mode begins with the server's yes to the shell or command, which is its first byte on the channel: a program that
 //! prints nothing would otherwise never have it. `--via` comes with the second way there.
@@ -26,7 +36,9 @@
 //! - Nothing but the session's bytes goes to standard output of `ssh` and `proxy`: they have a [`ui::Ui::wire`].
 //! - Lower layers never print or prompt. What they ask carries its own reply.
 //! - Text from AWS or the far side reaches a terminal only through [`text::neutralise`].
-//! - A key that is pushed is made in memory and wiped; a passphrase is a [`secret::Secret`].
+//! - A key that is pushed is made in memory and wiped, also the one that ssh uses; a passphrase is a [`secret::Secret`].
+//! - An agent signs a login of its one user with its one key, and nothing else.
+//! - A console that contradicts a host key is never outvoted, and never replaces a key that is known.
 //! - [`terminal::raw`] restores the terminal on drop, panic, signal and suspend.
 
 #[cfg(unix)]

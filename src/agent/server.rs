@@ -20,6 +20,8 @@ pub const LIFETIME: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(100);
 /// Between ssh's leaving the agent and its own end, when it ends because it was not let in.
 const ITS_END: Duration = Duration::from_millis(20);
+/// From finding a path to being in its listener's queue it is one call, which may be held up.
+const LINGER: Duration = Duration::from_millis(50);
 /// Who is with us when we end has this long.
 const LAST_CLIENTS: Duration = Duration::from_secs(10);
 
@@ -79,10 +81,11 @@ pub async fn serve(
             () = &mut late => break End::TooLate,
         }
     };
+    let ended_at = Instant::now();
     drop(published);
-    // Whoever found the path before it was handed on is in the queue by now.
-    while let Ok(Ok((client, _))) = timeout(Duration::ZERO, listener.accept()).await {
-        admit(client, &keeper, owner, &mut clients);
+    // Whoever found the path before it was handed on comes in until a moment later.
+    while let Ok(client) = timeout(LINGER, listener.accept()).await {
+        admit(client?.0, &keeper, owner, &mut clients);
     }
     let last = async {
         while let Some(client) = clients.join_next().await {
@@ -93,7 +96,7 @@ pub async fn serve(
     };
     let _ = timeout(LAST_CLIENTS, last).await;
     // An ssh that goes on without us leaves us as well, but lives on.
-    let with_its_end = refused_at.is_some_and(|at| at.elapsed() < ITS_END);
+    let with_its_end = refused_at.is_some_and(|at| ended_at.saturating_duration_since(at) < ITS_END);
     Ok(if end == End::Gone && with_its_end { End::Denied } else { end })
 }
 

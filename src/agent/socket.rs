@@ -76,17 +76,35 @@ impl Published {
         fs::rename(&fresh, &self.path)
     }
 
+    /// The youngest other agent for this path that answers.
+    fn youngest_other(&self) -> Option<PathBuf> {
+        let beginning = [b".", self.path.file_name()?.as_bytes(), b"."].concat();
+        let entries = fs::read_dir(self.folder()).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_its = |other: &PathBuf| {
+            let name = other.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
+            // What follows the name is a process's number: another host's name may begin with ours.
+            let is_its =
+                name.strip_prefix(beginning.as_slice()).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit));
+            is_its && *other != self.own
+        };
+        let mut others: Vec<PathBuf> = entries.filter(|other| is_its(other)).collect();
+        others.sort_by_key(|other| {
+            std::cmp::Reverse(fs::symlink_metadata(other).and_then(|found| found.modified()).ok())
+        });
+        others.into_iter().find(|other| answers(other))
+    }
+
     fn withdraw(&self) -> io::Result<()> {
         let folder = self.folder();
         locked(folder, || {
-            let _ = fs::remove_file(&self.own);
-            if fs::read_link(&self.path).ok().as_ref() != Some(&self.own) {
-                return Ok(());
+            if fs::read_link(&self.path).ok().as_ref() == Some(&self.own) {
+                // The path leads to somebody at every moment: our own socket goes last.
+                match self.youngest_other() {
+                    Some(other) => self.lead_to(&other)?,
+                    None => fs::remove_file(&self.path)?,
+                }
             }
-            match youngest(folder, &self.path) {
-                Some(other) => self.lead_to(&other),
-                None => fs::remove_file(&self.path),
-            }
+            fs::remove_file(&self.own)
         })
     }
 }
@@ -141,20 +159,6 @@ fn sweep(folder: &Path) -> io::Result<()> {
         fs::remove_file(path)?;
     }
     Ok(())
-}
-
-/// The youngest other agent for this path that answers.
-fn youngest(folder: &Path, path: &Path) -> Option<PathBuf> {
-    let beginning = [b".", path.file_name()?.as_bytes(), b"."].concat();
-    let entries = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_its = |other: &PathBuf| {
-        let name = other.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
-        // What follows the name is a process's number: another host's name may begin with ours.
-        name.strip_prefix(beginning.as_slice()).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit))
-    };
-    let mut others: Vec<PathBuf> = entries.filter(|other| is_its(other)).collect();
-    others.sort_by_key(|other| std::cmp::Reverse(fs::symlink_metadata(other).and_then(|found| found.modified()).ok()));
-    others.into_iter().find(|other| answers(other))
 }
 
 /// Whether somebody listens there. He sees a client that leaves at once.
