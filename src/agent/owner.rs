@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, getppid, test_kill_process};
 
 /// How often we look where the system cannot tell us.
@@ -32,11 +34,21 @@ impl Owner {
         number.is_some_and(|number| number != 0 && number == self.number())
     }
 
+    /// Whether it has gone, also where nobody has asked for its status yet.
+    pub fn has_gone(self) -> bool {
+        let Some(pid) = self.0 else { return false };
+        #[cfg(target_os = "linux")]
+        if let Ok(has_gone) = look_at(pid, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            return has_gone;
+        }
+        !is_alive(pid)
+    }
+
     /// Waits until it has gone.
     pub async fn gone(self) {
         let Some(pid) = self.0 else { return std::future::pending().await };
         #[cfg(target_os = "linux")]
-        if let Ok(Ok(())) = tokio::task::spawn_blocking(move || wait_for(pid)).await {
+        if let Ok(Ok(true)) = tokio::task::spawn_blocking(move || look_at(pid, None)).await {
             return;
         }
         while is_alive(pid) {
@@ -45,16 +57,18 @@ impl Owner {
     }
 }
 
-/// Waits for its end, also where nobody asks for its status. The thread is left behind when we end first.
+/// Waits for its end, for ever or for so long; says whether it has come. A thread that waits is left behind when we end
+/// first.
 #[cfg(target_os = "linux")]
-fn wait_for(pid: Pid) -> rustix::io::Result<()> {
-    use rustix::event::{PollFd, PollFlags, poll};
-
-    let process = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
+fn look_at(pid: Pid, patience: Option<&Timespec>) -> rustix::io::Result<bool> {
+    let process = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Ok(true),
+        other => other?,
+    };
     loop {
-        match poll(&mut [PollFd::new(&process, PollFlags::IN)], None) {
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], patience) {
             Err(rustix::io::Errno::INTR) => {}
-            other => return other.map(drop),
+            other => return other.map(|ready| ready > 0),
         }
     }
 }

@@ -19,7 +19,7 @@ pub const LIFETIME: Duration = Duration::from_secs(600);
 /// How often the path is looked after.
 const LOOK: Duration = Duration::from_millis(100);
 /// Between ssh's leaving the agent and its own end, when it ends because it was not let in.
-const ITS_END: Duration = Duration::from_millis(20);
+const ITS_END: Duration = Duration::from_millis(50);
 /// From finding a path to being in its listener's queue it is one call, which may be held up.
 const LINGER: Duration = Duration::from_millis(50);
 /// Who is with us when we end has this long.
@@ -63,58 +63,79 @@ pub async fn serve(
 ) -> io::Result<End> {
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
-    let mut clients: JoinSet<Client> = JoinSet::new();
+    let mut clients: Clients = JoinSet::new();
     let mut look = interval(LOOK);
     let (late, gone) = (sleep_until(Instant::now() + LIFETIME), owner.gone());
     tokio::pin!(late, gone);
-    let mut refused_at = None;
     let end = loop {
         tokio::select! {
             client = listener.accept() => admit(client?.0, &keeper, owner, &mut clients),
-            Some(Ok(client)) = clients.join_next() => match client {
-                Client { is_owner: true, signed: true, .. } => break End::LoggedIn,
-                Client { is_owner: true, given: true, .. } => refused_at = Some(Instant::now()),
-                _ => {}
-            },
+            Some(Ok(Some(end))) = clients.join_next() => break end,
             () = &mut gone => break End::Gone,
             _ = look.tick() => published.keep(),
             () = &mut late => break End::TooLate,
         }
     };
-    let ended_at = Instant::now();
     drop(published);
     // Whoever found the path before it was handed on comes in until a moment later.
     while let Ok(client) = timeout(LINGER, listener.accept()).await {
         admit(client?.0, &keeper, owner, &mut clients);
     }
-    let last = async {
+    let mut last = None;
+    let others = async {
         while let Some(client) = clients.join_next().await {
-            if client.is_ok_and(|client| client.is_owner && client.given && !client.signed) {
-                refused_at = Some(Instant::now());
-            }
+            last = last.or(client.ok().flatten());
         }
     };
-    let _ = timeout(LAST_CLIENTS, last).await;
-    // An ssh that goes on without us leaves us as well, but lives on.
-    let with_its_end = refused_at.is_some_and(|at| ended_at.saturating_duration_since(at) < ITS_END);
-    Ok(if end == End::Gone && with_its_end { End::Denied } else { end })
+    let _ = timeout(LAST_CLIENTS, others).await;
+    // ssh and its connection to us end at once: which of the two is seen first is chance.
+    Ok(if end == End::Gone { last.unwrap_or(end) } else { end })
 }
+
+/// Each with how it ended for the owner, if it was he and did.
+type Clients = JoinSet<Option<End>>;
 
 /// What came of a client.
 #[derive(Clone, Copy, Debug, Default)]
 struct Client {
-    is_owner: bool,
     given: bool,
     signed: bool,
 }
 
+impl Client {
+    /// Whether the owner, if it was he, is through with us.
+    async fn end(self, owner: Owner) -> Option<End> {
+        match self {
+            Self { signed: true, .. } => Some(End::LoggedIn),
+            // An ssh that goes on without us leaves us as well, but lives on.
+            Self { given: true, .. } if ends(owner).await => Some(End::Denied),
+            Self { .. } => None,
+        }
+    }
+}
+
+/// Whether this process is at its end: it has left us, and is gone a moment later.
+async fn ends(owner: Owner) -> bool {
+    let until = Instant::now() + ITS_END;
+    while !owner.has_gone() {
+        if Instant::now() > until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    true
+}
+
 /// Has a client served, if it is ours.
-fn admit(client: UnixStream, keeper: &Arc<impl Keeper>, owner: Owner, clients: &mut JoinSet<Client>) {
+fn admit(client: UnixStream, keeper: &Arc<impl Keeper>, owner: Owner, clients: &mut Clients) {
     let Ok(peer) = client.peer_cred() else { return };
     // The folder is closed to others; the super-user may come in, as everywhere.
     if peer.uid() == rustix::process::geteuid().as_raw() || peer.uid() == 0 {
         let keeper = Arc::clone(keeper);
-        clients.spawn(async move { Client { is_owner: owner.is(peer.pid()), ..with_client(client, &*keeper).await } });
+        clients.spawn(async move {
+            let found = with_client(client, &*keeper).await;
+            if owner.is(peer.pid()) { found.end(owner).await } else { None }
+        });
     }
 }
 
