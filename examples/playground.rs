@@ -138,6 +138,10 @@ impl Playground<'_> {
         eprintln!("  ec2ssh sleeper            a stopped one; then: ec2ssh --start sleeper");
         eprintln!("  ec2ssh web-1 uname -a     a command; its console shows no host key: you are asked");
         eprintln!("  ec2ssh --dry-run web-2    the plan alone");
+        eprintln!(
+            "  ec2ssh config print --match 'web-*' > \"$XDG_RUNTIME_DIR/c\"; ssh -F \"$XDG_RUNTIME_DIR/c\" ec2-user@web-2"
+        );
+        eprintln!("                            plain ssh by name; scp, rsync and git go the same way");
         let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
         let path = self.ec2ssh.parent().map(Path::to_owned).unwrap_or_default();
         let old = std::env::var_os("PATH").unwrap_or_default();

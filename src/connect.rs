@@ -47,7 +47,12 @@ pub enum Event {
     /// What is being waited for; replaces the one before.
     Progress(String),
     /// Nobody will log in, and ssh is not the one to say why.
-    Refused(Box<Error>),
+    Refused {
+        /// Why.
+        error: Box<Error>,
+        /// ssh is no longer there: the person has his prompt again.
+        ssh_has_gone: bool,
+    },
     /// From the SSH layer.
     Ssh(ssh::Event),
     /// The passphrase of a key file; dropping the reply means that there is none.

@@ -138,6 +138,13 @@ impl Ui {
         self.line(text);
     }
 
+    /// Begins a line of its own, where the shell's prompt may stand already.
+    pub fn behind_prompt(&self) {
+        if io::stderr().is_terminal() {
+            write_stderr("\n");
+        }
+    }
+
     fn line(&self, text: &str) {
         // In a session the cursor stands wherever the far side left it.
         let (begin, end) = if self.inner.raw.load(Ordering::Relaxed) { ("\r\n", "\r\n") } else { ("", "\n") };

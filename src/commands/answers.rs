@@ -27,7 +27,10 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
         Event::Step(text) => ui.step(&text),
         Event::Notice(text) => ui.notice(&text),
         Event::Progress(text) => ui.progress(&text),
-        Event::Refused(error) => {
+        Event::Refused { error, ssh_has_gone } => {
+            if ssh_has_gone {
+                ui.behind_prompt();
+            }
             let error = CommandError::from(*error);
             ui.error(&error.message, &error.causes, &error.hints);
         }

@@ -112,7 +112,7 @@ impl<'a> Word<'a> {
             }
             // A subcommand stands before the instance; what comes after the instance is none.
             command = command.find_subcommand(typed).filter(|_| takes_instance || command.has_subcommands())?;
-            takes_instance = command.get_positionals().any(|argument| is_instance(argument));
+            takes_instance = command.get_positionals().any(is_instance);
         }
         (takes_instance && !text.starts_with('-')).then_some(word)
     }

@@ -12,7 +12,6 @@ use crate::error::CommandError;
 use crate::ssh::host_keys::known_hosts::{KnownHosts, alias, public_key};
 use crate::store;
 use crate::target::{Spec, Target};
-use crate::terminal::raw;
 use crate::text::{neutralise_json, shell_word};
 use crate::ui::Ui;
 use crate::ui::table::Table;
@@ -109,8 +108,8 @@ fn list(ui: &Ui, file: &KnownHosts, json: bool) -> Result<u8, CommandError> {
     for key in keys {
         table.push(vec![key.alias, key.algorithm, key.fingerprint, key.comment]);
     }
-    let width = raw::stdout_is_terminal().then(raw::size).flatten().map(|size| size.columns.into());
-    ui.out(&table.render(width))?;
+    // Not cut to the terminal's width: half a fingerprint is none.
+    ui.out(&table.render(None))?;
     Ok(0)
 }
 
@@ -155,7 +154,15 @@ async fn id(aws: AwsOptions, target: &Target) -> Result<String, CommandError> {
     let typed = Options { profile: aws.profile, region: aws.region, ..Options::default() };
     let options = typed.or(&config.options_for(&target.instance.to_string()));
     let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
-    Ok(single(&aws, &target.instance).await?.id)
+    match single(&aws, &target.instance).await {
+        Ok(instance) => Ok(instance.id),
+        Err(error @ connect::Error::Several { .. }) => {
+            let mut error = CommandError::from(error);
+            error.hints = vec!["name one by its id, as INSTANCE".to_owned()];
+            Err(error)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn unusable(file: &KnownHosts, error: &std::io::Error) -> CommandError {

@@ -118,9 +118,10 @@ impl LoginKeeper {
         Ok(())
     }
 
-    fn refuse(&self, error: Error) {
+    /// Once: what comes after it is its consequence.
+    fn refuse(&self, error: Error, ssh_has_gone: bool) {
         if !self.is_refused.swap(true, Ordering::Relaxed) {
-            (self.events)(Event::Refused(Box::new(error)));
+            (self.events)(Event::Refused { error: Box::new(error), ssh_has_gone });
         }
     }
 
@@ -133,7 +134,7 @@ impl LoginKeeper {
     /// ssh was not let in, and says no more than that.
     async fn explain_denial(&self) {
         let (plan, image) = (Box::new(self.resolved.plan.clone()), self.image().await.map(Box::new));
-        self.refuse(Error::Denied { plan, image, methods: Vec::new() });
+        self.refuse(Error::Denied { plan, image, methods: Vec::new() }, true);
     }
 
     /// For an ssh without KnownHostsCommand: the lines are in the file before it has the server's first byte.
@@ -156,7 +157,7 @@ impl Keeper for LoginKeeper {
         match self.push().await {
             Ok(()) => Some((self.key.public_blob(), format!("ec2ssh, for {}", self.resolved.plan.instance.id))),
             Err(error) => {
-                self.refuse(error);
+                self.refuse(error, false);
                 None
             }
         }
@@ -177,7 +178,7 @@ impl Keeper for LoginKeeper {
         let told = self.check.lines_for_key(&request.name, &request.key, notice, step).await;
         if let Some(source) = told.refused {
             let plan = Box::new(self.resolved.plan.clone());
-            self.refuse(Error::Ssh { plan, source: Box::new(source) });
+            self.refuse(Error::Ssh { plan, source: Box::new(source) }, false);
         }
         told.lines
     }

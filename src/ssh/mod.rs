@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// The host key is not to be trusted.
     #[error(transparent)]
-    HostKey(#[from] host_keys::Refusal),
+    HostKey(Box<host_keys::Refusal>),
     /// The key presented cannot be compared with those that the console printed: the server has to be asked for others.
     #[error("the server presented a host key of an algorithm that its console did not print")]
     AskForPrinted,
@@ -114,6 +114,12 @@ pub enum Error {
         /// How.
         source: std::io::Error,
     },
+}
+
+impl From<host_keys::Refusal> for Error {
+    fn from(refusal: host_keys::Refusal) -> Self {
+        Self::HostKey(Box::new(refusal))
+    }
 }
 
 impl Error {

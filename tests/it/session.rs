@@ -377,7 +377,7 @@ async fn shake(folder: &Path, key: &PrivateKey, policy: Policy, answer: Option<b
 async fn a_new_host_key_is_asked_for_once_and_a_changed_one_refused_under_every_policy() {
     let folder = tempfile::tempdir().unwrap();
     let (key, other) = (host_key(), host_key());
-    let refused = |result: &Result<(), Error>| matches!(result, Err(Error::HostKey(Refusal::Unknown { .. })));
+    let refused = |result: &Result<(), Error>| matches!(result, Err(Error::HostKey(refusal)) if matches!(**refusal, Refusal::Unknown { .. }));
     // Nobody there, a no, and a policy that does not ask.
     for (policy, answer, asked) in
         [(Policy::Ask, None, 1), (Policy::Ask, Some(false), 1), (Policy::Strict, Some(true), 0)]
@@ -392,7 +392,8 @@ async fn a_new_host_key_is_asked_for_once_and_a_changed_one_refused_under_every_
         let (result, asked) = shake(folder.path(), &key, policy, None).await;
         assert!(result.is_ok() && asked == 0, "{policy:?}");
         let (result, asked) = shake(folder.path(), &other, policy, Some(true)).await;
-        let Err(Error::HostKey(Refusal::Changed { line, known, presented, .. })) = result else { panic!("{policy:?}") };
+        let Err(Error::HostKey(refusal)) = result else { panic!("{policy:?}") };
+        let Refusal::Changed { line, known, presented, .. } = *refusal else { panic!("{policy:?}") };
         assert_eq!((line, asked), (1, 0));
         assert!(known != presented && known.starts_with("SHA256:"));
     }

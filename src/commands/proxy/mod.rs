@@ -67,7 +67,7 @@ pub struct OpensshOptions {
 pub async fn run(ui: &Ui, args: ProxyArgs) -> Result<u8, CommandError> {
     #[cfg(unix)]
     if let Some(agent) = args.openssh.agent.clone() {
-        return openssh::run(ui, &args, agent).await;
+        return Box::pin(openssh::run(ui, &args, agent)).await;
     }
     let wish = args.wish()?;
     let events = person(ui, args.connect.yes);

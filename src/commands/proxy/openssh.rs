@@ -31,9 +31,9 @@ const ITS_END: Duration = Duration::from_millis(500);
 /// Runs the part that the options name.
 pub async fn run(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
     match (args.openssh.fdpass, args.openssh.owner) {
-        (false, _) => plain(ui, args, agent).await,
+        (false, _) => Box::pin(plain(ui, args, agent)).await,
         (true, None) => wait_for_child(ui).await,
-        (true, Some(owner)) => detached(ui, args, agent, Owner::numbered(owner)).await,
+        (true, Some(owner)) => Box::pin(detached(ui, args, agent, Owner::numbered(owner))).await,
     }
 }
 

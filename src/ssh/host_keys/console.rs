@@ -160,7 +160,7 @@ fn block<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Optio
 
 /// The line behind a prefix of syslog's (`<14>Apr 22 19:51:35 cloud-init: `, `ec2: `, `[   12.3] cloud-init[812]: `),
 /// from this word on. Any other text before the word means that the line is not cloud-init's.
-fn from_word<'a>(line: &'a str, is_it: impl Fn(&str) -> bool) -> Option<&'a str> {
+fn from_word(line: &str, is_it: impl Fn(&str) -> bool) -> Option<&str> {
     let mut start = 0;
     for word in line.split(' ') {
         if is_it(word) {
