@@ -942,7 +942,7 @@ _ec2ssh_with_names() {
     # What readline takes for the word may be its end only: it breaks words at @ and :.
     while IFS= read -r name; do
         COMPREPLY+=("${name#"${typed%"$2"}"}")
-    done < <("$1" complete -- "${words[@]:1}" 2>/dev/null)
+    done < <(command ec2ssh complete -- "${words[@]:1}" 2>/dev/null)
 }
 
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then

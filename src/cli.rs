@@ -19,6 +19,7 @@ use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
 use crate::commands::ssh::{self, SshArgs};
 use crate::error::{CommandError, Family, Kind};
+use crate::secret::keep_out_of_dumps;
 use crate::terminal::raw;
 use crate::terminal::signals::Fatal;
 use crate::ui::trace::SafeStderr;
@@ -69,7 +70,9 @@ impl Command {
     fn family(&self) -> Family {
         match self {
             Self::Ssh(_) | Self::Proxy(_) => Family::Session,
-            _ => Family::Tool,
+            #[cfg(unix)]
+            Self::Config(_) => Family::Tool,
+            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => Family::Tool,
         }
     }
 
@@ -96,7 +99,9 @@ impl Command {
             // A dry run has no session: its plan is the output.
             Self::Ssh(args) if args.dry_run => Ui::new(volume),
             Self::Ssh(_) | Self::Proxy(_) => Ui::wire(volume),
-            _ => Ui::new(volume),
+            #[cfg(unix)]
+            Self::Config(_) => Ui::new(volume),
+            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => Ui::new(volume),
         }
     }
 }
@@ -108,6 +113,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(command) => command,
             Err(code) => return code,
         };
+        keep_out_of_dumps();
         let ui = command.ui();
         let family = command.family();
         trace(command.output().verbose);

@@ -7,7 +7,7 @@
 //! user guessed ([`login`]) and the [`plan`] made; then the key is pushed while [`transport`] dials and [`ssh`] exchanges
 //! keys, and it logs in. The session is joined to the [`terminal`] by the command.
 //!
-//! A host key is judged in [`ssh::host_keys`]: known, else vouched for by an authority, else printed on the instance's
+//! A host key is judged in [`ssh::host_keys`]: vouched for by an authority, else known, else printed on the instance's
 //! console (fetched beside the push and the key exchange), else known to the caller's ssh, else asked for.
 //!
 //! [`openssh`] writes the block by which plain `ssh` comes to us. Its ProxyCommand is `proxy --agent`: it makes a key and
@@ -38,7 +38,9 @@
 //! - Text from AWS or the far side reaches a terminal only through [`text::neutralise`].
 //! - A key that is pushed is made in memory and wiped, also the one that ssh uses; a passphrase is a [`secret::Secret`].
 //! - An agent signs a login of its one user with its one key, and nothing else.
-//! - A console that contradicts a host key is never outvoted, and never replaces a key that is known.
+//! - On a first contact a console that contradicts a plain host key is never outvoted; later it never replaces a key that
+//!   is known. What refuses a key for our own client makes ssh end its connection, too.
+//! - The keys in memory are kept out of core dumps.
 //! - [`terminal::raw`] restores the terminal on drop, panic, signal and suspend.
 
 #[cfg(unix)]

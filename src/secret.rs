@@ -25,3 +25,16 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
         f.write_str("(redacted)")
     }
 }
+
+/// Keeps what is in memory out of core dumps, and other processes of the user from reading it: a key that is in no file is
+/// to stay in none. Ctrl-\\ at a ProxyCommand dumps it, too.
+pub fn keep_out_of_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    }
+    // What collects dumps by a program of its own does not ask for the limit.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}

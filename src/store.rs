@@ -18,13 +18,12 @@ pub fn cache_folder() -> Option<PathBuf> {
     Some(dirs::cache_dir()?.join("ec2ssh"))
 }
 
-/// The runtime folder, for sockets: the session's own where the system has one, else one of the user's in `/tmp`. Whoever
-/// uses it makes sure that it is the user's alone.
-#[cfg(unix)]
-pub fn runtime_folder() -> PathBuf {
+/// The runtime folder, for sockets: the session's own where the system has one, else one in the cache folder. Whoever uses
+/// it makes sure that it is the user's alone.
+pub fn runtime_folder() -> Option<PathBuf> {
     match dirs::runtime_dir() {
-        Some(folder) => folder.join("ec2ssh"),
-        None => PathBuf::from(format!("/tmp/ec2ssh-{}", rustix::process::geteuid().as_raw())),
+        Some(folder) => Some(folder.join("ec2ssh")),
+        None => Some(cache_folder()?.join("run")),
     }
 }
 

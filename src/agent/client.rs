@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::owner::Owner;
+use super::socket::agent_of;
 use super::wire::{HostKeysRequest, Request, Response};
 
 /// The agent waits for the instance's console, and that has a limit of its own.
@@ -12,17 +14,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A known_hosts line is a few hundred bytes.
 const LONGEST: u32 = 1024 * 1024;
 
-/// Lines of known_hosts for the instance that the agent at this path is for.
+/// Lines of known_hosts for the instance that this ssh is about to reach, by its own agent: others for the same path may
+/// be for another account's instance of the same name.
 ///
 /// # Errors
-/// When nobody is there, or does not answer in time.
-pub fn host_keys(path: &Path, request: HostKeysRequest) -> io::Result<String> {
-    let mut agent = UnixStream::connect(path)?;
+/// When the server is refused, or nobody is there, or does not answer in time.
+pub fn host_keys(path: &Path, owner: Owner, request: HostKeysRequest) -> io::Result<String> {
+    let own = agent_of(path, owner);
+    let mut agent = UnixStream::connect(own.as_deref().unwrap_or(path))?;
     agent.set_read_timeout(Some(PATIENCE))?;
     agent.write_all(&Request::HostKeys(request).encode())?;
     let mut length = [0; 4];
     agent.read_exact(&mut length)?;
     let mut message = Vec::new();
     agent.take(u64::from(u32::from_be_bytes(length).min(LONGEST))).read_to_end(&mut message)?;
-    Response::host_keys(&message).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    Response::host_keys(&message).ok_or_else(|| io::Error::from(io::ErrorKind::PermissionDenied))
 }

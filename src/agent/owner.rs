@@ -30,8 +30,8 @@ impl Owner {
     }
 
     /// Whether a process with this number is the one.
-    pub fn is(self, number: Option<i32>) -> bool {
-        number.is_some_and(|number| number != 0 && number == self.number())
+    pub fn is(self, number: i32) -> bool {
+        number != 0 && number == self.number()
     }
 
     /// Whether it has gone, also where nobody has asked for its status yet.

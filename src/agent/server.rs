@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use super::owner::Owner;
 use super::socket::Published;
-use super::wire::{HostKeysRequest, LONGEST, Request, Response};
+use super::wire::{HostKeysRequest, LONGEST, Refused, Request, Response};
 
 /// Nobody logs in for longer than this: sshd gives two minutes (LoginGraceTime), and a person may have asked for more.
 pub const LIFETIME: Duration = Duration::from_secs(600);
@@ -23,7 +24,7 @@ const ITS_END: Duration = Duration::from_millis(50);
 /// From finding a path to being in its listener's queue it is one call, which may be held up.
 const LINGER: Duration = Duration::from_millis(50);
 /// Who is with us when we end has this long.
-const LAST_CLIENTS: Duration = Duration::from_secs(10);
+const LAST_CLIENTS: Duration = Duration::from_secs(30);
 
 /// Who has the key.
 pub trait Keeper: Send + Sync + 'static {
@@ -34,7 +35,7 @@ pub trait Keeper: Send + Sync + 'static {
     fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>>;
 
     /// Lines of known_hosts, for ssh's KnownHostsCommand.
-    fn host_keys(&self, request: HostKeysRequest) -> impl Future<Output = String> + Send;
+    fn host_keys(&self, request: HostKeysRequest) -> impl Future<Output = Result<String, Refused>> + Send;
 }
 
 /// How the life of an agent ended.
@@ -42,7 +43,8 @@ pub trait Keeper: Send + Sync + 'static {
 pub enum End {
     /// The owner had its signature and left.
     LoggedIn,
-    /// The owner was given the key, asked for no signature and is gone: the server did not want the key.
+    /// The owner was given the key, asked for no signature and is gone: the server did not want the key. It may have gone
+    /// on into the background by other means.
     Denied,
     /// The owner is gone.
     Gone,
@@ -69,17 +71,17 @@ pub async fn serve(
     tokio::pin!(late, gone);
     let end = loop {
         tokio::select! {
-            client = listener.accept() => admit(client?.0, &keeper, owner, &mut clients),
+            client = listener.accept() => admit(client?.0, &published, &keeper, owner, &mut clients),
             Some(Ok(Some(end))) = clients.join_next() => break end,
             () = &mut gone => break End::Gone,
             _ = look.tick() => published.keep(),
             () = &mut late => break End::TooLate,
         }
     };
-    drop(published);
+    published.withdraw();
     // Whoever found the path before it was handed on comes in until a moment later.
     while let Ok(client) = timeout(LINGER, listener.accept()).await {
-        admit(client?.0, &keeper, owner, &mut clients);
+        admit(client?.0, &published, &keeper, owner, &mut clients);
     }
     let mut last = None;
     let others = async {
@@ -100,6 +102,7 @@ type Clients = JoinSet<Option<End>>;
 struct Client {
     given: bool,
     signed: bool,
+    is_forwarded: bool,
 }
 
 impl Client {
@@ -126,39 +129,68 @@ async fn ends(owner: Owner) -> bool {
     true
 }
 
-/// Has a client served, if it is ours.
-fn admit(client: UnixStream, keeper: &Arc<impl Keeper>, owner: Owner, clients: &mut Clients) {
+/// Has a client served, if it is ours. One that belongs to another agent behind the same path is passed on to it: the
+/// youngest is asked by all.
+fn admit(client: UnixStream, published: &Published, keeper: &Arc<impl Keeper>, owner: Owner, clients: &mut Clients) {
     let Ok(peer) = client.peer_cred() else { return };
     // The folder is closed to others; the super-user may come in, as everywhere.
-    if peer.uid() == rustix::process::geteuid().as_raw() || peer.uid() == 0 {
-        let keeper = Arc::clone(keeper);
-        clients.spawn(async move {
-            let found = with_client(client, &*keeper).await;
-            if owner.is(peer.pid()) { found.end(owner).await } else { None }
-        });
+    if peer.uid() != rustix::process::geteuid().as_raw() && peer.uid() != 0 {
+        return;
     }
+    let from = peer.pid().unwrap_or(0);
+    let other = if owner.is(from) { None } else { published.agent_of(from) };
+    let keeper = Arc::clone(keeper);
+    clients.spawn(async move {
+        match other {
+            Some(other) => pass_on(client, &other, from).await,
+            None => serve_client(client, &*keeper, owner, from).await,
+        }
+    });
 }
 
-/// Answers one client until it leaves.
-async fn with_client(mut client: UnixStream, keeper: &impl Keeper) -> Client {
+/// Passes a client on to the agent that it belongs to.
+async fn pass_on(mut client: UnixStream, other: &Path, from: i32) -> Option<End> {
+    let mut other = UnixStream::connect(other).await.ok()?;
+    other.write_all(&Request::OnBehalf(u32::try_from(from).ok()?).encode()).await.ok()?;
+    let _ = tokio::io::copy_bidirectional(&mut client, &mut other).await;
+    None
+}
+
+/// Answers one client until it leaves; says how it ended for the owner, if it was he and did.
+async fn serve_client(mut client: UnixStream, keeper: &impl Keeper, owner: Owner, mut from: i32) -> Option<End> {
     let mut found = Client::default();
-    while let Ok(length) = client.read_u32().await {
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if length == 0 || length > LONGEST {
-            break;
-        }
-        let mut message = vec![0; length];
-        if client.read_exact(&mut message).await.is_err() {
-            break;
-        }
-        let response = answer(Request::decode(&message), keeper).await;
+    while let Some(message) = read(&mut client).await {
+        let response = match Request::decode(&message) {
+            Request::OnBehalf(process) => {
+                from = i32::try_from(process).unwrap_or(0);
+                continue;
+            }
+            Request::Forwarded => {
+                found.is_forwarded = true;
+                Response::Failure
+            }
+            // Whoever is at the far side of a session has no business with it.
+            _ if found.is_forwarded => Response::Failure,
+            request => answer(request, keeper).await,
+        };
         found.given |= matches!(&response, Response::Identities(keys) if !keys.is_empty());
         found.signed |= matches!(response, Response::Signature(_));
         if client.write_all(&response.encode()).await.is_err() {
             break;
         }
     }
-    found
+    if owner.is(from) { found.end(owner).await } else { None }
+}
+
+/// The next message, its length left out.
+async fn read(client: &mut UnixStream) -> Option<Vec<u8>> {
+    let length = usize::try_from(client.read_u32().await.ok()?).ok()?;
+    if length == 0 || length > LONGEST {
+        return None;
+    }
+    let mut message = vec![0; length];
+    client.read_exact(&mut message).await.ok()?;
+    Some(message)
 }
 
 async fn answer(request: Request, keeper: &impl Keeper) -> Response {
@@ -166,6 +198,6 @@ async fn answer(request: Request, keeper: &impl Keeper) -> Response {
         Request::Identities => Response::Identities(keeper.identity().await.into_iter().collect()),
         Request::Sign { key, data } => keeper.sign(&key, &data).map_or(Response::Failure, Response::Signature),
         Request::HostKeys(request) => Response::HostKeys(keeper.host_keys(request).await),
-        Request::Other => Response::Failure,
+        Request::OnBehalf(_) | Request::Forwarded | Request::Other => Response::Failure,
     }
 }

@@ -1,17 +1,19 @@
 //! The path where ssh looks for its agent, and the sockets behind it.
 //!
 //! Connections to the same host at the same time share the path, and start and end in any order. So each agent has a
-//! socket of its own beside it (`.NAME.PID`), and the path is a symbolic link to the youngest of them; whoever ends hands
-//! it on to one that lives. All changes are made under one lock in the folder.
+//! socket of its own beside it (`.NAME.OWNER.PID`: the ssh that it is for, and itself), and the path is a symbolic link to
+//! the youngest of them; whoever ends hands it on to one that lives. All changes are made under one lock in the folder.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::owner::is_running;
+use super::owner::{Owner, is_running};
 use crate::store;
 
 /// The longest path of a socket that every system takes (`sun_path`: 104 bytes on macOS, 108 on Linux).
@@ -22,15 +24,16 @@ pub const LONGEST_PATH: usize = 103;
 pub struct Published {
     path: PathBuf,
     own: PathBuf,
+    is_withdrawn: AtomicBool,
 }
 
-/// Makes a socket and has the path lead to it. What dead processes left is swept on the way.
+/// Makes a socket for this owner and has the path lead to it. What dead processes left is swept on the way.
 ///
 /// # Errors
 /// When the path is too long, its folder is not the user's alone, or as the file system says.
-pub fn publish(path: &Path) -> io::Result<(Published, UnixListener)> {
+pub fn publish(path: &Path, owner: Owner) -> io::Result<(Published, UnixListener)> {
     let (folder, name) = split(path)?;
-    let own = folder.join(format!(".{name}.{}", std::process::id()));
+    let own = folder.join(format!(".{name}.{}.{}", owner.number(), std::process::id()));
     if own.as_os_str().len() > LONGEST_PATH {
         let text = format!(
             "the agent's path is too long for a socket: {} ({} bytes at the most)",
@@ -40,7 +43,7 @@ pub fn publish(path: &Path) -> io::Result<(Published, UnixListener)> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     private_folder(folder)?;
-    let published = Published { path: path.to_owned(), own };
+    let published = Published { path: path.to_owned(), own, is_withdrawn: AtomicBool::new(false) };
     let listener = locked(folder, || {
         sweep(folder)?;
         let _ = fs::remove_file(&published.own);
@@ -56,7 +59,7 @@ impl Published {
     /// Takes the path over again where whoever it led to was killed and could not hand it on.
     pub fn keep(&self) {
         let leads_to = fs::read_link(&self.path).ok();
-        let is_alive = leads_to.as_deref().and_then(process_of).is_some_and(is_running);
+        let is_alive = leads_to.as_deref().is_some_and(is_served);
         if leads_to.as_ref() == Some(&self.own) || is_alive {
             return;
         }
@@ -76,42 +79,40 @@ impl Published {
         fs::rename(&fresh, &self.path)
     }
 
-    /// The youngest other agent for this path that answers.
-    fn youngest_other(&self) -> Option<PathBuf> {
-        let beginning = [b".", self.path.file_name()?.as_bytes(), b"."].concat();
-        let entries = fs::read_dir(self.folder()).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-        let is_its = |other: &PathBuf| {
-            let name = other.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
-            // What follows the name is a process's number: another host's name may begin with ours.
-            let is_its =
-                name.strip_prefix(beginning.as_slice()).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit));
-            is_its && *other != self.own
-        };
-        let mut others: Vec<PathBuf> = entries.filter(|other| is_its(other)).collect();
-        others.sort_by_key(|other| {
-            std::cmp::Reverse(fs::symlink_metadata(other).and_then(|found| found.modified()).ok())
-        });
-        others.into_iter().find(|other| answers(other))
+    /// The other agents for this path whose processes live, the youngest first.
+    fn others(&self) -> Vec<PathBuf> {
+        let mut others = agents(&self.path);
+        others.retain(|other| *other != self.own && is_served(other));
+        others.sort_by_key(|other| Reverse(fs::symlink_metadata(other).and_then(|found| found.modified()).ok()));
+        others
     }
 
-    fn withdraw(&self) -> io::Result<()> {
-        let folder = self.folder();
-        locked(folder, || {
+    /// The other agent for this path that serves this ssh.
+    pub fn agent_of(&self, owner: i32) -> Option<PathBuf> {
+        self.others().into_iter().find(|other| numbers(other).is_some_and(|(whose, _)| whose == owner && owner != 0))
+    }
+
+    /// Hands the path on, and takes the socket away.
+    pub fn withdraw(&self) {
+        if self.is_withdrawn.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let _ = locked(self.folder(), || {
             if fs::read_link(&self.path).ok().as_ref() == Some(&self.own) {
                 // The path leads to somebody at every moment: our own socket goes last.
-                match self.youngest_other() {
+                match self.others().into_iter().find(|other| answers(other)) {
                     Some(other) => self.lead_to(&other)?,
                     None => fs::remove_file(&self.path)?,
                 }
             }
             fs::remove_file(&self.own)
-        })
+        });
     }
 }
 
 impl Drop for Published {
     fn drop(&mut self) {
-        let _ = self.withdraw();
+        self.withdraw();
     }
 }
 
@@ -124,15 +125,15 @@ fn split(path: &Path) -> io::Result<(&Path, String)> {
 
 /// Makes the folder, and makes sure that nobody else can have put something into it.
 fn private_folder(folder: &Path) -> io::Result<()> {
+    let me = rustix::process::geteuid().as_raw();
     let mut builder = fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
+    builder.recursive(true).create(folder)?;
     let found = fs::symlink_metadata(folder)?;
-    let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o077 == 0;
-    if is_ours {
+    let is_ours = found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0;
+    // Whoever owns the folder above could put another in its place (`su` keeps the other's XDG_RUNTIME_DIR).
+    let above = fs::metadata(folder.parent().unwrap_or(folder))?;
+    if is_ours && (above.uid() == me || above.uid() == 0) {
         return Ok(());
     }
     let text = format!("{} is not a folder of yours alone (mode 0700)", folder.display());
@@ -143,20 +144,53 @@ fn locked<T>(folder: &Path, change: impl FnOnce() -> io::Result<T>) -> io::Resul
     store::under_lock(&folder.join("agents"), change)
 }
 
-/// The process whose socket this is, going by its name.
-fn process_of(socket: &Path) -> Option<i32> {
-    socket.file_name()?.to_str()?.rsplit_once('.')?.1.parse().ok()
+/// The sockets behind this path, whether their processes live or not.
+fn agents(path: &Path) -> Vec<PathBuf> {
+    let Some((folder, name)) = path.parent().zip(path.file_name()) else { return Vec::new() };
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    // Another host's name may begin with ours: what follows it are two numbers.
+    let is_its = |other: &PathBuf| {
+        let beginning = [b".", name.as_bytes()].concat();
+        let rest = other.file_name().and_then(|other| other.as_bytes().strip_prefix(beginning.as_slice()));
+        let rest = rest.and_then(|rest| std::str::from_utf8(rest).ok());
+        rest.is_some_and(|rest| rest.split('.').count() == 3) && numbers(other).is_some()
+    };
+    entries.filter(is_its).collect()
 }
 
-/// Takes away the sockets of dead processes and the links to them.
+/// The agent behind this path that serves this ssh, for ssh's KnownHostsCommand.
+pub fn agent_of(path: &Path, owner: Owner) -> Option<PathBuf> {
+    let is_its = |other: &PathBuf| numbers(other).is_some_and(|(whose, _)| owner.is(whose)) && is_served(other);
+    agents(path).into_iter().find(is_its)
+}
+
+/// The ssh and the process of an agent's socket, going by its name.
+fn numbers(socket: &Path) -> Option<(i32, i32)> {
+    let mut parts = socket.file_name()?.to_str()?.strip_prefix('.')?.rsplit('.');
+    let process = parts.next()?.parse().ok()?;
+    Some((parts.next()?.parse().ok()?, process)).filter(|_| parts.next().is_some())
+}
+
+/// Whether the process of an agent's socket lives.
+fn is_served(socket: &Path) -> bool {
+    numbers(socket).is_some_and(|(_, process)| is_running(process))
+}
+
+/// Takes away the agents' sockets of dead processes and the links to them. Nothing else in the folder is touched.
 fn sweep(folder: &Path) -> io::Result<()> {
-    let is_there = |path: &Path| fs::symlink_metadata(path).ok().map(|found| found.file_type());
     let entries: Vec<PathBuf> = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    for path in entries.iter().filter(|path| is_there(path).is_some_and(|kind| kind.is_socket()) && !answers(path)) {
-        fs::remove_file(path)?;
-    }
-    for path in entries.iter().filter(|path| is_there(path).is_some_and(|kind| kind.is_symlink()) && !path.exists()) {
-        fs::remove_file(path)?;
+    for path in entries {
+        let kind = fs::symlink_metadata(&path).map(|found| found.file_type());
+        let is_dead = match kind {
+            Ok(kind) if kind.is_socket() => numbers(&path).is_some() && !is_served(&path),
+            Ok(kind) if kind.is_symlink() => {
+                fs::read_link(&path).is_ok_and(|to| numbers(&to).is_some() && !is_served(&to))
+            }
+            _ => false,
+        };
+        if is_dead {
+            fs::remove_file(path)?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,11 @@
 /// A longer message is none of ours: the longest is a request to sign, with a few hundred bytes.
 pub const LONGEST: usize = 64 * 1024;
 /// The extension by which ssh's KnownHostsCommand asks for an instance's host keys.
-pub const HOST_KEYS: &str = "host-keys@ec2ssh";
+const HOST_KEYS: &str = "host-keys@ec2ssh";
+/// The extension by which one of our agents passes a client on to the one that it belongs to. It has no answer.
+const ON_BEHALF: &str = "on-behalf@ec2ssh";
+/// The extension by which ssh says whom a connection is for (OpenSSH's PROTOCOL.agent, section 1).
+const SESSION_BIND: &str = "session-bind@openssh.com";
 
 const FAILURE: u8 = 5;
 const REQUEST_IDENTITIES: u8 = 11;
@@ -12,6 +16,7 @@ const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
 const EXTENSION: u8 = 27;
+const EXTENSION_FAILURE: u8 = 28;
 const EXTENSION_RESPONSE: u8 = 29;
 /// SSH_MSG_USERAUTH_REQUEST.
 const USERAUTH_REQUEST: u8 = 50;
@@ -30,6 +35,10 @@ pub enum Request {
     },
     /// Which host keys?
     HostKeys(HostKeysRequest),
+    /// What follows comes from the process with this number.
+    OnBehalf(u32),
+    /// What follows comes from the far side of a session: the agent was forwarded.
+    Forwarded,
     /// Anything else.
     Other,
 }
@@ -54,9 +63,13 @@ pub enum Response {
     Identities(Vec<(Vec<u8>, String)>),
     /// The signature.
     Signature(Vec<u8>),
-    /// Lines of known_hosts.
-    HostKeys(String),
+    /// Lines of known_hosts; or that the server is none that ssh may go on with.
+    HostKeys(Result<String, Refused>),
 }
+
+/// The server's host key is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
 
 impl Request {
     /// Reads a message, its length left out.
@@ -69,8 +82,20 @@ impl Request {
         match rest.byte()? {
             REQUEST_IDENTITIES => Some(Self::Identities),
             SIGN_REQUEST => Some(Self::Sign { key: rest.string()?.to_vec(), data: rest.string()?.to_vec() }),
-            EXTENSION if rest.text()? == HOST_KEYS => {
+            EXTENSION => Self::read_extension(&rest.text()?, rest),
+            _ => None,
+        }
+    }
+
+    fn read_extension(name: &str, mut rest: Reader<'_>) -> Option<Self> {
+        match name {
+            HOST_KEYS => {
                 Some(Self::HostKeys(HostKeysRequest { reason: rest.text()?, name: rest.text()?, key: rest.text()? }))
+            }
+            ON_BEHALF => Some(Self::OnBehalf(rest.text()?.parse().ok()?)),
+            SESSION_BIND => {
+                let (_host_key, _session, _signature) = (rest.string()?, rest.string()?, rest.string()?);
+                (rest.byte()? != 0).then_some(Self::Forwarded)
             }
             _ => None,
         }
@@ -88,7 +113,8 @@ impl Request {
             Self::HostKeys(HostKeysRequest { reason, name, key }) => {
                 framed(&[EXTENSION], &[HOST_KEYS.as_bytes(), reason.as_bytes(), name.as_bytes(), key.as_bytes()])
             }
-            Self::Other => Vec::new(),
+            Self::OnBehalf(process) => framed(&[EXTENSION], &[ON_BEHALF.as_bytes(), process.to_string().as_bytes()]),
+            Self::Forwarded | Self::Other => Vec::new(),
         }
     }
 }
@@ -106,7 +132,8 @@ impl Response {
                 framed(&head, &strings)
             }
             Self::Signature(signature) => framed(&[SIGN_RESPONSE], &[signature]),
-            Self::HostKeys(lines) => framed(&[EXTENSION_RESPONSE], &[HOST_KEYS.as_bytes(), lines.as_bytes()]),
+            Self::HostKeys(Ok(lines)) => framed(&[EXTENSION_RESPONSE], &[HOST_KEYS.as_bytes(), lines.as_bytes()]),
+            Self::HostKeys(Err(Refused)) => framed(&[EXTENSION_FAILURE], &[]),
         }
     }
 

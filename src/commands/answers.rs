@@ -27,13 +27,11 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
         Event::Step(text) => ui.step(&text),
         Event::Notice(text) => ui.notice(&text),
         Event::Progress(text) => ui.progress(&text),
-        Event::Refused { error, ssh_has_gone } => {
-            if ssh_has_gone {
-                ui.behind_prompt();
-            }
+        Event::Refused { error, ssh_has_gone: false } => {
             let error = CommandError::from(*error);
             ui.error(&error.message, &error.causes, &error.hints);
         }
+        Event::Refused { error, ssh_has_gone: true } => after_ssh(ui, CommandError::from(*error)),
         Event::Ssh(ssh::Event::Step(text)) => ui.step(&text),
         Event::Ssh(ssh::Event::Notice(text)) => ui.notice(&text),
         Event::Ssh(ssh::Event::Banner(text)) => ui.banner(text.trim_end()),
@@ -62,6 +60,13 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             on_a_thread(ui, reply, move |ui| choose(ui, &table, count));
         }
     }
+}
+
+/// ssh ended without using the key that was pushed. It may have been let in by other means, which we do not see.
+fn after_ssh(ui: &Ui, error: CommandError) {
+    ui.behind_prompt();
+    ui.notice("The pushed key was not taken. If ssh was not let in, this is why:");
+    ui.error(&error.message, &error.causes, &error.hints);
 }
 
 fn on_a_thread<T: Send + 'static>(

@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use super::options::{AwsOptions, OutputOptions};
 use crate::config::{AddressKind, HostKeys};
 use crate::error::{CommandError, Kind};
-use crate::openssh::block::{Block, Error as BlockError, Version};
+use crate::openssh::block::{Block, Error as BlockError, Policy, Version};
 use crate::openssh::file::{self, Change, marked};
+use crate::ssh::host_keys::known_hosts::OPENSSH_FILE;
 use crate::store;
 use crate::target::check_user;
 use crate::text::shell_word;
@@ -102,15 +103,19 @@ fn block(options: &BlockOptions) -> Result<String, CommandError> {
         named("--profile", options.aws.profile.clone()),
         named("--region", options.aws.region.clone()),
         named("--address", options.address.map(|kind| kind.to_string())),
-        named("--host-keys", options.host_keys.map(|policy| policy.to_string())),
     ];
     let data = store::data_folder().ok_or(crate::connect::Error::NoDataFolder)?;
     let block = Block {
         program: program()?,
         patterns: options.patterns.clone(),
-        agents: store::runtime_folder(),
-        known_hosts: data.join("openssh_known_hosts"),
+        agents: store::runtime_folder().ok_or(crate::connect::Error::NoDataFolder)?,
+        known_hosts: data.join(OPENSSH_FILE),
         options: fixed.into_iter().flatten().collect(),
+        host_keys: options.host_keys.map(|policy| match policy {
+            HostKeys::Auto => Policy::Auto,
+            HostKeys::Strict => Policy::Strict,
+            HostKeys::AcceptNew => Policy::AcceptNew,
+        }),
         user: options.user.clone(),
         version: version(),
     };

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::options::{AwsOptions, OutputOptions};
+#[cfg(unix)]
+use crate::agent::owner::Owner;
 use crate::aws::{Aws, Settings};
 use crate::config::{Config, Options};
 use crate::connect::{self, single};
 use crate::error::CommandError;
-use crate::ssh::host_keys::known_hosts::{KnownHosts, alias, public_key};
-use crate::store;
+use crate::ssh::host_keys::known_hosts::{KnownHosts, OPENSSH_FILE, alias, public_key};
 use crate::target::{Spec, Target};
 use crate::text::{neutralise_json, shell_word};
 use crate::ui::Ui;
@@ -73,16 +74,17 @@ pub enum Action {
 /// # Errors
 /// When the file cannot be used, or AWS not be asked for a name.
 pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
-    let folder = store::data_folder().ok_or(connect::Error::NoDataFolder)?;
-    let file = KnownHosts::at(folder.join("known_hosts"));
+    let file = KnownHosts::of_the_user().ok_or(connect::Error::NoDataFolder)?;
     match args.action.unwrap_or(Action::List { json: false }) {
         Action::List { json } => list(ui, &file, json),
         #[cfg(unix)]
         Action::Answer { agent, reason, name, key } => {
             let request = crate::agent::wire::HostKeysRequest { reason, name, key };
-            // Without an answer ssh goes by its own files; the ProxyCommand has said what there was to say.
-            ui.out(&crate::agent::client::host_keys(&agent, request).unwrap_or_default())?;
-            Ok(0)
+            // With a failure ssh gives up, whatever else it may know; the ProxyCommand has said why.
+            match crate::agent::client::host_keys(&agent, Owner::parent(), request) {
+                Ok(lines) => ui.out(&lines).map(|()| 0).map_err(CommandError::from),
+                Err(_) => Ok(1),
+            }
         }
         Action::Forget { aws, instance } => forget(ui, &file, &id(aws, &instance.parse()?).await?),
         Action::Add { aws, instance, key } => {
@@ -120,6 +122,8 @@ fn forget(ui: &Ui, file: &KnownHosts, id: &str) -> Result<u8, CommandError> {
                 .hint("see what is: ec2ssh known-hosts list"))
         }
         count => {
+            // Its names are ssh's, not ids; it is written anew at every connection.
+            let _ = std::fs::remove_file(file.path().with_file_name(OPENSSH_FILE));
             let keys = if count == 1 { "host key" } else { "host keys" };
             ui.notice(&format!("Forgot {count} {keys} of {id}."));
             Ok(0)

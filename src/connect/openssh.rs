@@ -15,7 +15,7 @@ use crate::agent::owner::Owner;
 pub use crate::agent::server::End;
 use crate::agent::server::{Keeper, serve};
 use crate::agent::socket::{Published, publish};
-use crate::agent::wire::{HostKeysRequest, is_login};
+use crate::agent::wire::{HostKeysRequest, Refused, is_login};
 use crate::aws::model::Image;
 use crate::ssh;
 use crate::ssh::host_keys::check::HostKeyCheck;
@@ -77,11 +77,12 @@ impl Resolved {
             check,
             pushed: Mutex::new(None),
             is_refused: AtomicBool::new(false),
+            is_told: AtomicBool::new(false),
             image: OnceCell::new(),
             events: Arc::clone(events),
         });
         let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
-        let (published, listener) = publish(&caller.agent).map_err(unusable)?;
+        let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
         let ahead = Arc::clone(&keeper);
         tokio::spawn(async move { ahead.image().await });
         if !keeper.resolved.just_started {
@@ -104,6 +105,8 @@ struct LoginKeeper {
     pushed: Mutex<Option<Instant>>,
     /// The server is not the instance: nobody logs in.
     is_refused: AtomicBool,
+    /// The person has been told why nobody logs in.
+    is_told: AtomicBool,
     image: OnceCell<Option<Image>>,
     events: Events,
 }
@@ -118,9 +121,15 @@ impl LoginKeeper {
         Ok(())
     }
 
+    /// Nobody logs in from now on.
+    fn refuse(&self, error: Error) {
+        self.is_refused.store(true, Ordering::Relaxed);
+        self.tell(error, false);
+    }
+
     /// Once: what comes after it is its consequence.
-    fn refuse(&self, error: Error, ssh_has_gone: bool) {
-        if !self.is_refused.swap(true, Ordering::Relaxed) {
+    fn tell(&self, error: Error, ssh_has_gone: bool) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
             (self.events)(Event::Refused { error: Box::new(error), ssh_has_gone });
         }
     }
@@ -134,7 +143,7 @@ impl LoginKeeper {
     /// ssh was not let in, and says no more than that.
     async fn explain_denial(&self) {
         let (plan, image) = (Box::new(self.resolved.plan.clone()), self.image().await.map(Box::new));
-        self.refuse(Error::Denied { plan, image, methods: Vec::new() }, true);
+        self.tell(Error::Denied { plan, image, methods: Vec::new() }, true);
     }
 
     /// For an ssh without KnownHostsCommand: the lines are in the file before it has the server's first byte.
@@ -143,9 +152,9 @@ impl LoginKeeper {
         let plan = || Box::new(self.resolved.plan.clone());
         let failed = |source: ssh::Error| Error::Ssh { plan: plan(), source: Box::new(source) };
         self.check.keep_printed().await.map_err(failed)?;
-        let lines = self.check.lines_for_order(name).await;
-        let written = if lines.is_empty() { Ok(()) } else { replace_lines(file, name, &lines) };
-        written.map_err(|source| failed(ssh::Error::KnownHosts { path: file.clone(), source }))
+        let lines = self.check.lines_for_order(name).await.map_err(failed)?;
+        replace_lines(file, name, &lines)
+            .map_err(|source| failed(ssh::Error::KnownHosts { path: file.clone(), source }))
     }
 }
 
@@ -157,7 +166,8 @@ impl Keeper for LoginKeeper {
         match self.push().await {
             Ok(()) => Some((self.key.public_blob(), format!("ec2ssh, for {}", self.resolved.plan.instance.id))),
             Err(error) => {
-                self.refuse(error, false);
+                // Whoever asks again, asks AWS again.
+                self.tell(error, false);
                 None
             }
         }
@@ -169,18 +179,18 @@ impl Keeper for LoginKeeper {
         if is_ours && !self.is_refused.load(Ordering::Relaxed) { self.key.sign(data) } else { None }
     }
 
-    async fn host_keys(&self, request: HostKeysRequest) -> String {
-        if request.reason == "ORDER" {
-            return self.check.lines_for_order(&request.name).await;
-        }
+    async fn host_keys(&self, request: HostKeysRequest) -> Result<String, Refused> {
         let notice = |text| (self.events)(Event::Notice(text));
         let step = |text| (self.events)(Event::Step(text));
-        let told = self.check.lines_for_key(&request.name, &request.key, notice, step).await;
-        if let Some(source) = told.refused {
+        let lines = match request.reason.as_str() {
+            "ORDER" => self.check.lines_for_order(&request.name).await,
+            _ => self.check.lines_for_key(&request.name, &request.key, notice, step).await,
+        };
+        lines.map_err(|source| {
             let plan = Box::new(self.resolved.plan.clone());
-            self.refuse(Error::Ssh { plan, source: Box::new(source) }, false);
-        }
-        told.lines
+            self.refuse(Error::Ssh { plan, source: Box::new(source) });
+            Refused
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the host key of an instance is checked against: our own file, its console, the caller's known_hosts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Error, Resolved};
@@ -11,7 +12,6 @@ use crate::ssh::host_keys::check::{Answer, Console, HostKeyCheck};
 use crate::ssh::host_keys::console::parse;
 use crate::ssh::host_keys::known_hosts::{KnownHosts, alias};
 use crate::ssh::host_keys::lines::at_port;
-use crate::store;
 
 /// A person waits for it, where the server's key is not known. The SDK alone would try for longer.
 const CONSOLE_WITHIN: Duration = Duration::from_secs(10);
@@ -19,15 +19,14 @@ const CONSOLE_WITHIN: Duration = Duration::from_secs(10);
 impl Resolved {
     /// The check of the host key. On a first contact its console is asked for from now on, beside whatever follows.
     pub(super) fn host_key_check(&self) -> Result<HostKeyCheck, Error> {
-        let folder = store::data_folder().ok_or(Error::NoDataFolder)?;
         let plan = &self.plan;
         let check = HostKeyCheck {
-            store: KnownHosts::at(folder.join("known_hosts")),
+            store: KnownHosts::of_the_user().ok_or(Error::NoDataFolder)?,
             instance_id: plan.instance.id.clone(),
             alias: alias(&plan.instance.id, plan.port),
             label: plan.instance.label().to_owned(),
             names: names(plan, &self.typed),
-            callers: dirs::home_dir().map(|home| home.join(".ssh/known_hosts")).into_iter().collect(),
+            callers: callers_files(),
             console: console(self.aws.clone(), plan.instance.id.clone()),
             policy: match plan.host_keys {
                 HostKeys::Auto => ssh::Policy::Ask,
@@ -43,6 +42,12 @@ impl Resolved {
         }
         Ok(check)
     }
+}
+
+/// Where ssh looks, too (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile).
+fn callers_files() -> Vec<PathBuf> {
+    let own = dirs::home_dir().map(|home| home.join(".ssh/known_hosts"));
+    own.into_iter().chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect()
 }
 
 /// Every name and address of the instance, as ssh looks for them.

@@ -32,9 +32,9 @@ impl From<Error> for CommandError {
             Error::Unreachable { plan, source } => unreachable(&plan, &source),
             Error::Ssh { plan, source } => ssh::explain(&plan, &source),
             Error::Denied { plan, image, methods } => denied(&plan, image.as_deref(), &methods),
-            Error::Agent { source, .. } => Self::failed(message)
-                .cause(source.to_string())
-                .hint("write the block in ~/.ssh/config anew, which chooses the folder: ec2ssh config install"),
+            Error::Agent { source, .. } => {
+                Self::failed(message).cause(source.to_string()).hint(agent_hint(source.kind()))
+            }
             Error::NoDataFolder => Self::failed(message).hint("set HOME, or XDG_DATA_HOME: export HOME=/home/you"),
         }
     }
@@ -224,4 +224,16 @@ fn denied(plan: &Plan, image: Option<&Image>, methods: &[String]) -> CommandErro
     // That it takes public keys goes without saying.
     let others: Vec<&str> = methods.iter().map(String::as_str).filter(|method| *method != "publickey").collect();
     if others.is_empty() { error } else { error.cause(format!("the server would also take: {}", others.join(", "))) }
+}
+
+/// Why a socket cannot be made, going by the kind of failure.
+fn agent_hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        // A path that is too long, or none.
+        io::ErrorKind::InvalidInput => "use a shorter name for the instance: its id, for example",
+        io::ErrorKind::PermissionDenied => {
+            "the session's folder is another's, or not there (su, cron): XDG_RUNTIME_DIR=~/.cache ec2ssh config install"
+        }
+        _ => "put the block where its folder can be made: XDG_RUNTIME_DIR=~/.cache ec2ssh config install",
+    }
 }

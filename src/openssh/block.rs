@@ -13,8 +13,8 @@ const ASKS_A_COMMAND: Version = Version(8, 5);
 /// From here on IdentityAgent knows `%p`.
 const KNOWS_PORT: Version = Version(8, 3);
 
-/// From here on ssh takes no name with a shell's own characters in it.
-const LEAVES_QUOTES_OUT: Version = Version(9, 6);
+/// From here on ProxyCommand knows `%n`.
+const KNOWS_TYPED: Version = Version(8, 1);
 
 impl Version {
     /// From what `ssh -V` says: `OpenSSH_9.2p1 Debian-2+deb12u3, OpenSSL 3.0.15 3 Sep 2024`.
@@ -39,12 +39,45 @@ pub struct Block {
     pub agents: PathBuf,
     /// The known_hosts file for an ssh that asks no command.
     pub known_hosts: PathBuf,
-    /// Options that are fixed in it, as they are typed.
+    /// How a new host key is treated.
+    pub host_keys: Option<Policy>,
+    /// Further options that are fixed in it, as they are typed.
     pub options: Vec<(&'static str, String)>,
     /// The login user.
     pub user: Option<String>,
     /// The ssh that reads it.
     pub version: Version,
+}
+
+/// How a new host key is treated, where that is not the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Ask, where nothing else helps.
+    Auto,
+    /// Refuse it.
+    Strict,
+    /// Take it.
+    AcceptNew,
+}
+
+impl Policy {
+    /// As our own option has it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Strict => "strict",
+            Self::AcceptNew => "accept-new",
+        }
+    }
+
+    /// As StrictHostKeyChecking has it.
+    fn for_ssh(self) -> &'static str {
+        match self {
+            Self::Auto => "ask",
+            Self::Strict => "yes",
+            Self::AcceptNew => "accept-new",
+        }
+    }
 }
 
 /// Why there is no block.
@@ -67,48 +100,60 @@ impl Block {
     /// # Errors
     /// For a pattern or value with characters that ssh_config or a shell would take for its own.
     pub fn text(&self) -> Result<String, Error> {
-        let agent = self.agents.join(if self.version < KNOWS_PORT { "%r@%h" } else { "%r@%h:%p" });
-        let agent = agent.display().to_string();
-        let program = self.program.display().to_string();
-        let known_hosts = self.known_hosts.display().to_string();
-        [&program, &known_hosts, &self.agents.display().to_string()].into_iter().try_for_each(|path| plain(path))?;
+        let paths = [&self.program, &self.known_hosts, &self.agents].map(|path| path.display().to_string());
+        paths.iter().try_for_each(|path| plain(path))?;
+        let [program, known_hosts, agents] = paths.map(|path| percent(&path));
+        if agents.contains('\'') {
+            return Err(Error::Value(agents));
+        }
+        let agent = format!("{agents}/{}", if self.version < KNOWS_PORT { "%r@%h" } else { "%r@%h:%p" });
         let asks = self.version >= ASKS_A_COMMAND;
-        let mut lines = vec![self.head()?];
-        let mut proxy = format!("{} proxy --fdpass --agent '{agent}'", shell_word(&percent(&program)));
-        if !asks {
-            proxy.push_str(&format!(" --known-hosts {}", shell_word(&percent(&known_hosts))));
-        }
-        if self.patterns.iter().any(|pattern| pattern.ends_with(SUFFIX)) {
-            proxy.push_str(&format!(" --suffix {SUFFIX}"));
-        }
-        for (name, value) in &self.options {
-            plain(value)?;
-            proxy.push_str(&format!(" {name} {}", shell_word(&percent(value))));
-        }
-        lines.push(format!("ProxyCommand {proxy} --typed '%n' -l '%r' -p '%p' -- '%h'"));
+        let mut lines = vec![self.head()?, format!("ProxyCommand {}", self.proxy(&program, &agent, &known_hosts)?)];
         lines.push("ProxyUseFdpass yes".to_owned());
         lines.push(format!("IdentityAgent \"{agent}\""));
         lines.push("IdentityFile none".to_owned());
         lines.push("IdentitiesOnly no".to_owned());
         lines.push(if asks {
-            format!("KnownHostsCommand \"{}\" known-hosts answer --agent \"{agent}\" %I %H %K", percent(&program))
+            format!("KnownHostsCommand \"{program}\" known-hosts answer --agent \"{agent}\" %I %H %K")
         } else {
-            format!("UserKnownHostsFile ~/.ssh/known_hosts \"{}\"", percent(&known_hosts))
+            format!("UserKnownHostsFile ~/.ssh/known_hosts \"{known_hosts}\"")
         });
+        if let (false, Some(policy)) = (asks, self.host_keys) {
+            lines.push(format!("StrictHostKeyChecking {}", policy.for_ssh()));
+        }
         if let Some(user) = &self.user {
             lines.push(format!("User {user}"));
         }
         Ok(lines.join("\n    ") + "\nHost *\n")
     }
 
-    /// Which hosts it is for. ProxyCommand is a shell's: before 9.6 ssh let a quote in a name through to it
-    /// (CVE-2023-51385), and a name may come from a stranger's git repository.
-    fn head(&self) -> Result<String, Error> {
-        let hosts = self.hosts()?;
-        if self.version >= LEAVES_QUOTES_OUT {
-            return Ok(format!("Host {hosts}"));
+    fn proxy(&self, program: &str, agent: &str, known_hosts: &str) -> Result<String, Error> {
+        let mut proxy = format!("{} proxy --fdpass --agent '{agent}'", shell_word(program));
+        if self.version < ASKS_A_COMMAND {
+            proxy.push_str(&format!(" --known-hosts {}", shell_word(known_hosts)));
         }
-        Ok(format!("Match originalhost \"{},!*'*\" user \"*,!*'*\"", hosts.replace(' ', ",")))
+        if self.patterns.iter().any(|pattern| pattern.ends_with(SUFFIX)) {
+            proxy.push_str(&format!(" --suffix {SUFFIX}"));
+        }
+        if let Some(policy) = self.host_keys {
+            proxy.push_str(&format!(" --host-keys {}", policy.word()));
+        }
+        for (name, value) in &self.options {
+            plain(value)?;
+            proxy.push_str(&format!(" {name} {}", shell_word(&percent(value))));
+        }
+        if self.version >= KNOWS_TYPED {
+            proxy.push_str(" --typed '%n'");
+        }
+        Ok(proxy + " -l '%r' -p '%p' -- '%h'")
+    }
+
+    /// Which hosts it is for. ProxyCommand is a shell's, and before 9.6 ssh let its characters through to it
+    /// (CVE-2023-51385): a name with a quote, or with a backslash, which fish reads inside quotes, is none of ours. It may
+    /// come from a stranger's git repository.
+    fn head(&self) -> Result<String, Error> {
+        let hosts = self.hosts()?.replace(' ', ",");
+        Ok(format!(r#"Match originalhost "{hosts},!*'*,!*\\*" user "*,!*'*,!*\\*""#))
     }
 
     fn hosts(&self) -> Result<String, Error> {

@@ -1,8 +1,8 @@
 //! A file of ssh_config with our block in it. The block goes to the top, for ssh takes the first value it finds; what was
 //! there is not touched, and without the block it is what it was, byte for byte.
 
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::store;
@@ -72,22 +72,32 @@ pub fn change(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change,
 pub fn change_at(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
     let failed = |source| Error::Io { path: path.to_owned(), source };
     let target = target(path).map_err(failed)?;
-    let content = match fs::read(&target) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        other => Some(other.map_err(failed)?),
-    };
+    let found = read(&target).map_err(failed)?;
+    let (content, metadata) = found.unzip();
     let parts = split(content.as_deref().unwrap_or_default()).ok_or_else(|| Error::Damaged(path.to_owned()))?;
     let made = parts.block.as_ref().map_or(content.is_none(), |old| old.made);
     let old = parts.block.as_ref().map(|old| old.text.clone());
     let change = Change { path: path.to_owned(), old, new: block.map(str::to_owned) };
     if !dry_run && !change.is_none() {
         match join(&parts, block, made) {
-            Some(new) => write(&target, &new),
+            Some(new) => write(&target, &new, metadata.as_ref()),
             None => fs::remove_file(&target),
         }
         .map_err(failed)?;
     }
     Ok(change)
+}
+
+/// Its content and mode, of one and the same file whatever is put in its place meanwhile; `None` where it is not there.
+fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Metadata)>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let metadata = file.metadata()?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content)?;
+    Ok(Some((content, metadata)))
 }
 
 /// The file itself, behind symbolic links: they stay.
@@ -146,7 +156,7 @@ pub fn marked(block: &str, made: bool) -> String {
 }
 
 /// Writes the file anew, whole or not at all, with the mode and the owner that it has.
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write(path: &Path, content: &[u8], old: Option<&Metadata>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     if !folder.exists() {
         let mut builder = fs::DirBuilder::new();
@@ -155,33 +165,33 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         builder.create(folder)?;
     }
     let fresh = folder.join(format!(".config.ec2ssh.{}", std::process::id()));
-    let written = fill(&fresh, path, content).and_then(|()| fs::rename(&fresh, path));
+    let written = fill(&fresh, content, old).and_then(|()| fs::rename(&fresh, path));
     if written.is_err() {
         let _ = fs::remove_file(&fresh);
     }
     written
 }
 
-fn fill(fresh: &Path, old: &Path, content: &[u8]) -> io::Result<()> {
+fn fill(fresh: &Path, content: &[u8], old: Option<&Metadata>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(fresh)?;
     file.write_all(content)?;
-    if let Ok(found) = fs::metadata(old) {
-        keep_owner(&file, &found);
-        file.set_permissions(Permissions::clone(&found.permissions()))?;
+    if let Some(old) = old {
+        keep_owner(&file, old);
+        file.set_permissions(old.permissions())?;
     }
     file.sync_all()
 }
 
 /// Root may be writing somebody else's file. Where the owner cannot be kept, it is the writer's own.
 #[cfg(unix)]
-fn keep_owner(file: &fs::File, old: &fs::Metadata) {
+fn keep_owner(file: &File, old: &Metadata) {
     use std::os::unix::fs::MetadataExt;
     let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &fs::File, _: &fs::Metadata) {}
+fn keep_owner(_: &File, _: &Metadata) {}

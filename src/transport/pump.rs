@@ -1,18 +1,34 @@
 //! Joins two byte streams in both directions, each half-close passed on by itself.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// One read at the most; four of these are all the memory a pump takes.
 const CHUNK: usize = 64 * 1024;
 
+/// How long `remote` has to end after the end of `input`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterInput {
+    /// As long as it likes: it may have much to say still.
+    ForEver,
+    /// So long: whoever wrote the input reads the output as well, and is gone.
+    For(Duration),
+}
+
 /// Copies `input` to `remote` and `remote` to `output` until both directions have ended or one fails. The end of
 /// `input` shuts down the sending side of `remote` only; the end of `remote` ends `output` by `close_output`.
 ///
 /// # Errors
 /// As reading or writing fails. A remote that has gone while we were still sending is the end, not an error.
-pub async fn join<I, O, R>(input: I, output: O, remote: R, close_output: impl FnOnce()) -> io::Result<()>
+pub async fn join<I, O, R>(
+    input: I,
+    output: O,
+    remote: R,
+    close_output: impl FnOnce(),
+    after: AfterInput,
+) -> io::Result<()>
 where
     I: AsyncRead + Unpin,
     O: AsyncWrite + Unpin,
@@ -35,7 +51,18 @@ where
         close_output();
         Ok(())
     };
-    tokio::try_join!(up, down).map(|_| ())
+    tokio::pin!(up, down);
+    tokio::select! {
+        result = &mut up => match (result, after) {
+            (Ok(()), AfterInput::ForEver) => down.await,
+            (Ok(()), AfterInput::For(time)) => tokio::time::timeout(time, down).await.unwrap_or(Ok(())),
+            (failed, _) => failed,
+        },
+        result = &mut down => match result {
+            Ok(()) => up.await,
+            failed => failed,
+        },
+    }
 }
 
 fn is_gone(error: &io::Error) -> bool {

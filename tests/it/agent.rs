@@ -1,6 +1,6 @@
 //! The agent's protocol: what it understands, and what it signs.
 
-use ec2ssh::agent::wire::{HostKeysRequest, Request, Response, is_login};
+use ec2ssh::agent::wire::{HostKeysRequest, Refused, Request, Response, is_login};
 use ec2ssh::ssh::keys::Key;
 use proptest::prelude::*;
 
@@ -60,6 +60,7 @@ fn messages_go_there_and_back() {
         Request::Identities,
         Request::Sign { key: b"key".to_vec(), data: b"data".to_vec() },
         Request::HostKeys(HostKeysRequest { reason: "ORDER".into(), name: "web-1".into(), key: "NONE".into() }),
+        Request::OnBehalf(4711),
     ];
     for request in requests {
         let encoded = request.encode();
@@ -71,13 +72,32 @@ fn messages_go_there_and_back() {
         assert!((0..shortest).all(|end| Request::decode(&message[..end]) == Request::Other));
     }
     let lines = "web-1 ssh-ed25519 AAAA\n".to_owned();
-    let encoded = Response::HostKeys(lines.clone()).encode();
+    let encoded = Response::HostKeys(Ok(lines.clone())).encode();
     assert_eq!(Response::host_keys(&encoded[4..]), Some(lines));
     assert_eq!(Response::host_keys(&Response::Failure.encode()[4..]), None);
+    assert_eq!(Response::host_keys(&Response::HostKeys(Err(Refused)).encode()[4..]), None);
     // draft-ietf-sshm-ssh-agent: byte 12, count, then key and comment.
     let identities = Response::Identities(vec![(b"K".to_vec(), "c".into())]).encode();
     assert_eq!(identities, [&[0, 0, 0, 15, 12, 0, 0, 0, 1][..], &string(b"K"), &string(b"c")].concat());
     assert_eq!(Response::Failure.encode(), [0, 0, 0, 1, 5]);
+}
+
+/// OpenSSH's PROTOCOL.agent, section 1: what is forwarded comes from the far side.
+#[test]
+fn a_forwarded_connection_is_told_apart() {
+    let bind = |forwarding: u8| {
+        let parts = [
+            vec![27],
+            string(b"session-bind@openssh.com"),
+            string(b"host key"),
+            string(b"session"),
+            string(b"signature"),
+            vec![forwarding],
+        ];
+        parts.concat()
+    };
+    assert_eq!(Request::decode(&bind(1)), Request::Forwarded);
+    assert_eq!(Request::decode(&bind(0)), Request::Other);
 }
 
 proptest! {

@@ -104,9 +104,12 @@ fn tab(shell: &str, line: &str, wanted: &str) {
     std::os::unix::fs::symlink(crate::support::BINARY, world.path("bin/ec2ssh")).unwrap();
     let mut terminal = Terminal::run(&world, &format!("PATH=$HOME/bin:$PATH; export PATH; {shell}"));
     terminal.wait_for("ready>");
+    // A program of that name lies about: nobody asked for it.
+    let trap = world.file("trap", "#!/bin/sh\ntouch \"$HOME/trapped\"\n", 0o755);
     terminal.type_in(line);
     terminal.type_in("\t");
     terminal.wait_for(wanted);
+    assert!(trap.exists() && !world.path("trapped").exists(), "{shell}: something of the line was run");
 }
 
 fn bash(line: &str, wanted: &str) {
@@ -134,6 +137,8 @@ fn fish(line: &str, wanted: &str) {
 #[test]
 fn bash_completes_names() {
     bash("ec2ssh my-i", "ec2ssh my-instance");
+    // What stands before it on the line, or in this folder, is not run.
+    bash("./trap; ec2ssh my-o", "./trap; ec2ssh my-other");
     bash("ec2ssh ssh ubuntu@my-o", "ec2ssh ssh ubuntu@my-other");
     bash("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
     bash("ec2ssh known-hosts fo", "ec2ssh known-hosts forget");
@@ -143,6 +148,8 @@ fn bash_completes_names() {
 #[test]
 fn zsh_completes_names() {
     zsh("ec2ssh my-i", "ec2ssh my-instance");
+    // What stands before it on the line, or in this folder, is not run.
+    zsh("./trap; ec2ssh my-o", "./trap; ec2ssh my-other");
     zsh("ec2ssh ssh my-o", "ec2ssh ssh my-other");
     zsh("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
     zsh("ec2ssh known-hosts fo", "ec2ssh known-hosts forget");
@@ -152,6 +159,8 @@ fn zsh_completes_names() {
 #[test]
 fn fish_completes_names() {
     fish("ec2ssh my-i", "ec2ssh my-instance");
+    // What stands before it on the line, or in this folder, is not run.
+    fish("./trap; ec2ssh my-o", "./trap; ec2ssh my-other");
     fish("ec2ssh ssh my-o", "ec2ssh ssh my-other");
     fish("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
     fish("ec2ssh lis", "ec2ssh list");

@@ -18,7 +18,7 @@ fn print(line: &str) -> String {
 
 /// The algorithms found, those with a fingerprint only in brackets.
 fn found(console: &str) -> Vec<String> {
-    let Printed { keys, fingerprints } = parse(console.as_bytes());
+    let Printed { keys, fingerprints, .. } = parse(console.as_bytes());
     let keys = keys.iter().map(|key| key.algorithm().to_string());
     keys.chain(fingerprints.iter().map(|(algorithm, _)| format!("({algorithm})"))).collect()
 }
@@ -70,7 +70,7 @@ fn keys_in_every_dirt() {
         ("an escape in the marker", format!("-----BEGIN SSH \x1b[!p\x1b[6nHOST KEY KEYS-----\n{ED25519}\n")),
         ("END is missing", format!("{begin}\n{ED25519} root@h\n")),
         ("END is missing and the file ends in the line", format!("{begin}\n{ED25519}")),
-        ("BEGIN is damaged", format!("-----BEGIN SSH HOSR[ 15.6] cloud-init[562]\n{ED25519}\n{end}\n")),
+        ("an empty line after the marker", block(&format!("\n\n{ED25519}"))),
         ("BEGIN is behind something", format!("login: {begin}\n{ED25519}\n{end}\n")),
         (
             "the kernel cuts in between",
@@ -102,19 +102,63 @@ fn what_does_not_count() {
         ("the kernel in the middle", block(&format!("{}[   15.2] kern: x\n{}", &ED25519[..50], &ED25519[50..]))),
         ("words before it", block(&format!("sshd rejected {ED25519}"))),
         ("a table", block(&format!("ci-info: | ssh-ed25519 | {base64} |"))),
-        ("two keys of one algorithm", block(&format!("{ED25519}\n{OTHER}"))),
-        ("two blocks that differ", block(ED25519) + &block(OTHER)),
+        (
+            "BEGIN is damaged",
+            format!("-----BEGIN SSH HOSR[ 15.6] cloud-init[562]\n{ED25519}\n-----END SSH HOST KEY KEYS-----\n"),
+        ),
+        ("typed at a login prompt", block(&format!("ip-10-0-0-1 login: {ED25519}"))),
+        ("typed at a login prompt, with a tag", block(&format!("ip-10-0-0-1 login: cloud-init: {ED25519}"))),
+        ("sshd's own words", block(&format!("Jun  3 17:07:52 host sshd[12]: Invalid user cloud-init: {ED25519}"))),
+        ("a date alone", block(&format!("Jun  3 17:07:52 {ED25519}"))),
+        ("a date and a host alone", block(&format!("Jun  3 17:07:52 host {ED25519}"))),
+        ("a kernel's time alone", block(&format!("[   15.201] {ED25519}"))),
+        ("two hosts", block(&format!("Jun  3 17:07:52 host other cloud-init: {ED25519}"))),
         ("a host certificate", block(&format!("ssh-ed25519-cert-v01@openssh.com {base64}"))),
         ("DSA", block(&format!("ssh-dss {base64}"))),
     ];
     for (what, console) in cases {
         assert!(parse(console.as_bytes()).is_empty(), "{what}: {:?}", found(&console));
     }
+    // Nor in a fingerprint's line.
+    let forged = format!("-----BEGIN SSH HOST KEY FINGERPRINTS-----\nhost login: 256 {} x (ED25519)\n", print(ED25519));
+    assert!(parse(forged.as_bytes()).is_empty());
     // Without END the block ends where other lines take over.
     let late = format!("-----BEGIN SSH HOST KEY KEYS-----\n{ED25519}\n{}{OTHER}\n", "later\n".repeat(4));
     assert_eq!(parse(late.as_bytes()).keys, [key(ED25519)]);
-    // What somebody printed beside a key makes that algorithm void, not the others.
-    assert_eq!(found(&block(&format!("{ED25519}\n{OTHER}\n{ECDSA}"))), ["ecdsa-sha2-nistp256"]);
+    // A later block adds nothing.
+    assert_eq!(found(&(block(ED25519) + &block(ECDSA))), ["ssh-ed25519"]);
+}
+
+/// Somebody has printed another key: none of that algorithm is taken, whichever came first, and nobody takes the console for
+/// one that says nothing.
+#[test]
+fn a_disputed_algorithm() {
+    let prints = |line: &str| {
+        format!(
+            "-----BEGIN SSH HOST KEY FINGERPRINTS-----\n256 {} x (ED25519)\n-----END SSH HOST KEY FINGERPRINTS-----\n",
+            print(line)
+        )
+    };
+    for (what, console) in [
+        ("in one block", block(&format!("{ED25519}\n{OTHER}"))),
+        ("in two", block(ED25519) + &block(OTHER)),
+        ("a fingerprint that is not the key's", prints(OTHER) + &block(ED25519)),
+        ("a fingerprint in a later block", block(ED25519) + &prints(ED25519) + &prints(OTHER)),
+        ("two fingerprints", prints(ED25519) + &prints(OTHER)),
+    ] {
+        let printed = parse(console.as_bytes());
+        assert!(printed.keys.is_empty() && printed.fingerprints.is_empty() && !printed.is_empty(), "{what}");
+        assert_eq!(printed.word_on(&key(ED25519)), Word::Disputed, "{what}");
+        assert_eq!(printed.word_on(&key(OTHER)), Word::Disputed, "{what}");
+        assert_eq!(printed.word_on(&key(ECDSA)), Word::OtherAlgorithms, "{what}");
+        let listed = printed.listed();
+        assert!(listed.iter().any(|(_, listed)| *listed == print(OTHER)), "{what}: {listed:?}");
+    }
+    // The others stay.
+    let printed = parse(block(&format!("{ED25519}\n{OTHER}\n{ECDSA}")).as_bytes());
+    assert_eq!(printed.word_on(&key(ECDSA)), Word::Printed);
+    // What agrees is no dispute.
+    assert_eq!(parse((prints(ED25519) + &block(ED25519)).as_bytes()).word_on(&key(ED25519)), Word::Printed);
 }
 
 #[test]
@@ -158,7 +202,7 @@ fn the_word_on_a_key() {
     assert_eq!(printed.word_on(&key(OTHER)), Word::Another);
     assert_eq!(printed.word_on(&key(ECDSA)), Word::OtherAlgorithms);
     assert_eq!(Printed::default().word_on(&key(ECDSA)), Word::Nothing);
-    let prints = Printed { keys: vec![], fingerprints: vec![(Algorithm::Ed25519, print(ED25519))] };
+    let prints = Printed { fingerprints: vec![(Algorithm::Ed25519, print(ED25519))], ..Printed::default() };
     assert_eq!(prints.word_on(&key(ED25519)), Word::Printed);
     assert_eq!(prints.word_on(&key(OTHER)), Word::Another);
     assert_eq!(prints.word_on(&key(ECDSA)), Word::OtherAlgorithms);
@@ -177,7 +221,10 @@ proptest! {
 
     /// Near misses of the real thing: no panic, and never a key that was not printed whole.
     #[test]
-    fn no_dirt_makes_a_key_of_its_own(at in 0usize..700, dirt in "(\\x1b[\\[\\]a-zA-Z0-9;\\r\\n\\x07 ]{0,5})|[\\[\\];a-zA-Z0-9\\r\\n\\x07 ]{0,6}") {
+fn no_dirt_makes_a_key_of_its_own(
+        at in 0usize..700,
+        dirt in "(\\x1b\\[[0-9;?]{0,4}[a-zA-Z])|(\\x1b[a-zA-Z78])|(\\x1b\\][0-9;a-z]{0,4}(\\x07|\\x1b\\\\))|[\\[\\];\\r\\n\\x07 ]{0,6}"
+    ) {
         let mut console = block(&format!("{ED25519} root@h\n{ECDSA} root@h"));
         console.insert_str(at % console.len(), &dirt);
         for key in parse(console.as_bytes()).keys {

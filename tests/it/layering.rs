@@ -30,7 +30,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
             &["agent", "aws", "config", "login", "plan", "secret", "select", "ssh", "store", "target", "transport"],
         ),
         ("error", &["aws", "config", "connect", "login", "plan", "ssh", "target", "text", "transport", "ui", "when"]),
-        ("cli", &["commands", "error", "terminal", "ui"]),
+        ("cli", &["commands", "error", "secret", "terminal", "ui"]),
     ])
 }
 

@@ -26,6 +26,7 @@ mod proxy;
 mod select;
 mod session;
 mod ssh;
+mod ssh_agent;
 mod ssh_block;
 mod ssh_config;
 mod start;

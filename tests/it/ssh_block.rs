@@ -1,103 +1,16 @@
 //! Plain ssh, and all that runs it, through the block that `ec2ssh config` writes: real OpenSSH on both sides.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ec2ssh_lab::{Fault, HostKey, Instance};
 
+use crate::support::place::Place;
 use crate::support::pty::Terminal;
 use crate::support::sshd::RealSshd;
 use crate::support::{ID, Run, World, keygen, tool};
-
-/// A real sshd whose host keys are on its instance's console, and an ssh_config with the block.
-struct Place {
-    world: World,
-    sshd: RealSshd,
-    config: PathBuf,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self::with("", "--match my-* --match *.ec2")
-    }
-
-    /// With lines for sshd_config and options for the block.
-    fn with(sshd_config: &str, options: &str) -> Self {
-        Self::at(ID, sshd_config, options)
-    }
-
-    /// Whose sshd has the keys that are pushed to this instance.
-    fn at(instance_id: &str, sshd_config: &str, options: &str) -> Self {
-        let (world, _) = World::with_instance();
-        let sshd = RealSshd::start(&world, instance_id, sshd_config);
-        let keys = ["ed25519", "ecdsa"].map(|kind| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned());
-        world.cloud.print_host_keys(ID, &keys);
-        let block = world.run(&format!("config print {options}")).expect(0).out();
-        let home = world.home.path().display();
-        // What a person has in the file beside it. ssh takes ~ from the password file, not from HOME.
-        let rest = format!(
-            "Port {}\nUser {}\nUserKnownHostsFile {home}/.ssh/known_hosts\nGlobalKnownHostsFile /dev/null\n",
-            sshd.port, sshd.user
-        );
-        let config = world.file("ssh_config", &(block + &rest), 0o600);
-        Self { world, sshd, config }
-    }
-
-    /// The block without ProxyUseFdpass: our process stays between.
-    fn plain() -> Self {
-        Self::new().without_fdpass()
-    }
-
-    fn without_fdpass(self) -> Self {
-        let place = self;
-        let text = fs::read_to_string(&place.config).unwrap();
-        let text = text.replace(" --fdpass", "").replace("    ProxyUseFdpass yes\n", "");
-        fs::write(&place.config, text).unwrap();
-        place
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = self.world.command(tool(program));
-        command.arg("-F").arg(&self.config).args(["-o", "BatchMode=yes"]);
-        command
-    }
-
-    fn ssh(&self, words: &[&str]) -> Run {
-        Run::of(self.command("ssh").args(words).output().unwrap())
-    }
-
-    /// For programs that run ssh themselves.
-    fn ssh_command(&self) -> String {
-        format!("{} -F {} -o BatchMode=yes", tool("ssh").display(), self.config.display())
-    }
-
-    /// Sockets and links to them, and processes of ours.
-    fn leftovers(&self) -> Vec<String> {
-        let folder = self.world.path("run/ec2ssh");
-        let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-        let sockets = entries.filter(|path| {
-            let kind = fs::symlink_metadata(path).unwrap().file_type();
-            kind.is_socket() || kind.is_symlink()
-        });
-        let sockets = sockets.map(|path| path.display().to_string());
-        let pattern = format!("ec2ssh proxy.*{}", self.world.home.path().display());
-        let found = Command::new(tool("pgrep")).args(["-fa", &pattern]).output().unwrap();
-        let processes = String::from_utf8(found.stdout).unwrap();
-        sockets.chain(processes.lines().map(str::to_owned)).collect()
-    }
-
-    #[track_caller]
-    fn assert_clean(&self) {
-        let begun = Instant::now();
-        while !self.leftovers().is_empty() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "left over: {:?}", self.leftovers());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
 
 #[test]
 fn a_first_contact_in_batch_mode_is_silent_and_the_status_comes_through() {
@@ -186,19 +99,23 @@ fn rsync_and_git() {
 
 #[test]
 fn ansible_pings() {
-    let place = Place::new();
     let ansible = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/ansible");
     assert!(ansible.is_file(), "ansible is not installed: run `make test`, which installs it");
-    let mut command = place.world.command(ansible);
-    command.args(["my-instance", "-i", "my-instance,", "-m", "ping"]);
-    // Without the connections that it would share: every step is a login of its own.
-    command.env("ANSIBLE_SSH_ARGS", format!("-F {} -o ControlMaster=no", place.config.display()));
-    command.env("ANSIBLE_HOME", place.world.path("ansible")).env("ANSIBLE_NOCOLOR", "1");
-    command.env("ANSIBLE_PYTHON_INTERPRETER", tool("python3"));
-    let run = Run::of(command.output().unwrap());
-    assert!(run.code == 0 && run.out().contains("\"ping\": \"pong\""), "{run}");
-    assert!(place.world.cloud.count("SendSSHPublicKey") > 1, "every connection has a fresh key");
-    place.assert_clean();
+    // As it comes it shares a connection; without that every step is a login of its own.
+    for (sharing, pushes) in [("-o ControlMaster=auto -o ControlPersist=60s", 1..=1), ("-o ControlMaster=no", 2..=99)] {
+        let place = Place::new();
+        let mut command = place.world.command(&ansible);
+        command.args(["my-instance", "-i", "my-instance,", "-m", "ping"]);
+        command.env("ANSIBLE_SSH_ARGS", format!("-F {} {sharing}", place.config.display()));
+        command.env("ANSIBLE_HOME", place.world.path("ansible")).env("ANSIBLE_NOCOLOR", "1");
+        command.env("ANSIBLE_SSH_CONTROL_PATH_DIR", place.world.path("cp"));
+        command.env("ANSIBLE_PYTHON_INTERPRETER", tool("python3"));
+        let run = Run::of(command.output().unwrap());
+        assert!(run.code == 0 && run.out().contains("\"ping\": \"pong\""), "{run}");
+        let count = place.world.cloud.count("SendSSHPublicKey");
+        assert!(pushes.contains(&count), "{count} pushes with {sharing}");
+        place.assert_clean();
+    }
 }
 
 /// What is pushed for one connection is too old for the next, which has its own.
@@ -233,24 +150,29 @@ fn eight_at_once_that_end_in_any_order() {
 
 #[test]
 fn a_shared_connection() {
-    let place = Place::new();
-    let control = place.world.path("control");
-    let shared = |words: &[&str]| {
-        let path = format!("ControlPath={}", control.display());
-        let options = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-o", &path];
-        // The master holds our standard streams: it is given none.
-        let mut command = place.command("ssh");
-        command.args(options).args(words).stdout(Stdio::piped()).stderr(Stdio::null());
-        Run::of(command.output().unwrap())
-    };
-    shared(&["-Nf", "my-instance"]).expect(0);
-    let pushes = place.world.cloud.count("SendSSHPublicKey");
-    assert_eq!(shared(&["my-instance", "echo one"]).expect(0).out(), "one\n");
-    shared(&["my-instance", "exit 5"]).expect(5);
-    assert_eq!(place.world.cloud.count("SendSSHPublicKey"), pushes, "they share one connection");
-    // While the master stands nothing of ours is left: neither a process between, nor an agent.
-    place.assert_clean();
-    shared(&["-O", "exit", "my-instance"]).expect(0);
+    for (place, is_plain) in [(Place::new(), false), (Place::plain(), true)] {
+        let control = format!("ControlPath={}", place.world.path("control").display());
+        let shared = |words: &[&str]| {
+            let options = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-o", &control];
+            // The master holds our standard streams: it is given none.
+            let mut command = place.command("ssh");
+            command.args(options).args(words).stdout(Stdio::piped()).stderr(Stdio::null());
+            Run::of(command.output().unwrap())
+        };
+        // ssh goes on in the background: the process that asked the agent has gone.
+        shared(&["-Nf", "my-instance"]).expect(0);
+        let pushes = place.world.cloud.count("SendSSHPublicKey");
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(shared(&["my-instance", "echo one"]).expect(0).out(), "one\n");
+        shared(&["my-instance", "exit 5"]).expect(5);
+        assert_eq!(place.world.cloud.count("SendSSHPublicKey"), pushes, "they share one connection");
+        if !is_plain {
+            // While the master stands nothing of ours is left: neither a process between, nor an agent.
+            place.assert_clean();
+        }
+        shared(&["-O", "exit", "my-instance"]).expect(0);
+        place.assert_clean();
+    }
 }
 
 #[test]
@@ -261,20 +183,60 @@ fn a_console_that_contradicts_is_refused_by_ssh_itself() {
         // Neither ssh's own knowledge nor its carelessness helps the server.
         let presented = fs::read_to_string(place.sshd.host_key("ed25519")).unwrap();
         let known = format!("[my-instance]:{} {presented}", place.sshd.port);
-        for (options, known) in [(vec![], ""), (vec!["-o", "StrictHostKeyChecking=no"], ""), (vec![], known.as_str())] {
+        let careless = ["-o", "StrictHostKeyChecking=no"];
+        // A key of the caller's own that the server would take.
+        let own = keygen(place.world.home.path(), "own", &["-t", "ed25519", "-N", ""]);
+        place.sshd.authorize(&fs::read_to_string(own.with_extension("pub")).unwrap());
+        let own = ["-i", own.to_str().unwrap(), "-o", "StrictHostKeyChecking=no"];
+        for (options, known) in
+            [(vec![], ""), (careless.to_vec(), ""), (vec![], known.as_str()), (own.to_vec(), known.as_str())]
+        {
             place.world.file(".ssh/known_hosts", known, 0o600);
             let run = place.ssh(&[options, vec!["my-instance", "echo in"]].concat()).expect(255);
             assert_eq!(run.out(), "");
             assert!(run.stderr.contains("Error: the host key presented is not the one that"), "{run}");
             assert!(run.stderr.contains(&printed.fingerprint()), "{run}");
+            // It is ssh that ends it: the server is not asked to let anybody in, by whatever means.
+            assert!(run.stderr.contains("KnownHostsCommand failed"), "{run}");
             assert!(!place.sshd.log().contains("Accepted"), "{}", place.sshd.log());
-            if known.is_empty() {
-                let words = ["Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED"];
-                assert!(words.iter().any(|words| run.stderr.contains(words)), "{run}");
-            }
         }
         place.assert_clean();
     }
+}
+
+/// ssh cannot be told which algorithms a fingerprint is of. A server that presents another one has shown nothing.
+#[test]
+fn a_fingerprint_on_the_console_is_not_got_around_by_another_algorithm() {
+    let place = Place::with("", "--match my-* --host-keys accept-new");
+    let print = |kind: &str| {
+        let output = Command::new(tool("ssh-keygen")).arg("-lf").arg(place.sshd.host_key(kind)).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let console = |lines: &str| format!("-----BEGIN SSH HOST KEY FINGERPRINTS-----\n{lines}");
+    place.world.cloud.console(ID, console(&print("ecdsa")), "");
+    let run = place.ssh(&["my-instance", "true"]).expect(255);
+    assert!(run.stderr.contains("is not the one that"), "{run}");
+    place.ssh(&["-o", "HostKeyAlgorithms=ecdsa-sha2-nistp256", "my-instance", "true"]).expect(0);
+    place.world.run("known-hosts forget my-instance").expect(0);
+    place.world.cloud.console(ID, console(&(print("ecdsa") + &print("ed25519"))), "");
+    place.ssh(&["my-instance", "true"]).expect(0);
+}
+
+#[test]
+fn a_known_hosts_of_ours_that_cannot_be_read_lets_nobody_in() {
+    let place = Place::with("", "--match my-* --host-keys accept-new");
+    fs::create_dir_all(place.world.known_hosts()).unwrap();
+    let run = place.ssh(&["-o", "StrictHostKeyChecking=no", "my-instance", "true"]).expect(255);
+    assert!(run.stderr.contains("Error: cannot use ") && run.stderr.contains("known_hosts"), "{run}");
+}
+
+#[test]
+fn an_ipv6_address_is_no_name_with_a_port() {
+    let place = Place::with("", "--match *:*");
+    let mut instance = Instance::named(ID, "my-instance");
+    instance.ipv6 = Some("2600:1f16::10:1".to_owned());
+    place.world.cloud.add(instance);
+    place.ssh(&["2600:1f16::10:1", "exit 4"]).expect(4);
 }
 
 #[test]
@@ -339,7 +301,13 @@ fn a_host_certificate_counts_for_ssh_too() {
     let line = fs::read_to_string(authority.with_extension("pub")).unwrap();
     fs::create_dir_all(place.world.known_hosts().parent().unwrap()).unwrap();
     fs::write(place.world.known_hosts(), format!("@cert-authority my-*,[my-*]:* {line}")).unwrap();
-    place.ssh(&["my-instance", "exit 4"]).expect(4);
+    let run = place.ssh(&["my-instance", "exit 4"]).expect(4);
+    assert_eq!(run.stderr, "");
+    // By its id the certificate is not for the name that ssh knows; it is for one of the instance's.
+    let run = place.ssh(&[ID, "exit 4"]).expect(4);
+    assert_eq!(run.stderr, "");
+    let kept = fs::read_to_string(place.world.known_hosts()).unwrap();
+    assert_eq!(kept.lines().count(), 1, "what a certificate vouches for is not kept: {kept}");
 }
 
 /// An ssh before 8.5 asks no command: the block for it has a file, which is written before the server speaks.
@@ -373,71 +341,11 @@ fn an_older_ssh_has_a_file() {
     let file = fs::read_to_string(place.world.path("data/ec2ssh/openssh_known_hosts")).unwrap();
     assert_eq!(file.lines().count(), 1, "{file}");
     // An impostor is refused by ssh, by that file.
-    let place = { place };
     place.world.run("known-hosts forget my-instance").expect(0);
+    assert!(!place.world.path("data/ec2ssh/openssh_known_hosts").exists());
     place.world.cloud.print_host_keys(ID, &[HostKey::fresh().public_line()]);
     let run = place.ssh(&["my-instance", "true"]).expect(255);
     assert!(run.stderr.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{run}");
-}
-
-#[test]
-fn the_callers_own_keys_are_not_offered() {
-    let place = Place::with("LogLevel VERBOSE", "--match my-*");
-    let socket = place.world.path("agent");
-    let key = keygen(place.world.home.path(), "in_agent", &["-t", "ed25519", "-N", ""]);
-    let mut agent = place.world.command(tool("ssh-agent")).args(["-D", "-a"]).arg(&socket).spawn().unwrap();
-    while !socket.exists() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let added = place.world.command(tool("ssh-add")).env("SSH_AUTH_SOCK", &socket).arg(&key).output().unwrap();
-    assert!(added.status.success());
-    let fingerprint = Command::new(tool("ssh-keygen")).arg("-lf").arg(&key).output().unwrap();
-    let fingerprint = String::from_utf8(fingerprint.stdout).unwrap().split(' ').nth(1).unwrap().to_owned();
-    let mut command = place.command("ssh");
-    // The server would take it, were it offered; `Host *` of a person's own file has him use it.
-    place.sshd.authorize(&fs::read_to_string(key.with_extension("pub")).unwrap());
-    let config = fs::read_to_string(&place.config).unwrap() + "IdentitiesOnly yes\nIdentityAgent SSH_AUTH_SOCK\n";
-    fs::write(&place.config, config).unwrap();
-    let run = Run::of(command.env("SSH_AUTH_SOCK", &socket).args(["my-instance", "true"]).output().unwrap());
-    agent.kill().unwrap();
-    agent.wait().unwrap();
-    run.expect(0);
-    place.ssh(&["my-instance", "true"]).expect(0);
-    let log = place.sshd.log();
-    assert_eq!(log.matches("Accepted publickey").count(), 2, "{log}");
-    assert!(!log.contains(&fingerprint) && !log.contains("Failed publickey"), "{log}");
-}
-
-/// Every file under the folder that holds a private key.
-fn private_keys(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            private_keys(&path, found);
-        } else if kind.is_file()
-            && fs::read(&path).is_ok_and(|bytes| bytes.windows(11).any(|text| text == b"PRIVATE KEY"))
-        {
-            found.push(path);
-        }
-    }
-}
-
-#[test]
-fn no_private_key_is_in_any_file_at_any_time() {
-    for place in [Place::new(), Place::plain()] {
-        let mut child =
-            place.command("ssh").args(["my-instance", "echo up; sleep 0.7"]).stdout(Stdio::null()).spawn().unwrap();
-        let mut looks = 0;
-        while child.try_wait().unwrap().is_none() {
-            let mut found = Vec::new();
-            private_keys(place.world.home.path(), &mut found);
-            assert!(found.is_empty(), "{found:?}");
-            looks += 1;
-        }
-        assert!(looks > 5, "looked {looks} times");
-        assert!(child.wait().unwrap().success());
-    }
 }
 
 /// Waits until ssh's process has begun the command.
@@ -508,123 +416,4 @@ fn a_push_that_is_denied_is_said() {
     assert!(run.stderr.contains("ec2-instance-connect:SendSSHPublicKey"), "{run}");
     assert_eq!(run.stderr.matches("Error:").count(), 1, "{run}");
     place.assert_clean();
-}
-
-/// What people ask for most: the push went well, and then ssh says "Permission denied" and no more.
-#[test]
-fn a_denial_is_explained_and_a_login_by_other_means_is_none() {
-    // Its sshd does not look at the keys that are pushed to my-instance, as one without Instance Connect.
-    let deaf = || Place::at("i-0123456789abcde09", "", "--match my-*");
-    for place in [deaf(), deaf().without_fdpass()] {
-        // The words may come a moment after ssh's own end: a file has them all.
-        let log = place.world.path("log");
-        let mut ssh = place.command("ssh");
-        let status = ssh.args(["my-instance", "true"]).stderr(fs::File::create(&log).unwrap()).status().unwrap();
-        assert_eq!(status.code(), Some(255));
-        place.assert_clean();
-        let words = fs::read_to_string(&log).unwrap();
-        assert!(words.contains("Permission denied (publickey)"), "{words}");
-        assert!(words.contains(&format!("does not let {} in", place.sshd.user)) && words.contains("Hint: "), "{words}");
-        // The key of a file of the user's own gets in, and there is nothing to explain.
-        let key = keygen(place.world.home.path(), "own", &["-t", "ed25519", "-N", ""]);
-        place.sshd.authorize(&fs::read_to_string(key.with_extension("pub")).unwrap());
-        let run = place.ssh(&["-i", key.to_str().unwrap(), "my-instance", "sleep 0.2; exit 3"]).expect(3);
-        assert_eq!(run.stderr, "");
-    }
-}
-
-/// A proxy by itself, with its agent: what stands behind the path while others come and go.
-struct Proxy(Child);
-
-impl Proxy {
-    fn start(place: &Place, path: &Path) -> Self {
-        let line =
-            format!("proxy --agent {} -p {} -l {} my-instance", path.display(), place.sshd.port, place.sshd.user);
-        let mut command = place.world.ec2ssh(&line);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        // The server has spoken: the agent is there.
-        let mut first = [0];
-        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
-        Self(child)
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn the_agent_has_one_key_and_takes_no_other_orders() {
-    let place = Place::new();
-    let path = place.world.path("run/ec2ssh/agent");
-    let _proxy = Proxy::start(&place, &path);
-    let add = |words: &[&str]| {
-        Run::of(place.world.command(tool("ssh-add")).args(words).env("SSH_AUTH_SOCK", &path).output().unwrap())
-    };
-    let listed = add(&["-L"]).expect(0).out();
-    assert_eq!(listed.lines().count(), 1, "{listed}");
-    let pushed = place.world.cloud.pushed_keys(ID, &place.sshd.user);
-    assert!(pushed.len() == 1 && listed.starts_with(&pushed[0]), "{listed} {pushed:?}");
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-    // Neither more keys, nor fewer, nor a lock.
-    let key = keygen(place.world.home.path(), "more", &["-t", "ed25519", "-N", ""]);
-    assert_ne!(add(&[key.to_str().unwrap()]).code, 0);
-    assert_ne!(add(&["-D"]).code, 0);
-    assert_eq!(add(&["-L"]).out(), listed);
-    // It signs nothing but a login: no file, for instance.
-    let public = place.world.file("ours.pub", &listed, 0o600);
-    let file = place.world.file("text", "text", 0o600);
-    let mut sign = place.world.command(tool("ssh-keygen"));
-    sign.args(["-Y", "sign", "-n", "file", "-f"]).arg(public).arg(file).env("SSH_AUTH_SOCK", &path);
-    assert_ne!(Run::of(sign.output().unwrap()).code, 0);
-}
-
-#[test]
-fn whoever_ends_hands_the_path_on_and_who_is_killed_loses_it() {
-    let place = Place::new();
-    let path = place.world.path("run/ec2ssh/agent");
-    let key = || {
-        let mut add = place.world.command(tool("ssh-add"));
-        Run::of(add.arg("-L").env("SSH_AUTH_SOCK", &path).output().unwrap()).out()
-    };
-    let mut proxies: Vec<Proxy> = (0..4).map(|_| Proxy::start(&place, &path)).collect();
-    let youngest = key();
-    // The youngest ends by itself: its standard input does.
-    let mut last = proxies.pop().unwrap();
-    drop(last.0.stdin.take());
-    drop(last.0.stdout.take());
-    last.0.wait().unwrap();
-    let next = key();
-    assert!(next.starts_with("ssh-ed25519 ") && next != youngest, "{next}");
-    // One that does not stand behind the path ends, too.
-    drop(proxies.remove(0));
-    assert_eq!(key(), next);
-    // The one that does is killed: the one that is left notices.
-    drop(proxies.pop());
-    let begun = Instant::now();
-    while !key().starts_with("ssh-ed25519 ") {
-        assert!(begun.elapsed() < Duration::from_secs(10), "nobody took the path over");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    // And what the killed ones left is swept by the next.
-    drop(proxies);
-    assert!(place.leftovers().iter().any(|left| left.contains("/.agent.")), "{:?}", place.leftovers());
-    drop(Proxy::start(&place, &place.world.path("run/ec2ssh/other")));
-    assert!(!place.leftovers().iter().any(|left| left.contains("/.agent.")), "{:?}", place.leftovers());
-}
-
-#[test]
-fn a_folder_that_others_can_write_to_is_refused() {
-    let place = Place::new();
-    fs::create_dir(place.world.path("run/ec2ssh")).unwrap();
-    fs::set_permissions(place.world.path("run/ec2ssh"), fs::Permissions::from_mode(0o777)).unwrap();
-    let run = place.ssh(&["my-instance", "true"]).expect(255);
-    assert!(run.stderr.contains("is not a folder of yours alone"), "{run}");
-    let long = "x".repeat(100);
-    let run = place.world.run(&format!("proxy --agent {}/{long} my-instance", place.world.path("run").display()));
-    assert!(run.code == 255 && run.stderr.contains("too long for a socket"), "{run}");
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use ec2ssh::openssh::block::{Block, Error, Version};
+use ec2ssh::openssh::block::{Block, Error, Policy, Version};
 use ec2ssh::openssh::file;
 use proptest::prelude::*;
 
@@ -17,6 +17,7 @@ fn block() -> Block {
         agents: PathBuf::from("/run/user/1000/ec2ssh"),
         known_hosts: PathBuf::from("/home/me/.local/share/ec2ssh/openssh_known_hosts"),
         options: Vec::new(),
+        host_keys: None,
         user: None,
         version: Version(9, 6),
     }
@@ -33,7 +34,10 @@ fn the_block_for_ssh_of_today_and_of_yesterday() {
         ..block()
     };
     insta::assert_snapshot!("block_with_everything", full.text().unwrap());
-    insta::assert_snapshot!("block_for_8_2", Block { version: Version(8, 2), ..block() }.text().unwrap());
+    let older = |major, minor| Block { version: Version(major, minor), host_keys: Some(Policy::Strict), ..block() };
+    insta::assert_snapshot!("block_for_8_2", older(8, 2).text().unwrap());
+    // ProxyCommand knows %n from 8.1 on.
+    assert!(!older(8, 0).text().unwrap().contains("%n"));
 }
 
 #[test]
@@ -68,29 +72,22 @@ fn seen_by_ssh(world: &World, host: &str) -> String {
     Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).arg(host).output().unwrap()).expect(0).out()
 }
 
-/// CVE-2023-51385, for whose sake the block has another head for an ssh before 9.6.
+/// CVE-2023-51385, and fish, which reads a backslash inside quotes.
 #[test]
-fn a_quote_in_a_name_does_not_reach_the_shell() {
+fn what_ends_a_quote_does_not_reach_the_shell() {
     let world = World::empty();
-    for version in ["9.2p1", "9.9p1"] {
-        fs::create_dir_all(world.path("bin")).unwrap();
-        world.file("bin/ssh", &format!("#!/bin/sh\necho OpenSSH_{version} >&2\n"), 0o755);
-        let mut install = world.ec2ssh("config install --match web-*");
-        let path = format!("{}:{}", world.path("bin").display(), std::env::var("PATH").unwrap());
-        assert!(install.env("PATH", path).status().unwrap().success());
-        let seen = |words: &[&str]| {
-            let mut ssh = world.command(tool("ssh"));
-            Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).args(words).output().unwrap())
-        };
-        for words in [&["web-1"][..], &["-l", "me", "i-0123"], &["web-1.example.com"]] {
-            assert!(seen(words).expect(0).out().contains("proxycommand "), "{version} {words:?}");
-        }
-        assert!(!seen(&["xweb-1"]).out().contains("proxycommand "));
-        if version == "9.2p1" {
-            for words in [&["web-';touch x;'"][..], &["-l", "a';touch x;'", "web-1"]] {
-                assert!(!seen(words).out().contains("proxycommand "), "{words:?}");
-            }
-        }
+    world.run("config install --match web-*").expect(0);
+    let seen = |words: &[&str]| {
+        let mut ssh = world.command(tool("ssh"));
+        Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).args(words).output().unwrap()).out()
+    };
+    for words in [&["web-1"][..], &["-l", "me", "i-0123"], &["web-1.example.com"]] {
+        assert!(seen(words).contains("proxycommand "), "{words:?}");
+    }
+    let bad =
+        [&["web-';touch x;'"][..], &["web-\\"], &["-l", "a';touch x;'", "web-1"], &["-l", "a\\", "web-1"], &["xweb-1"]];
+    for words in bad {
+        assert!(!seen(words).contains("proxycommand "), "{words:?}");
     }
 }
 
@@ -133,7 +130,7 @@ fn it_comes_out_byte_for_byte_and_goes_in_once() {
         world.run("config install --match web-*").expect(0);
         let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
         assert_eq!(text.matches(">>> ec2ssh >>>").count(), 1, "{text}");
-        assert!(text.contains("\"i-*,web-*,") || text.contains("Host i-* web-*"), "{text}");
+        assert!(text.contains("\"i-*,web-*,"), "{text}");
         world.run("config remove").expect(0);
         assert_eq!(fs::read(&path).unwrap(), theirs);
         world.run("config remove").expect(0);

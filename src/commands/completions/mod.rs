@@ -81,6 +81,8 @@ fn with_names_for_zsh(script: &str) -> String {
     let mut lines: Vec<String> = lines.collect();
     // Behind the first lines, which tell zsh what the file is for.
     let behind = lines.iter().position(|line| line.starts_with("_ec2ssh()")).unwrap_or(lines.len());
+    // Its words up to the cursor, before the subcommands' functions narrow them.
+    lines.insert(behind + 1, "    local -a _ec2ssh_words=(\"${(@)words[2,CURRENT-1]}\" \"$PREFIX\")".to_owned());
     lines.insert(behind, include_str!("names.zsh").to_owned());
     lines.join("\n") + "\n"
 }

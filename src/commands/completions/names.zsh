@@ -1,10 +1,7 @@
-# The instances that the word may become: from a cache, so that nothing is waited for. Within a subcommand the words are
-# its own, so they are taken from the line.
+# The instances that the word may become: from a cache, so that nothing is waited for. Nothing of the line is run.
 _ec2ssh_instances() {
-    local -a typed names
-    typed=(${(z)LBUFFER})
-    [[ $LBUFFER == *[[:space:]] ]] && typed+=("")
-    names=(${(f)"$(_call_program instances ${(q)typed[1]} complete -- ${(q)typed[2,-1]} 2>/dev/null)"})
+    local -a names
+    names=(${(f)"$(command ec2ssh complete -- "${_ec2ssh_words[@]}" 2>/dev/null)"})
     compadd -a names
 }
 

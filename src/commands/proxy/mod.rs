@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod openssh;
 
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -16,7 +17,7 @@ use crate::connect::{Wish, public_half, resolve_for_proxy};
 use crate::error::CommandError;
 use crate::target::bracket_ipv6;
 use crate::terminal::raw::close_stdout;
-use crate::transport::pump;
+use crate::transport::pump::{self, AfterInput};
 use crate::ui::Ui;
 
 /// What may be typed.
@@ -76,18 +77,30 @@ pub async fn run(ui: &Ui, args: ProxyArgs) -> Result<u8, CommandError> {
     let resolved = resolve_for_proxy(wish, &events).await?;
     let stream = resolved.open_stream(&key, &events).await?;
     ui.step("joining standard input and output to it");
-    pump::join(tokio::io::stdin(), tokio::io::stdout(), stream, close_stdout).await?;
+    pump::join(tokio::io::stdin(), tokio::io::stdout(), stream, close_stdout, AfterInput::ForEver).await?;
     Ok(0)
 }
 
 impl ProxyArgs {
     fn wish(&self) -> Result<Wish, CommandError> {
         let openssh = &self.openssh;
-        let mut wish = self.connect.wish(&bracket_ipv6(name(&self.instance, openssh)))?;
+        let mut wish = self.connect.wish(&self.typed_instance())?;
         wish.request.typed.host_keys = openssh.host_keys;
         // ssh says 22 where nobody said a port: the config file may know better.
         wish.request.typed.port = wish.request.typed.port.filter(|port| openssh.agent.is_none() || *port != 22);
         Ok(wish)
+    }
+}
+
+impl ProxyArgs {
+    /// INSTANCE for our own parser, which takes an IPv6 address in brackets. The block gives user and port by themselves.
+    fn typed_instance(&self) -> String {
+        let name = name(&self.instance, &self.openssh);
+        match name.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) if self.openssh.agent.is_some() => name.to_owned(),
+            Err(_) => bracket_ipv6(name),
+        }
     }
 }
 

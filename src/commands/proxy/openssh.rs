@@ -17,15 +17,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::ProxyArgs;
 use crate::agent::owner::Owner;
 use crate::commands::answers::person;
-use crate::connect::openssh::{Caller, End, Opened};
+use crate::connect::openssh::{Caller, Opened};
 use crate::connect::resolve_for_proxy;
 use crate::error::CommandError;
 use crate::ssh::host_keys::lines::at_port;
 use crate::terminal::raw::{close_stdin, close_stdout};
-use crate::transport::{fdpass, pump};
+use crate::transport::fdpass;
+use crate::transport::pump::{self, AfterInput};
 use crate::ui::Ui;
 
-/// From the end of the connection to ssh's own.
+/// From the end of a stream to ssh's own end.
 const ITS_END: Duration = Duration::from_millis(500);
 
 /// Runs the part that the options name.
@@ -43,25 +44,21 @@ async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandE
         opened = open(ui, args, agent, owner) => opened?,
         () = owner.gone() => return Ok(0),
     };
-    let agent = async {
-        match opened.agent.serve().await {
-            // A killed ssh: nobody reads or writes any more.
-            Ok(End::Denied | End::Gone) => {}
-            Ok(End::LoggedIn | End::TooLate) => owner.gone().await,
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    };
-    let join = pump::join(tokio::io::stdin(), tokio::io::stdout(), opened.stream, close_stdout);
-    tokio::pin!(agent);
+    let mut agent = Box::pin(opened.agent.serve());
+    let after = AfterInput::For(ITS_END);
+    let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+    let mut join = Box::pin(pump::join(input, output, opened.stream, close_stdout, after));
     tokio::select! {
-        result = &mut agent => result?,
-        result = join => {
+        // ssh may have gone on in a process of its own making (-f, ControlPersist): the streams decide.
+        end = &mut agent => end.map(|_| ())?,
+        result = &mut join => {
             result?;
             // ssh is about to end: if it was not let in, the agent has something to say.
             let _ = tokio::time::timeout(ITS_END, agent).await;
+            return Ok(0);
         }
     }
+    join.await?;
     Ok(0)
 }
 

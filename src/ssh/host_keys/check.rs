@@ -159,7 +159,7 @@ impl HostKeyCheck {
                     self.keep(&keys, "console")?;
                     return Ok(Outcome::Trusted(format!("verified by the console of {}", self.instance_id)));
                 }
-                Word::Another => return Err(self.contradicted(printed, key)),
+                Word::Another | Word::Disputed => return Err(self.contradicted(printed, key)),
                 Word::OtherAlgorithms => return Ok(Outcome::OtherAlgorithms),
                 Word::Nothing => notice(format!("The console of {} shows no host keys.", self.instance_id)),
             },
@@ -203,26 +203,29 @@ impl HostKeyCheck {
 
     /// The place of the authority that vouches for the server.
     fn vouched_for(&self, certificate: &Certificate) -> Result<String, &'static str> {
+        self.is_vouched_for(certificate, &self.bare_names())
+    }
+
+    /// Whether an authority vouches for the server by this one name.
+    pub(super) fn is_for(&self, certificate: &Certificate, name: &str) -> Result<String, &'static str> {
+        self.is_vouched_for(certificate, &[bare(name)])
+    }
+
+    fn is_vouched_for(&self, certificate: &Certificate, names: &[String]) -> Result<String, &'static str> {
         let authorities: Vec<_> = self.marked(Marker::CertAuthority).collect();
-        let is_revoked =
-            self.marked(Marker::Revoked).any(|(_, line)| line.key.key_data() == certificate.signature_key());
-        if is_revoked {
+        let is_its = |line: &Line| line.key.key_data() == certificate.signature_key();
+        if self.marked(Marker::Revoked).any(|(_, line)| is_its(&line)) {
             return Err("its authority is revoked");
         }
         let keys: Vec<PublicKey> = authorities.iter().map(|(_, line)| line.key.clone()).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        certificate::check(certificate, &keys, &self.bare_names(), now)?;
-        let authority = authorities.iter().find(|(_, line)| line.key.key_data() == certificate.signature_key());
+        certificate::check(certificate, &keys, names, now)?;
+        let authority = authorities.iter().find(|(_, line)| is_its(line));
         Ok(authority.map(|(path, line)| format!("{}:{}", path.display(), line.number)).unwrap_or_default())
     }
 
-    /// Certificates name hosts without ports.
     fn bare_names(&self) -> Vec<String> {
-        let bare = |name: &String| match name.strip_prefix('[').and_then(|name| name.split_once("]:")) {
-            Some((bare, _)) => bare.to_owned(),
-            None => name.clone(),
-        };
-        self.names.iter().map(bare).collect()
+        self.names.iter().map(|name| bare(name)).collect()
     }
 
     /// The lines with this marker about the instance, in our file and the caller's.
@@ -242,15 +245,24 @@ impl HostKeyCheck {
         if marker.is_some() {
             names.extend(self.bare_names());
         }
-        let files =
-            self.callers.clone().into_iter().filter_map(|path| Some((std::fs::read_to_string(&path).ok()?, path)));
+        // A byte that is no text must not hide the lines beside it.
+        let read = |path: PathBuf| Some((String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned(), path));
+        let files = self.callers.clone().into_iter().filter_map(read);
         files.flat_map(move |(text, path)| {
             let lines = lines::about(&text, &names).into_iter().filter(move |line| line.marker == marker);
             lines.map(move |line| (path.clone(), line)).collect::<Vec<_>>()
         })
     }
 
-    fn unusable(&self, source: std::io::Error) -> Error {
+    pub(super) fn unusable(&self, source: std::io::Error) -> Error {
         Error::KnownHosts { path: self.store.path().to_owned(), source }
+    }
+}
+
+/// Certificates name hosts without ports.
+fn bare(name: &str) -> String {
+    match name.strip_prefix('[').and_then(|name| name.split_once("]:")) {
+        Some((bare, _)) => bare.to_owned(),
+        None => name.to_owned(),
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! cloud-init prints them once per instance, between marker lines: full keys (`cc_keys_to_console`) and fingerprints
 //! (`write-ssh-key-fingerprints`). On the way to the console syslog puts its prefixes before the lines, terminals their
-//! escapes into them, and the kernel and getty cut them. A line counts only inside a block and only if it is whole.
+//! escapes into them, and the kernel and getty cut them. A line counts only inside a block, behind nothing but such a
+//! prefix, and only if it is whole. The first block that has any says what there is: a later one adds nothing.
 //!
-//! Two different keys of one algorithm make that algorithm void: whoever can write to the console could have added one.
+//! An algorithm with two different keys, or a fingerprint that is not its key's, is disputed: no key of it is taken.
 
 use russh::keys::{Algorithm, EcdsaCurve, PublicKey};
 
@@ -27,6 +28,8 @@ pub struct Printed {
     pub keys: Vec<PublicKey>,
     /// Algorithm and `SHA256:…`, for algorithms without a whole key.
     pub fingerprints: Vec<(Algorithm, String)>,
+    /// Algorithm and `SHA256:…` where it printed different ones of that algorithm.
+    pub disputed: Vec<(Algorithm, String)>,
 }
 
 /// What the console says of a key that a server presented.
@@ -36,6 +39,8 @@ pub enum Word {
     Printed,
     /// It printed another of this algorithm.
     Another,
+    /// It printed several of this algorithm, and one of them is wrong.
+    Disputed,
     /// It printed keys, and none of this algorithm.
     OtherAlgorithms,
     /// It printed none.
@@ -46,6 +51,9 @@ impl Printed {
     /// What it says of this key.
     pub fn word_on(&self, presented: &PublicKey) -> Word {
         let algorithm = presented.algorithm();
+        if self.disputed.iter().any(|(kind, _)| same_kind(kind, &algorithm)) {
+            return Word::Disputed;
+        }
         if let Some(key) = self.keys.iter().find(|key| same_kind(&key.algorithm(), &algorithm)) {
             return if key.key_data() == presented.key_data() { Word::Printed } else { Word::Another };
         }
@@ -64,13 +72,17 @@ impl Printed {
     /// Algorithm and fingerprint of all that it printed, for a person.
     pub fn listed(&self) -> Vec<(String, String)> {
         let of_keys = self.keys.iter().map(|key| (key.algorithm().to_string(), fingerprint(key)));
-        let others = self.fingerprints.iter().map(|(algorithm, print)| (algorithm.to_string(), print.clone()));
+        let others = self
+            .fingerprints
+            .iter()
+            .chain(&self.disputed)
+            .map(|(algorithm, print)| (algorithm.to_string(), print.clone()));
         of_keys.chain(others).collect()
     }
 
     /// Whether it printed nothing that can be used.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.fingerprints.is_empty()
+        self.keys.is_empty() && self.fingerprints.is_empty() && self.disputed.is_empty()
     }
 }
 
@@ -78,14 +90,31 @@ impl Printed {
 pub fn parse(output: &[u8]) -> Printed {
     let text = plain_text(&output[output.len().saturating_sub(LONGEST)..]);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let keys = block(&lines, BEGIN_KEYS, END_KEYS, key_in);
-    let fingerprints = block(&lines, BEGIN_FINGERPRINTS, END_FINGERPRINTS, fingerprint_in);
-    let keys = unambiguous(keys, |key| key.algorithm(), |one, other| one.key_data() == other.key_data());
-    let fingerprints = unambiguous(fingerprints, |(algorithm, _)| algorithm.clone(), |one, other| one.1 == other.1)
-        .into_iter()
-        .filter(|(algorithm, _)| !keys.iter().any(|key| same_kind(&key.algorithm(), algorithm)))
-        .collect();
-    Printed { keys, fingerprints }
+    let (keys, later_keys) = blocks(&lines, BEGIN_KEYS, END_KEYS, key_in);
+    let (prints, later_prints) = blocks(&lines, BEGIN_FINGERPRINTS, END_FINGERPRINTS, fingerprint_in);
+    let of_key = |key: &PublicKey| (key.algorithm(), fingerprint(key));
+    let mut claims: Vec<(Algorithm, String)> = keys.iter().chain(&later_keys).map(of_key).collect();
+    claims.extend(prints.iter().chain(&later_prints).cloned());
+    let is_disputed = |kind: &Algorithm, print: &str| {
+        claims.iter().any(|(other, claimed)| same_kind(other, kind) && claimed != print)
+    };
+    let mut printed = Printed::default();
+    for key in keys {
+        let (kind, print) = of_key(&key);
+        let is_new = !printed.keys.iter().any(|other| other.key_data() == key.key_data());
+        if is_new && !is_disputed(&kind, &print) {
+            printed.keys.push(key);
+        }
+    }
+    for (kind, print) in prints {
+        let has_key = printed.keys.iter().any(|key| same_kind(&key.algorithm(), &kind));
+        let is_new = !has_key && !printed.fingerprints.iter().any(|(other, _)| same_kind(other, &kind));
+        if is_new && !is_disputed(&kind, &print) {
+            printed.fingerprints.push((kind, print));
+        }
+    }
+    printed.disputed = claims.iter().filter(|(kind, print)| is_disputed(kind, print)).cloned().collect();
+    printed
 }
 
 /// The text as a terminal would show it: without escape sequences and control characters. A lone CR begins a line, too.
@@ -130,56 +159,110 @@ fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
-/// What the lines of all blocks hold. A block goes from its BEGIN to its END; where END is missing, to where other lines
-/// take over; where BEGIN is damaged, it is the lines just before END.
-fn block<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Option<T>) -> Vec<T> {
-    let mut found = Vec::new();
-    let mut open = false;
-    let mut stray = 0;
-    for (index, line) in lines.iter().enumerate() {
+/// What the first block holds that has anything, and what all later ones do. A block goes from its BEGIN to its END; where
+/// END is missing, to where other lines take over.
+fn blocks<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Option<T>) -> (Vec<T>, Vec<T>) {
+    let (mut first, mut later) = (Vec::new(), Vec::new());
+    let (mut open, mut stray, mut is_first) = (false, 0, true);
+    for line in lines {
         if line.contains(begin) {
             (open, stray) = (true, 0);
+            is_first = first.is_empty();
         } else if line.contains(end) {
-            if !open {
-                found.extend(lines[..index].iter().rev().map_while(|line| read(line)));
-            }
             open = false;
         } else if open {
             match read(line) {
-                Some(item) => {
-                    found.push(item);
-                    stray = 0;
-                }
+                Some(item) if is_first => first.push(item),
+                Some(item) => later.push(item),
                 None => stray += 1,
             }
             open = stray < STRAY_LINES;
         }
     }
-    found
+    (first, later)
 }
 
-/// The line behind a prefix of syslog's (`<14>Apr 22 19:51:35 cloud-init: `, `ec2: `, `[   12.3] cloud-init[812]: `),
-/// from this word on. Any other text before the word means that the line is not cloud-init's.
+/// The line behind a prefix of syslog's, from the word on that `is_it`. Before it there may be nothing but a level, a time
+/// of the kernel's, a date with a host, and cloud-init's tag, once or twice: any other text is not cloud-init's.
 fn from_word(line: &str, is_it: impl Fn(&str) -> bool) -> Option<&str> {
-    let mut start = 0;
-    for word in line.split(' ') {
+    let mut rest = line;
+    let mut prefix = Prefix::default();
+    loop {
+        let word = rest.split(' ').next()?;
         if is_it(word) {
-            let prefix = line[..start].trim_end();
-            return (prefix.is_empty() || prefix.ends_with([':', '>', ']'])).then(|| &line[start..]);
+            return prefix.is_whole().then_some(rest);
         }
-        start += word.len() + 1;
+        rest = prefix.without(rest)?.trim_start();
     }
-    None
+}
+
+/// How far a prefix has been read.
+#[derive(Default)]
+struct Prefix {
+    has_date: bool,
+    has_host: bool,
+    has_tag: bool,
+    has_any: bool,
+}
+
+impl Prefix {
+    /// Nothing at all, only a level, or up to a tag.
+    fn is_whole(&self) -> bool {
+        self.has_tag || !(self.has_any || self.has_date)
+    }
+
+    /// The line without the next part of a prefix; `None` where it is none.
+    fn without<'a>(&mut self, line: &'a str) -> Option<&'a str> {
+        let word = line.split(' ').next().unwrap_or_default();
+        let behind = &line[word.len()..];
+        if let Some((level, rest)) = line.strip_prefix('<').and_then(|line| line.split_once('>'))
+            && level.parse::<u16>().is_ok()
+        {
+            *self = Self { has_tag: self.has_tag, ..Self::default() };
+            return Some(rest);
+        }
+        if let Some((time, rest)) = line.strip_prefix('[').and_then(|line| line.split_once(']'))
+            && time.trim().parse::<f64>().is_ok()
+        {
+            self.has_any = true;
+            return Some(rest);
+        }
+        if is_tag(word) {
+            *self = Self { has_tag: true, ..Self::default() };
+            return Some(behind);
+        }
+        if let Some(rest) = behind_date(line) {
+            (self.has_any, self.has_date) = (true, true);
+            return Some(rest);
+        }
+        // A host stands between the date and the tag.
+        let is_host =
+            self.has_date && !self.has_host && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        self.has_host = true;
+        is_host.then_some(behind)
+    }
+}
+
+/// `cloud-init:`, `ec2:`, `cloud-init[812]:`.
+fn is_tag(word: &str) -> bool {
+    let Some(rest) = word.strip_prefix("cloud-init").or_else(|| word.strip_prefix("ec2")) else { return false };
+    let number = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix("]:"));
+    rest == ":" || number.is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// The line behind a date as syslog has it: `Jun  3 17:07:52`.
+fn behind_date(line: &str) -> Option<&str> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = MONTHS.iter().find_map(|month| line.strip_prefix(month))?;
+    let (day, rest) = month.trim_start().split_once(' ')?;
+    let (time, _) = rest.split_once(' ')?;
+    let is_time = time.split(':').count() == 3 && time.chars().all(|c| c.is_ascii_digit() || c == ':');
+    (day.parse::<u8>().is_ok() && is_time).then_some(&rest[time.len()..])
 }
 
 /// `type base64 [comment]`, the type inside being the one before it.
 fn key_in(line: &str) -> Option<PublicKey> {
-    // A prefix may stick to the type: `<14>ssh-ed25519 …`.
-    let line = match line.split_once('>') {
-        Some((number, rest)) if number.strip_prefix('<').is_some_and(|n| n.parse::<u16>().is_ok()) => rest,
-        _ => line,
-    };
-    let line = from_word(line.trim_start(), |word| wanted(word).is_some())?;
+    let line = from_word(line, |word| wanted(word).is_some())?;
     let mut words = line.split_whitespace();
     let (kind, base64) = (words.next()?, words.next()?);
     let key = PublicKey::from_openssh(&format!("{kind} {base64}")).ok()?;
@@ -197,17 +280,10 @@ fn wanted(name: &str) -> Option<Algorithm> {
 /// A line of `ssh-keygen -l`: `256 SHA256:… comment (ED25519)`. Fingerprints of another hash (MD5, on old images) do not
 /// count.
 fn fingerprint_in(line: &str) -> Option<(Algorithm, String)> {
-    let mut words = line.split_whitespace().rev();
-    let kind = words.next()?.strip_prefix('(')?.strip_suffix(')')?;
+    let line = from_word(line, |word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()))?;
     let mut words = line.split_whitespace();
-    let mut bits = "";
-    let print = words.find(|word| {
-        let is_it = word.starts_with("SHA256:");
-        if !is_it {
-            bits = word;
-        }
-        is_it
-    })?;
+    let (bits, print) = (words.next()?, words.next()?);
+    let kind = words.next_back()?.strip_prefix('(')?.strip_suffix(')')?;
     let algorithm = match (kind, bits) {
         ("ED25519", _) => Algorithm::Ed25519,
         ("RSA", _) => Algorithm::Rsa { hash: None },
@@ -216,18 +292,6 @@ fn fingerprint_in(line: &str) -> Option<(Algorithm, String)> {
         ("ECDSA", "521") => Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
         _ => return None,
     };
-    let is_whole = print.parse::<russh::keys::ssh_key::Fingerprint>().is_ok();
+    let is_whole = print.starts_with("SHA256:") && print.parse::<russh::keys::ssh_key::Fingerprint>().is_ok();
     is_whole.then(|| (algorithm, print.to_owned()))
-}
-
-/// One item for each algorithm, and none where there are different ones.
-fn unambiguous<T>(items: Vec<T>, kind: impl Fn(&T) -> Algorithm, equal: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    let mut kept: Vec<(T, bool)> = Vec::new();
-    for item in items {
-        match kept.iter_mut().find(|(other, _)| same_kind(&kind(other), &kind(&item))) {
-            Some((other, is_clear)) => *is_clear &= equal(other, &item),
-            None => kept.push((item, true)),
-        }
-    }
-    kept.into_iter().filter_map(|(item, is_clear)| is_clear.then_some(item)).collect()
 }

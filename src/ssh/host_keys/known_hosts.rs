@@ -13,6 +13,9 @@ use super::lines::at_port;
 use super::same_kind;
 use crate::store;
 
+/// Beside ours: the file for an ssh that cannot ask us, by its own names for hosts.
+pub const OPENSSH_FILE: &str = "openssh_known_hosts";
+
 /// One key that the file has for an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -47,6 +50,11 @@ impl KnownHosts {
     /// The file at this path.
     pub fn at(path: PathBuf) -> Self {
         Self { path }
+    }
+
+    /// The user's; `None` where there is no data folder.
+    pub fn of_the_user() -> Option<Self> {
+        Some(Self::at(store::data_folder()?.join("known_hosts")))
     }
 
     /// Where it is.

@@ -1,6 +1,6 @@
-//! Whether to trust a host key. The sources in their order: our own file ([`known_hosts`]), an authority's certificate
-//! ([`certificate`]), the instance's console ([`console`]), the caller's known_hosts ([`lines`]), and at last the policy
-//! and a person. [`check`] asks them one after the other; here is what they share, and it is pure.
+//! Whether to trust a host key. The sources in their order: an authority's certificate ([`certificate`]), our own file
+//! ([`known_hosts`]), the instance's console ([`console`]), the caller's known_hosts ([`lines`]), and at last the policy
+//! and a person; a revoked key is refused before all of them. [`check`] asks them one after the other; here is what they share, and it is pure.
 
 pub mod certificate;
 pub mod check;

@@ -9,49 +9,52 @@ use super::lines::Marker;
 use super::{Policy, Refusal, fingerprint};
 use crate::ssh::Error;
 
-/// What ssh is told about a key that a server presented to it.
-#[derive(Debug)]
-pub struct Told {
-    /// Lines of known_hosts. Where the key is refused they have the right one, so that ssh refuses it, too.
-    pub lines: String,
-    /// Why it is refused.
-    pub refused: Option<Error>,
-}
-
 impl HostKeyCheck {
     /// The lines for a host called `name`, before a key is presented: ssh asks the server for their algorithms. On a first
     /// contact they are the console's, and it is waited for.
-    pub async fn lines_for_order(&self, name: &str) -> String {
-        let known: Vec<PublicKey> =
-            self.store.keys(&self.alias).unwrap_or_default().into_iter().map(|known| known.key).collect();
-        if known.is_empty() {
-            return self.write(name, &self.printed().await);
-        }
-        self.write(name, &known)
+    ///
+    /// # Errors
+    /// When our file cannot be used.
+    pub async fn lines_for_order(&self, name: &str) -> Result<String, Error> {
+        let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
+        let known: Vec<PublicKey> = known.into_iter().map(|known| known.key).collect();
+        let keys = if known.is_empty() { self.printed().await } else { known };
+        Ok(self.write(name, keys, &[Marker::CertAuthority, Marker::Revoked]))
     }
 
     /// The lines for a host called `name` that presented this key (base64, SSH's encoding).
-    pub async fn lines_for_key(&self, name: &str, key: &str, notice: impl Fn(String), step: impl Fn(String)) -> Told {
-        let Some(presented) = decode(key) else {
-            return Told { lines: self.lines_for_order(name).await, refused: None };
-        };
+    ///
+    /// # Errors
+    /// When the key is refused.
+    pub async fn lines_for_key(
+        &self,
+        name: &str,
+        key: &str,
+        notice: impl Fn(String),
+        step: impl Fn(String),
+    ) -> Result<String, Error> {
+        let Some(presented) = decode(key) else { return self.lines_for_order(name).await };
         let public = presented.public_key();
         // The caller's files know it by the name that ssh uses.
         let mut check = self.clone();
         check.names.push(name.to_owned());
-        let result = match check.decide(&presented, &notice, &step).await {
-            Ok(Outcome::Trusted(how)) => {
+        match check.decide(&presented, &notice, &step).await? {
+            Outcome::Trusted(how) => {
                 step(format!("host key {} {} is {how}", public.algorithm(), fingerprint(&public)));
-                Ok(())
+                if let PublicKeyOrCertificate::Certificate(certificate) = &presented
+                    && check.is_for(certificate, name).is_err()
+                {
+                    // It is for another of the instance's names, which ssh does not know: it takes the key inside.
+                    return Ok(self.write(name, vec![public], &[Marker::Revoked]));
+                }
             }
-            // The printed algorithms were asked for, unless there were only fingerprints to go by.
-            Ok(Outcome::OtherAlgorithms) if !self.printed().await.is_empty() => {
-                Err(self.contradicted(&self.console.answer_so_far().unwrap_or_default(), &public))
+            // The printed algorithms were asked for, as far as ssh could be told.
+            Outcome::OtherAlgorithms => {
+                return Err(self.contradicted(&self.console.answer_so_far().unwrap_or_default(), &public));
             }
-            Ok(Outcome::OtherAlgorithms | Outcome::Open) => self.by_policy(&public, notice),
-            Err(error) => Err(error),
-        };
-        Told { lines: self.lines_for_order(name).await, refused: result.err() }
+            Outcome::Open => self.by_policy(&public, notice)?,
+        }
+        self.lines_for_order(name).await
     }
 
     /// A key that no source knows: taken or refused here where nobody is to be asked, else ssh asks.
@@ -84,15 +87,16 @@ impl HostKeyCheck {
         self.console.answer().await.as_ref().map(|printed| printed.keys.clone()).unwrap_or_default()
     }
 
-    /// The keys, the authorities and what is revoked, as lines for this name.
-    fn write(&self, name: &str, keys: &[PublicKey]) -> String {
-        // It is on its way into ssh's own parser.
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | '#')) {
+    /// The keys, and those with these markers, as lines for this name.
+    fn write(&self, name: &str, keys: Vec<PublicKey>, markers: &[Marker]) -> String {
+        // It is on its way into ssh's own parser, and must be no pattern there.
+        let is_plain = |c: char| c.is_alphanumeric() || "._-:[]%".contains(c);
+        if name.is_empty() || !name.chars().all(is_plain) {
             return String::new();
         }
-        let plain = keys.iter().map(|key| (String::new(), key.clone()));
-        let marked = [Marker::CertAuthority, Marker::Revoked].into_iter().flat_map(|marker| {
-            self.marked(marker).map(move |(_, line)| (format!("{marker} "), line.key)).collect::<Vec<_>>()
+        let plain = keys.into_iter().map(|key| (String::new(), key));
+        let marked = markers.iter().flat_map(|marker| {
+            self.marked(*marker).map(move |(_, line)| (format!("{marker} "), line.key)).collect::<Vec<_>>()
         });
         let lines = plain.chain(marked).filter_map(|(marker, mut key)| {
             key.set_comment("");
@@ -104,8 +108,9 @@ impl HostKeyCheck {
 
 fn decode(base64: &str) -> Option<PublicKeyOrCertificate> {
     let bytes = STANDARD.decode(base64).ok()?;
-    if let Ok(key) = PublicKey::from_bytes(&bytes) {
-        return Some(PublicKeyOrCertificate::PublicKey { key, hash_alg: None });
+    // In this order: to the reader of keys a certificate is a key of an algorithm that it does not know.
+    if let Ok(certificate) = Certificate::from_bytes(&bytes) {
+        return Some(PublicKeyOrCertificate::Certificate(certificate));
     }
-    Certificate::from_bytes(&bytes).ok().map(PublicKeyOrCertificate::Certificate)
+    PublicKey::from_bytes(&bytes).ok().map(|key| PublicKeyOrCertificate::PublicKey { key, hash_alg: None })
 }

@@ -1,0 +1,102 @@
+//! A place with a real sshd and an ssh_config that has the block of `ec2ssh config`.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::sshd::RealSshd;
+use super::{ID, Run, World, tool};
+
+/// A real sshd whose host keys are on its instance's console, and an ssh_config with the block.
+pub struct Place {
+    pub world: World,
+    pub sshd: RealSshd,
+    pub config: PathBuf,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self::with("", "--match my-* --match *.ec2")
+    }
+
+    /// With lines for sshd_config and options for the block.
+    pub fn with(sshd_config: &str, options: &str) -> Self {
+        Self::at(ID, sshd_config, options)
+    }
+
+    /// Whose sshd has the keys that are pushed to this instance.
+    pub fn at(instance_id: &str, sshd_config: &str, options: &str) -> Self {
+        let (world, _) = World::with_instance();
+        let sshd = RealSshd::start(&world, instance_id, sshd_config);
+        let keys = ["ed25519", "ecdsa"].map(|kind| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned());
+        world.cloud.print_host_keys(ID, &keys);
+        let block = world.run(&format!("config print {options}")).expect(0).out();
+        let home = world.home.path().display();
+        // What a person has in the file beside it. ssh takes ~ from the password file, not from HOME.
+        let rest = format!(
+            "Port {}\nUser {}\nUserKnownHostsFile {home}/.ssh/known_hosts\nGlobalKnownHostsFile /dev/null\n",
+            sshd.port, sshd.user
+        );
+        let config = world.file("ssh_config", &(block + &rest), 0o600);
+        Self { world, sshd, config }
+    }
+
+    /// The block without ProxyUseFdpass: our process stays between.
+    /// An instance whose sshd looks at no pushed keys, as one without Instance Connect.
+    pub fn deaf() -> Self {
+        Self::at("i-0123456789abcde09", "", "--match my-*")
+    }
+
+    pub fn plain() -> Self {
+        Self::new().without_fdpass()
+    }
+
+    pub fn without_fdpass(self) -> Self {
+        let place = self;
+        let text = fs::read_to_string(&place.config).unwrap();
+        let text = text.replace(" --fdpass", "").replace("    ProxyUseFdpass yes\n", "");
+        fs::write(&place.config, text).unwrap();
+        place
+    }
+
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = self.world.command(tool(program));
+        command.arg("-F").arg(&self.config).args(["-o", "BatchMode=yes"]);
+        command
+    }
+
+    pub fn ssh(&self, words: &[&str]) -> Run {
+        Run::of(self.command("ssh").args(words).output().unwrap())
+    }
+
+    /// For programs that run ssh themselves.
+    pub fn ssh_command(&self) -> String {
+        format!("{} -F {} -o BatchMode=yes", tool("ssh").display(), self.config.display())
+    }
+
+    /// Sockets and links to them, and processes of ours.
+    pub fn leftovers(&self) -> Vec<String> {
+        let folder = self.world.path("run/ec2ssh");
+        let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let sockets = entries.filter(|path| {
+            let kind = fs::symlink_metadata(path).unwrap().file_type();
+            kind.is_socket() || kind.is_symlink()
+        });
+        let sockets = sockets.map(|path| path.display().to_string());
+        let pattern = format!("ec2ssh proxy.*{}", self.world.home.path().display());
+        let found = Command::new(tool("pgrep")).args(["-fa", &pattern]).output().unwrap();
+        let processes = String::from_utf8(found.stdout).unwrap();
+        sockets.chain(processes.lines().map(str::to_owned)).collect()
+    }
+
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        let begun = Instant::now();
+        while !self.leftovers().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "left over: {:?}", self.leftovers());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
