@@ -1,6 +1,6 @@
 //! `ec2ssh proxy [USER@]INSTANCE[:PORT]`: standard input and output to the instance's SSH port, for ssh_config's
 //! ProxyCommand. Who logs in is ssh's affair. Without `--agent` it has a private key of its own, and the public half is
-//! pushed here; with it ([`openssh`]) the key is ours, and ssh's agent too.
+//! pushed here; with it (`openssh`) the key is ours, and ssh's agent too.
 
 #[cfg(unix)]
 mod openssh;
