@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::owner::Owner;
 use super::socket::agent_of;
-use super::wire::{HostKeysRequest, Request, Response};
+use super::wire::{HostKeysRequest, Refused, Request, Response};
 
 /// The agent waits for the instance's console, and that has a limit of its own.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,8 +18,8 @@ const LONGEST: u32 = 1024 * 1024;
 /// be for another account's instance of the same name.
 ///
 /// # Errors
-/// When the server is refused, or nobody is there, or does not answer in time.
-pub fn host_keys(path: &Path, owner: Owner, request: HostKeysRequest) -> io::Result<String> {
+/// When nobody is there, or does not answer in time.
+pub fn host_keys(path: &Path, owner: Owner, request: HostKeysRequest) -> io::Result<Result<String, Refused>> {
     let own = agent_of(path, owner);
     let mut agent = UnixStream::connect(own.as_deref().unwrap_or(path))?;
     agent.set_read_timeout(Some(PATIENCE))?;
@@ -27,6 +27,7 @@ pub fn host_keys(path: &Path, owner: Owner, request: HostKeysRequest) -> io::Res
     let mut length = [0; 4];
     agent.read_exact(&mut length)?;
     let mut message = Vec::new();
-    agent.take(u64::from(u32::from_be_bytes(length).min(LONGEST))).read_to_end(&mut message)?;
-    Response::host_keys(&message).ok_or_else(|| io::Error::from(io::ErrorKind::PermissionDenied))
+    let length = u32::from_be_bytes(length).min(LONGEST);
+    agent.take(u64::from(length)).read_to_end(&mut message)?;
+    Ok(Response::host_keys(&message).ok_or(Refused))
 }

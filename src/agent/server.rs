@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,24 +53,23 @@ pub enum End {
     TooLate,
 }
 
-/// Serves until the owner has logged in or is gone, or [`LIFETIME`] is over. The path is handed on before the last clients
-/// are served.
+/// Serves until the owner has logged in or is gone, or [`LIFETIME`] is over.
 ///
 /// # Errors
 /// When nobody can be listened to.
-pub async fn serve(
+pub async fn serve<K: Keeper>(
     listener: std::os::unix::net::UnixListener,
     published: Published,
-    keeper: Arc<impl Keeper>,
+    keeper: Arc<K>,
     owner: Owner,
-) -> io::Result<End> {
+) -> io::Result<(End, Rest)> {
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     let mut clients: Clients = JoinSet::new();
     let mut look = interval(LOOK);
     let (late, gone) = (sleep_until(Instant::now() + LIFETIME), owner.gone());
     tokio::pin!(late, gone);
-    let end = loop {
+    let mut end = loop {
         tokio::select! {
             client = listener.accept() => admit(client?.0, &published, &keeper, owner, &mut clients),
             Some(Ok(Some(end))) = clients.join_next() => break end,
@@ -78,20 +78,37 @@ pub async fn serve(
             () = &mut late => break End::TooLate,
         }
     };
-    published.withdraw();
-    // Whoever found the path before it was handed on comes in until a moment later.
-    while let Ok(client) = timeout(LINGER, listener.accept()).await {
-        admit(client?.0, &published, &keeper, owner, &mut clients);
+    if end == End::Gone {
+        // ssh and its connection to us end at once: which of the two is seen first is chance.
+        let its_own = async {
+            while let Some(client) = clients.join_next().await {
+                if let Ok(Some(own)) = client {
+                    return Some(own);
+                }
+            }
+            None
+        };
+        end = timeout(ITS_END * 2, its_own).await.ok().flatten().unwrap_or(end);
     }
-    let mut last = None;
-    let others = async {
-        while let Some(client) = clients.join_next().await {
-            last = last.or(client.ok().flatten());
+    let rest = async move {
+        published.withdraw();
+        // Whoever found the path before it was handed on comes in until a moment later.
+        while let Ok(Ok((client, _))) = timeout(LINGER, listener.accept()).await {
+            admit(client, &published, &keeper, owner, &mut clients);
         }
+        let _ = timeout(LAST_CLIENTS, async { while clients.join_next().await.is_some() {} }).await;
     };
-    let _ = timeout(LAST_CLIENTS, others).await;
-    // ssh and its connection to us end at once: which of the two is seen first is chance.
-    Ok(if end == End::Gone { last.unwrap_or(end) } else { end })
+    Ok((end, Rest(Box::pin(rest))))
+}
+
+/// What is left to do for others when the owner is through: the path is handed on, and the last clients are served.
+pub struct Rest(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Rest {
+    /// Does it.
+    pub async fn finish(self) {
+        self.0.await;
+    }
 }
 
 /// Each with how it ended for the owner, if it was he and did.

@@ -1,15 +1,16 @@
 //! The path where ssh looks for its agent, and the sockets behind it.
 //!
 //! Connections to the same host at the same time share the path, and start and end in any order. So each agent has a
-//! socket of its own beside it (`.NAME.OWNER.PID`: the ssh that it is for, and itself), and the path is a symbolic link to
+//! socket of its own beside it (`.HASH.OWNER.PID`: of the name, the ssh that it is for, itself), and the path is a symbolic link to
 //! the youngest of them; whoever ends hands it on to one that lives. All changes are made under one lock in the folder.
 
 use std::cmp::Reverse;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,9 +33,9 @@ pub struct Published {
 /// # Errors
 /// When the path is too long, its folder is not the user's alone, or as the file system says.
 pub fn publish(path: &Path, owner: Owner) -> io::Result<(Published, UnixListener)> {
-    let (folder, name) = split(path)?;
-    let own = folder.join(format!(".{name}.{}.{}", owner.number(), std::process::id()));
-    if own.as_os_str().len() > LONGEST_PATH {
+    let folder = folder(path)?;
+    let own = folder.join(format!("{}{}.{}", beginning(path), owner.number(), std::process::id()));
+    if own.as_os_str().len().max(path.as_os_str().len()) > LONGEST_PATH {
         let text = format!(
             "the agent's path is too long for a socket: {} ({} bytes at the most)",
             own.display(),
@@ -116,11 +117,20 @@ impl Drop for Published {
     }
 }
 
-fn split(path: &Path) -> io::Result<(&Path, String)> {
-    let bad = || io::Error::new(io::ErrorKind::InvalidInput, format!("{} is no path for a socket", path.display()));
+/// The folder of a path that leads nowhere else.
+fn folder(path: &Path) -> io::Result<&Path> {
     let is_plain = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
-    let name = path.file_name().and_then(|name| name.to_str()).filter(|_| is_plain).ok_or_else(bad)?;
-    Ok((path.parent().ok_or_else(bad)?, name.to_owned()))
+    let folder = path.parent().filter(|_| is_plain && path.file_name().is_some());
+    folder.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("{} is no path for a socket", path.display()))
+    })
+}
+
+/// How the sockets behind this path begin. A host's name may be longer than a socket's.
+fn beginning(path: &Path) -> String {
+    let mut hasher = DefaultHasher::new();
+    path.file_name().hash(&mut hasher);
+    format!(".{:016x}.", hasher.finish())
 }
 
 /// Makes the folder, and makes sure that nobody else can have put something into it.
@@ -146,14 +156,12 @@ fn locked<T>(folder: &Path, change: impl FnOnce() -> io::Result<T>) -> io::Resul
 
 /// The sockets behind this path, whether their processes live or not.
 fn agents(path: &Path) -> Vec<PathBuf> {
-    let Some((folder, name)) = path.parent().zip(path.file_name()) else { return Vec::new() };
+    let Some(folder) = path.parent() else { return Vec::new() };
+    let beginning = beginning(path);
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    // Another host's name may begin with ours: what follows it are two numbers.
     let is_its = |other: &PathBuf| {
-        let beginning = [b".", name.as_bytes()].concat();
-        let rest = other.file_name().and_then(|other| other.as_bytes().strip_prefix(beginning.as_slice()));
-        let rest = rest.and_then(|rest| std::str::from_utf8(rest).ok());
-        rest.is_some_and(|rest| rest.split('.').count() == 3) && numbers(other).is_some()
+        let name = other.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
+        name.starts_with(beginning.as_bytes()) && numbers(other).is_some()
     };
     entries.filter(is_its).collect()
 }
@@ -164,16 +172,18 @@ pub fn agent_of(path: &Path, owner: Owner) -> Option<PathBuf> {
     agents(path).into_iter().find(is_its)
 }
 
-/// The ssh and the process of an agent's socket, going by its name.
+/// The ssh and the process of an agent's socket, going by its name; `None` for what has not our form.
 fn numbers(socket: &Path) -> Option<(i32, i32)> {
-    let mut parts = socket.file_name()?.to_str()?.strip_prefix('.')?.rsplit('.');
-    let process = parts.next()?.parse().ok()?;
-    Some((parts.next()?.parse().ok()?, process)).filter(|_| parts.next().is_some())
+    let mut parts = socket.file_name()?.to_str()?.strip_prefix('.')?.split('.');
+    let hash = parts.next()?;
+    let (owner, process) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let is_ours = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && parts.next().is_none();
+    is_ours.then_some((owner, process))
 }
 
-/// Whether the process of an agent's socket lives.
+/// Whether an agent's socket is served. A process of another pid namespace has no number here, and may live.
 fn is_served(socket: &Path) -> bool {
-    numbers(socket).is_some_and(|(_, process)| is_running(process))
+    numbers(socket).is_some_and(|(_, process)| is_running(process)) || answers(socket)
 }
 
 /// Takes away the agents' sockets of dead processes and the links to them. Nothing else in the folder is touched.
@@ -195,10 +205,11 @@ fn sweep(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether somebody listens there. He sees a client that leaves at once.
+/// Whether somebody listens there. He sees a client that leaves at once; one whose queue is full is there, too.
 fn answers(socket: &Path) -> bool {
-    match UnixStream::connect(socket) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound),
-    }
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+    let connected = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK, None)
+        .and_then(|client| connect(&client, &SocketAddrUnix::new(socket)?));
+    !matches!(connected, Err(rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOENT))
 }

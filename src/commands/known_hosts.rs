@@ -80,10 +80,14 @@ pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
         #[cfg(unix)]
         Action::Answer { agent, reason, name, key } => {
             let request = crate::agent::wire::HostKeysRequest { reason, name, key };
-            // With a failure ssh gives up, whatever else it may know; the ProxyCommand has said why.
+            // With a failure ssh gives up, whatever else it may know.
             match crate::agent::client::host_keys(&agent, Owner::parent(), request) {
-                Ok(lines) => ui.out(&lines).map(|()| 0).map_err(CommandError::from),
-                Err(_) => Ok(1),
+                Ok(Ok(lines)) => ui.out(&lines).map(|()| 0).map_err(CommandError::from),
+                // The ProxyCommand has said why.
+                Ok(Err(_)) => Ok(1),
+                Err(error) => Err(CommandError::failed("nobody answers for ssh's host keys")
+                    .cause(format!("{}: {error}", agent.display()))
+                    .hint("with a ProxyCommand or ProxyJump of your own: ssh -o KnownHostsCommand=none …")),
             }
         }
         Action::Forget { aws, instance } => forget(ui, &file, &id(aws, &instance.parse()?).await?),

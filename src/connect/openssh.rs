@@ -12,8 +12,8 @@ use tokio::sync::{Mutex, OnceCell};
 use super::attempt::STILL_FRESH;
 use super::{Error, Event, Events, Resolved, images};
 use crate::agent::owner::Owner;
-pub use crate::agent::server::End;
-use crate::agent::server::{Keeper, serve};
+pub use crate::agent::server::Rest;
+use crate::agent::server::{End, Keeper, serve};
 use crate::agent::socket::{Published, publish};
 use crate::agent::wire::{HostKeysRequest, Refused, is_login};
 use crate::aws::model::Image;
@@ -50,17 +50,17 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Serves until ssh has logged in, and tells why it could not.
+    /// Serves until ssh has logged in, and tells why it could not. What is left of it is for others.
     ///
     /// # Errors
     /// When nobody can be listened to.
-    pub async fn serve(self) -> std::io::Result<End> {
+    pub async fn serve(self) -> std::io::Result<Rest> {
         let keeper = Arc::clone(&self.keeper);
-        let end = serve(self.listener, self.published, self.keeper, self.owner).await?;
+        let (end, rest) = serve(self.listener, self.published, self.keeper, self.owner).await?;
         if end == End::Denied {
             keeper.explain_denial().await;
         }
-        Ok(end)
+        Ok(rest)
     }
 }
 
@@ -81,8 +81,6 @@ impl Resolved {
             image: OnceCell::new(),
             events: Arc::clone(events),
         });
-        let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
-        let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
         let ahead = Arc::clone(&keeper);
         tokio::spawn(async move { ahead.image().await });
         if !keeper.resolved.just_started {
@@ -92,6 +90,9 @@ impl Resolved {
         }
         let (stream, ()) =
             tokio::try_join!(keeper.resolved.dial(events), keeper.write_known_hosts(caller.known_hosts.as_ref()))?;
+        // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
+        let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
+        let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
         Ok(Opened { stream, agent: Agent { listener, published, keeper, owner: caller.owner } })
     }
 }
@@ -121,10 +122,12 @@ impl LoginKeeper {
         Ok(())
     }
 
-    /// Nobody logs in from now on.
+    /// Nobody logs in from now on. That is said whatever was said before.
     fn refuse(&self, error: Error) {
-        self.is_refused.store(true, Ordering::Relaxed);
-        self.tell(error, false);
+        if !self.is_refused.swap(true, Ordering::Relaxed) {
+            self.is_told.store(true, Ordering::Relaxed);
+            (self.events)(Event::Refused { error: Box::new(error), ssh_has_gone: false });
+        }
     }
 
     /// Once: what comes after it is its consequence.

@@ -87,6 +87,9 @@ fn host_key(plan: &Plan, refusal: &Refusal) -> CommandError {
                 .hint(format!("tell them apart on the instance, by another way in (aws ssm start-session --target {id}): ssh-keygen -lf {0}; cat {0}", file(algorithm)))
                 .hint(format!("only if that shows the fingerprint presented, take the key: {}", take(plan)))
         }
+        Refusal::Unreadable { .. } => {
+            error.cause("it is damaged, or a certificate of another form than OpenSSH's").hint(look)
+        }
         Refusal::Revoked { .. } => error.hint("do not connect: somebody has marked this key as stolen or retired"),
         Refusal::Unknown { presented, algorithm, policy, .. } => {
             let error = error.cause(format!("presented: {presented} ({algorithm})")).hint(look);

@@ -149,11 +149,11 @@ impl Block {
     }
 
     /// Which hosts it is for. ProxyCommand is a shell's, and before 9.6 ssh let its characters through to it
-    /// (CVE-2023-51385): a name with a quote, or with a backslash, which fish reads inside quotes, is none of ours. It may
-    /// come from a stranger's git repository.
+    /// (CVE-2023-51385): a name with a quote, or with a backslash before ours, which fish reads, is none of ours. It may come
+    /// from a stranger's git repository.
     fn head(&self) -> Result<String, Error> {
         let hosts = self.hosts()?.replace(' ', ",");
-        Ok(format!(r#"Match originalhost "{hosts},!*'*,!*\\*" user "*,!*'*,!*\\*""#))
+        Ok(format!(r#"Match originalhost "{hosts},!*\,!*'*" user "*,!*\,!*'*""#))
     }
 
     fn hosts(&self) -> Result<String, Error> {

@@ -53,7 +53,9 @@ impl Connection {
         let certificates = if check.has_authority() { offered.clone() } else { Vec::new() };
         let config = Arc::new(config(offered, certificates));
         let shared = Arc::new(Shared::default());
-        let handler = Handler { check, asked_for_printed: !wanted.is_empty(), events, shared: Arc::clone(&shared) };
+        // What it printed, if anything, was asked for first.
+        let asked_for_printed = check.console.answer_so_far().is_some();
+        let handler = Handler { check, asked_for_printed, events, shared: Arc::clone(&shared) };
         let (stream, first) = Tap::new(StallGuard::new(stream, WRITE_STALL));
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {

@@ -99,6 +99,12 @@ pub fn close_stdin() {
     imp::close_stdin();
 }
 
+/// Gives standard error up, while this process goes on.
+#[cfg(unix)]
+pub fn close_stderr() {
+    imp::close_stderr();
+}
+
 #[cfg(unix)]
 mod imp {
     use std::fs::{File, OpenOptions};
@@ -158,6 +164,12 @@ mod imp {
     pub fn close_stdin() {
         if let Ok(null) = OpenOptions::new().read(true).open("/dev/null") {
             let _ = rustix::stdio::dup2_stdin(&null);
+        }
+    }
+
+    pub fn close_stderr() {
+        if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+            let _ = rustix::stdio::dup2_stderr(&null);
         }
     }
 

@@ -76,6 +76,10 @@ fn keys_in_every_dirt() {
             "the kernel cuts in between",
             block(&format!("[   15.2] eth0: link up\n{ED25519}\n[   15.3] eth0: link down")),
         ),
+        (
+            "the kernel cuts in more often",
+            block(&format!("{0}[ 1.1] x\n[ 1.2] y\n[ 1.3] z\n{0}[ 1.4] x\n[ 1.5] y\n", format!("{ED25519}\n"))),
+        ),
         ("printed twice", block(&format!("{ED25519}\n<14>cloud-init: {ED25519}")) + &block(ED25519)),
         ("an empty block before it", block("") + &block(ED25519)),
         ("a decoy before the block", format!("sshd: rejected {OTHER} root@h\n{}", block(ED25519))),

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ec2ssh_lab::Fault;
+
 use crate::support::place::Place;
 use crate::support::{ID, Run, keygen, tool};
 
@@ -106,9 +108,14 @@ struct Proxy(Child);
 
 impl Proxy {
     fn start(place: &Place, path: &Path) -> Self {
-        let line =
-            format!("proxy --agent {} -p {} -l {} my-instance", path.display(), place.sshd.port, place.sshd.user);
-        let mut command = place.world.ec2ssh(&line);
+        Self::of(place.world.ec2ssh(&Self::line(place, path)))
+    }
+
+    fn line(place: &Place, path: &Path) -> String {
+        format!("proxy --agent {} -p {} -l {} my-instance", path.display(), place.sshd.port, place.sshd.user)
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         // The server has spoken: the agent is there.
         let mut first = [0];
@@ -287,9 +294,64 @@ fn whoever_ends_hands_the_path_on_and_who_is_killed_loses_it() {
     }
     // And what the killed ones left is swept by the next.
     drop(proxies);
-    assert!(place.leftovers().iter().any(|left| left.contains("/.agent.")), "{:?}", place.leftovers());
-    drop(Proxy::start(&place, &place.world.path("run/ec2ssh/other")));
-    assert!(!place.leftovers().iter().any(|left| left.contains("/.agent.")), "{:?}", place.leftovers());
+    let left = place.leftovers();
+    assert!(!left.is_empty());
+    let next = Proxy::start(&place, &place.world.path("run/ec2ssh/other"));
+    let now = place.leftovers();
+    assert!(!now.iter().any(|now| left.contains(now)), "{left:?} {now:?}");
+    drop(next);
+}
+
+/// A newcomer to the path that has no connection yet is not asked by anybody.
+#[test]
+fn who_is_not_connected_does_not_stand_behind_the_path() {
+    let place = Place::new();
+    let path = place.world.path("run/ec2ssh/agent");
+    place.world.cloud.fail("GetConsoleOutput", Fault::Hang, 2);
+    let _old = Proxy::start(&place, &path);
+    // For an older ssh it waits for the console before it goes on.
+    let line = Proxy::line(&place, &path) + &format!(" --known-hosts {}", place.world.path("kh").display());
+    let mut new = place.world.ec2ssh(&line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    while place.world.cloud.count("GetConsoleOutput") < 2 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let agents = || place.leftovers().iter().filter(|left| left.contains("/run/ec2ssh/.")).count();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(agents(), 1, "{:?}", place.leftovers());
+    let mut add = place.world.command(tool("ssh-add"));
+    let run = Run::of(add.arg("-L").env("SSH_AUTH_SOCK", &path).output().unwrap()).expect(0);
+    assert!(run.out().starts_with("ssh-ed25519 "), "{run}");
+    new.kill().unwrap();
+    new.wait().unwrap();
+}
+
+/// Containers may share the folder: a process of another pid namespace has no number here, and lives.
+#[test]
+fn an_agent_in_another_pid_namespace_is_not_swept() {
+    let inside = ["--pid", "--fork", "--kill-child"];
+    if !Command::new("unshare").args(inside).arg("true").status().is_ok_and(|status| status.success()) {
+        // This system gives nobody a pid namespace.
+        return;
+    }
+    let place = Place::new();
+    let path = place.world.path("run/ec2ssh/agent");
+    let start = |path: &Path| {
+        let mut command = place.world.command("unshare");
+        command.args(inside).arg(crate::support::BINARY).args(Proxy::line(&place, path).split(' '));
+        Proxy::of(command)
+    };
+    let _inside = start(&path);
+    let key = || {
+        let mut add = place.world.command(tool("ssh-add"));
+        Run::of(add.arg("-L").env("SSH_AUTH_SOCK", &path).output().unwrap()).expect(0).out()
+    };
+    let before = key();
+    // One of here and one of there sweep as they come.
+    let _here = Proxy::start(&place, &place.world.path("run/ec2ssh/other"));
+    let _there = start(&place.world.path("run/ec2ssh/third"));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(key(), before);
+    assert!(before.starts_with("ssh-ed25519 "), "{before}");
 }
 
 #[test]
@@ -300,6 +362,7 @@ fn a_folder_that_others_can_write_to_is_refused() {
     let run = place.ssh(&["my-instance", "true"]).expect(255);
     assert!(run.stderr.contains("is not a folder of yours alone"), "{run}");
     let long = "x".repeat(100);
-    let run = place.world.run(&format!("proxy --agent {}/{long} my-instance", place.world.path("run").display()));
+    let line = Proxy::line(&place, &place.world.path("run").join(long));
+    let run = place.world.run(&line);
     assert!(run.code == 255 && run.stderr.contains("too long for a socket"), "{run}");
 }

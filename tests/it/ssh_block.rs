@@ -10,7 +10,7 @@ use ec2ssh_lab::{Fault, HostKey, Instance};
 use crate::support::place::Place;
 use crate::support::pty::Terminal;
 use crate::support::sshd::RealSshd;
-use crate::support::{ID, Run, World, keygen, tool};
+use crate::support::{BINARY, ID, Run, World, keygen, tool};
 
 #[test]
 fn a_first_contact_in_batch_mode_is_silent_and_the_status_comes_through() {
@@ -202,6 +202,51 @@ fn a_console_that_contradicts_is_refused_by_ssh_itself() {
         }
         place.assert_clean();
     }
+}
+
+/// What the person has to know is said, whatever else went wrong before.
+#[test]
+fn a_failed_push_does_not_hide_an_impostor() {
+    let place = Place::new();
+    place.world.cloud.print_host_keys(ID, &[HostKey::fresh().public_line()]);
+    place.world.cloud.fail("SendSSHPublicKey", Fault::error(403, "AuthException", "not authorized"), 9);
+    place.world.cloud.fail("GetConsoleOutput", Fault::Delay(Duration::from_secs(1)), 1);
+    let run = place.ssh(&["my-instance", "true"]).expect(255);
+    assert!(run.stderr.contains("is not the one that i-0123456789abcde01 printed"), "{run}");
+}
+
+/// OpenSSH takes a certificate with an id that is no text, and asks about the key inside only; we cannot read it.
+#[test]
+fn a_key_that_cannot_be_read_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::with("", "--match my-* --host-keys accept-new");
+    let authority = keygen(place.world.home.path(), "authority", &["-t", "ed25519", "-N", ""]);
+    let mut sign = Command::new(tool("ssh-keygen"));
+    sign.args(["-q", "-s"]).arg(&authority).arg("-I").arg(std::ffi::OsStr::from_bytes(b"\xff\xfe")).arg("-h");
+    assert!(sign.arg(place.sshd.host_key("ed25519")).status().unwrap().success());
+    let certificate = place.sshd.host_key("ed25519").with_file_name("ed25519-cert.pub");
+    let Place { world, sshd, config } = place;
+    let sshd = sshd.restart(&format!("HostCertificate {}", certificate.display()));
+    let place = Place { world, sshd, config };
+    place.world.cloud.console(ID, "", "");
+    // ssh asks for certificates where it knows nothing of the host.
+    let options = ["-o", "StrictHostKeyChecking=no", "-o", "HostKeyAlgorithms=ssh-ed25519-cert-v01@openssh.com"];
+    let run = place.ssh(&[&options[..], &["my-instance", "true"]].concat()).expect(255);
+    assert!(run.stderr.contains("cannot be read") && run.stderr.contains("KnownHostsCommand failed"), "{run}");
+    assert!(!place.sshd.log().contains("Accepted"), "{}", place.sshd.log());
+}
+
+#[test]
+fn with_another_proxy_command_it_is_said_what_to_do() {
+    let place = Place::new();
+    keygen(place.world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
+    // Whatever it is, it serves no agent.
+    let proxy = format!("ProxyCommand={BINARY} proxy %r@%h:%p");
+    let run = place.ssh(&["-o", &proxy, "-o", "ProxyUseFdpass=no", "my-instance", "true"]).expect(255);
+    assert!(
+        run.stderr.contains("Hint: with a ProxyCommand or ProxyJump of your own: ssh -o KnownHostsCommand=none"),
+        "{run}"
+    );
 }
 
 /// ssh cannot be told which algorithms a fingerprint is of. A server that presents another one has shown nothing.

@@ -21,7 +21,7 @@ use crate::connect::openssh::{Caller, Opened};
 use crate::connect::resolve_for_proxy;
 use crate::error::CommandError;
 use crate::ssh::host_keys::lines::at_port;
-use crate::terminal::raw::{close_stdin, close_stdout};
+use crate::terminal::raw::{close_stderr, close_stdin, close_stdout};
 use crate::transport::fdpass;
 use crate::transport::pump::{self, AfterInput};
 use crate::ui::Ui;
@@ -48,17 +48,22 @@ async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandE
     let after = AfterInput::For(ITS_END);
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
     let mut join = Box::pin(pump::join(input, output, opened.stream, close_stdout, after));
-    tokio::select! {
+    let rest = tokio::select! {
         // ssh may have gone on in a process of its own making (-f, ControlPersist): the streams decide.
-        end = &mut agent => end.map(|_| ())?,
+        rest = &mut agent => {
+            let (result, ()) = tokio::join!(join, rest?.finish());
+            return result.map(|()| 0).map_err(CommandError::from);
+        }
         result = &mut join => {
             result?;
             // ssh is about to end: if it was not let in, the agent has something to say.
-            let _ = tokio::time::timeout(ITS_END, agent).await;
-            return Ok(0);
+            tokio::time::timeout(ITS_END, agent).await
         }
+    };
+    if let Ok(rest) = rest {
+        close_stderr();
+        rest?.finish().await;
     }
-    join.await?;
     Ok(0)
 }
 
@@ -95,7 +100,10 @@ async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Re
     done.flush().await?;
     close_stdin();
     close_stdout();
-    agent.serve().await?;
+    let rest = agent.serve().await?;
+    // Whoever reads what ssh says would wait for us, too.
+    close_stderr();
+    rest.finish().await;
     Ok(0)
 }
 

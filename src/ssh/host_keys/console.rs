@@ -172,8 +172,10 @@ fn blocks<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Opti
             open = false;
         } else if open {
             match read(line) {
-                Some(item) if is_first => first.push(item),
-                Some(item) => later.push(item),
+                Some(item) => {
+                    stray = 0;
+                    if is_first { first.push(item) } else { later.push(item) }
+                }
                 None => stray += 1,
             }
             open = stray < STRAY_LINES;

@@ -110,6 +110,12 @@ pub enum Refusal {
         /// Algorithm and fingerprint of what it printed.
         printed: Vec<(String, String)>,
     },
+    /// It is of no form that we know, and so nothing can be said of it.
+    #[error("the host key presented for {instance_id} cannot be read")]
+    Unreadable {
+        /// The instance.
+        instance_id: String,
+    },
     /// Somebody marked it `@revoked`.
     #[error("the host key presented for {instance_id} is revoked ({place})")]
     Revoked {

@@ -33,7 +33,9 @@ impl HostKeyCheck {
         notice: impl Fn(String),
         step: impl Fn(String),
     ) -> Result<String, Error> {
-        let Some(presented) = decode(key) else { return self.lines_for_order(name).await };
+        let Some(presented) = decode(key) else {
+            return Err(Refusal::Unreadable { instance_id: self.instance_id.clone() }.into());
+        };
         let public = presented.public_key();
         // The caller's files know it by the name that ssh uses.
         let mut check = self.clone();

@@ -25,10 +25,11 @@ impl RealSshd {
         }
         let user = whoami();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // SHLVL: a bash that sshd runs would read the startup files of whoever runs the tests.
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/ed25519\nHostKey {0}/ecdsa\nPidFile none\nUsePAM no\n\
              StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             AuthorizedKeysFile {0}/authorized_keys\nSubsystem sftp internal-sftp\nMaxStartups 100\n\
+             AuthorizedKeysFile {0}/authorized_keys\nSubsystem sftp internal-sftp\nMaxStartups 100\nSetEnv SHLVL=2\n\
              AuthorizedKeysCommandUser {user}\n\
              AuthorizedKeysCommand {1} -sf --max-time 5 {2}/lab/keys?instance={instance_id}&user=%u\n{extra}\n",
             folder.path().display(),
