@@ -53,7 +53,7 @@ pub enum End {
     TooLate,
 }
 
-/// Serves until the owner has logged in or is gone, or [`LIFETIME`] is over.
+/// Serves until the owner has logged in or is gone, or [`LIFETIME`] is over. Then the path is handed on.
 ///
 /// # Errors
 /// When nobody can be listened to.
@@ -90,8 +90,8 @@ pub async fn serve<K: Keeper>(
         };
         end = timeout(ITS_END * 2, its_own).await.ok().flatten().unwrap_or(end);
     }
+    published.withdraw();
     let rest = async move {
-        published.withdraw();
         // Whoever found the path before it was handed on comes in until a moment later.
         while let Ok(Ok((client, _))) = timeout(LINGER, listener.accept()).await {
             admit(client, &published, &keeper, owner, &mut clients);
@@ -101,7 +101,7 @@ pub async fn serve<K: Keeper>(
     Ok((end, Rest(Box::pin(rest))))
 }
 
-/// What is left to do for others when the owner is through: the path is handed on, and the last clients are served.
+/// What is left to do for others when the owner is through: the path is handed on already, and the last clients are served.
 pub struct Rest(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Rest {

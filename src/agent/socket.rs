@@ -80,17 +80,18 @@ impl Published {
         fs::rename(&fresh, &self.path)
     }
 
-    /// The other agents for this path whose processes live, the youngest first.
+    /// The other agents for this path, the youngest first, whether they live or not.
     fn others(&self) -> Vec<PathBuf> {
         let mut others = agents(&self.path);
-        others.retain(|other| *other != self.own && is_served(other));
+        others.retain(|other| *other != self.own);
         others.sort_by_key(|other| Reverse(fs::symlink_metadata(other).and_then(|found| found.modified()).ok()));
         others
     }
 
     /// The other agent for this path that serves this ssh.
     pub fn agent_of(&self, owner: i32) -> Option<PathBuf> {
-        self.others().into_iter().find(|other| numbers(other).is_some_and(|(whose, _)| whose == owner && owner != 0))
+        let is_its = |other: &PathBuf| numbers(other).is_some_and(|(whose, _)| whose == owner && owner != 0);
+        self.others().into_iter().find(|other| is_its(other) && answers(other))
     }
 
     /// Hands the path on, and takes the socket away.
@@ -168,7 +169,7 @@ fn agents(path: &Path) -> Vec<PathBuf> {
 
 /// The agent behind this path that serves this ssh, for ssh's KnownHostsCommand.
 pub fn agent_of(path: &Path, owner: Owner) -> Option<PathBuf> {
-    let is_its = |other: &PathBuf| numbers(other).is_some_and(|(whose, _)| owner.is(whose)) && is_served(other);
+    let is_its = |other: &PathBuf| numbers(other).is_some_and(|(whose, _)| owner.is(whose)) && answers(other);
     agents(path).into_iter().find(is_its)
 }
 
@@ -181,7 +182,8 @@ fn numbers(socket: &Path) -> Option<(i32, i32)> {
     is_ours.then_some((owner, process))
 }
 
-/// Whether an agent's socket is served. A process of another pid namespace has no number here, and may live.
+/// Whether an agent's socket is served, at little cost where its process lives. One of another pid namespace has no number
+/// here, and may live.
 fn is_served(socket: &Path) -> bool {
     numbers(socket).is_some_and(|(_, process)| is_running(process)) || answers(socket)
 }
@@ -192,9 +194,9 @@ fn sweep(folder: &Path) -> io::Result<()> {
     for path in entries {
         let kind = fs::symlink_metadata(&path).map(|found| found.file_type());
         let is_dead = match kind {
-            Ok(kind) if kind.is_socket() => numbers(&path).is_some() && !is_served(&path),
+            Ok(kind) if kind.is_socket() => numbers(&path).is_some() && !answers(&path),
             Ok(kind) if kind.is_symlink() => {
-                fs::read_link(&path).is_ok_and(|to| numbers(&to).is_some() && !is_served(&to))
+                fs::read_link(&path).is_ok_and(|to| numbers(&to).is_some() && !answers(&to))
             }
             _ => false,
         };
@@ -206,10 +208,12 @@ fn sweep(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether somebody listens there. He sees a client that leaves at once; one whose queue is full is there, too.
-fn answers(socket: &Path) -> bool {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+fn answers(socket_path: &Path) -> bool {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 
-    let connected = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK, None)
-        .and_then(|client| connect(&client, &SocketAddrUnix::new(socket)?));
+    let connected = socket(AddressFamily::UNIX, SocketType::STREAM, None).and_then(|client| {
+        rustix::io::ioctl_fionbio(&client, true)?;
+        connect(&client, &SocketAddrUnix::new(socket_path)?)
+    });
     !matches!(connected, Err(rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOENT))
 }

@@ -51,8 +51,16 @@ async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandE
     let rest = tokio::select! {
         // ssh may have gone on in a process of its own making (-f, ControlPersist): the streams decide.
         rest = &mut agent => {
-            let (result, ()) = tokio::join!(join, rest?.finish());
-            return result.map(|()| 0).map_err(CommandError::from);
+            let mut rest = Box::pin(rest?.finish());
+            tokio::select! {
+                () = &mut rest => join.await?,
+                result = &mut join => {
+                    result?;
+                    close_stderr();
+                    rest.await;
+                }
+            }
+            return Ok(0);
         }
         result = &mut join => {
             result?;
@@ -61,6 +69,7 @@ async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandE
         }
     };
     if let Ok(rest) = rest {
+        // Whoever reads what ssh says would wait for us, too.
         close_stderr();
         rest?.finish().await;
     }
@@ -101,7 +110,6 @@ async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Re
     close_stdin();
     close_stdout();
     let rest = agent.serve().await?;
-    // Whoever reads what ssh says would wait for us, too.
     close_stderr();
     rest.finish().await;
     Ok(0)
