@@ -22,8 +22,8 @@
 //! - [`names`]: the completions' cache of instance names.
 //! - [`login`], [`mod@select`], [`plan`]: pure; from [`aws::model`], [`target`] and [`config`].
 //! - [`connect`]: all of the above but [`ui`] and [`terminal`]. It asks by events.
-//! - [`error`] sees every layer's error and [`ui`]'s table; [`commands`] see all; [`cli`] sees commands, error, ui and
-//!   terminal (to restore it).
+//! - [`error`] sees every layer's error and [`ui`]'s table; [`commands`] see all; [`cli`] sees commands, error, ui,
+//!   terminal (to restore it) and secret (to keep memory out of dumps).
 //!
 //! Where this differs from the first design: `agent` and `openssh` (an agent's life and ssh's config file are neither
 //! transport nor SSH protocol), `names`, `select` (which of several), `login` (image to user), `store` (our small

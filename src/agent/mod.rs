@@ -1,7 +1,8 @@
 //! An SSH agent with one key, for the `ssh` whose ProxyCommand we are (draft-ietf-sshm-ssh-agent).
 //!
 //! ssh asks its agent only after the key exchange, and it finds the socket by a path made of host, port and user: so
-//! connections to the same host at the same time share the path, and any of their agents may be asked by any of them.
+//! connections to the same host at the same time share the path. The youngest of their agents is asked by all of them, and
+//! passes each on to its own.
 //! [`wire`] is the protocol, [`socket`] the path and who stands behind it, [`server`] the life of one agent, [`client`]
 //! the other end, for ssh's KnownHostsCommand; [`owner`] is the ssh process that it is all for.
 //!

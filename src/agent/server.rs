@@ -101,7 +101,7 @@ pub async fn serve<K: Keeper>(
     Ok((end, Rest(Box::pin(rest))))
 }
 
-/// What is left to do for others when the owner is through: the path is handed on already, and the last clients are served.
+/// What is left to do for others when the owner is through and the path is handed on: the last clients are served.
 pub struct Rest(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Rest {

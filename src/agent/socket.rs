@@ -1,8 +1,9 @@
 //! The path where ssh looks for its agent, and the sockets behind it.
 //!
 //! Connections to the same host at the same time share the path, and start and end in any order. So each agent has a
-//! socket of its own beside it (`.HASH.OWNER.PID`: of the name, the ssh that it is for, itself), and the path is a symbolic link to
-//! the youngest of them; whoever ends hands it on to one that lives. All changes are made under one lock in the folder.
+//! socket of its own beside it (`.HASH.OWNER.PID`: of the name, the ssh that it is for, itself), and the path is a
+//! symbolic link to the youngest of them; whoever ends hands it on to one that lives. All changes are made under one lock
+//! in the folder.
 
 use std::cmp::Reverse;
 use std::fs;

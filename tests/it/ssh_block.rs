@@ -275,6 +275,16 @@ fn a_known_hosts_of_ours_that_cannot_be_read_lets_nobody_in() {
     assert!(run.stderr.contains("Error: cannot use ") && run.stderr.contains("known_hosts"), "{run}");
 }
 
+/// A Name tag may have more in it than a DNS name.
+#[test]
+fn a_name_with_a_slash_is_verified_too() {
+    let place = Place::with("", "--match prod/*");
+    place.world.cloud.add(Instance::named(ID, "prod/web+1"));
+    let run = place.ssh(&["prod/web+1", "exit 4"]).expect(4);
+    assert_eq!(run.stderr, "");
+    place.assert_clean();
+}
+
 #[test]
 fn an_ipv6_address_is_no_name_with_a_port() {
     let place = Place::with("", "--match *:*");

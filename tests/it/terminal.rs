@@ -331,39 +331,33 @@ fn the_suspend_escape_gives_the_shell_back_and_fg_the_session() {
     terminal.wait_for("status 6");
 }
 
-#[test]
-fn without_a_shell_to_come_back_to_nothing_is_suspended() {
+/// A session by this line that is asked to suspend itself where nobody could continue it.
+fn assert_not_suspended(line: &str) {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
-    // As the terminal's own program, and under a shell without job control that would be stopped with it.
-    for line in
-        ["exec \"$EC2SSH\" -tt -p PORT my-instance /bin/sh", "\"$EC2SSH\" -tt -p PORT my-instance /bin/sh; exit $?"]
-    {
-        let mut terminal = Terminal::run(&world, &line.replace("PORT", &port.to_string()));
-        terminal.wait_raw(true);
-        terminal.type_in("\r~\u{1a}");
-        terminal.wait_for("not suspended");
-        terminal.type_in("exit 3\r");
-        assert_eq!(terminal.wait(), 3);
-    }
-}
-
-/// As `docker exec` and a container's first program do it: parent and session have the number 0 here.
-#[test]
-fn a_parent_in_another_pid_namespace_is_nobody_who_could_continue_us() {
-    let (world, port) = World::with_instance();
-    if !Command::new("unshare").args(["--pid", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
-        // This system gives nobody a pid namespace.
-        return;
-    }
-    world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
-    let line = format!("exec unshare --pid --fork \"$EC2SSH\" -tt -p {port} my-instance /bin/sh");
-    let mut terminal = Terminal::run(&world, &line);
+    let mut terminal = Terminal::run(&world, &line.replace("PORT", &port.to_string()));
     terminal.wait_raw(true);
     terminal.type_in("\r~\u{1a}");
     terminal.wait_for("not suspended");
     terminal.type_in("exit 3\r");
     assert_eq!(terminal.wait(), 3);
+}
+
+#[test]
+fn without_a_shell_to_come_back_to_nothing_is_suspended() {
+    // As the terminal's own program, and under a shell without job control that would be stopped with it.
+    assert_not_suspended("exec \"$EC2SSH\" -tt -p PORT my-instance /bin/sh");
+    assert_not_suspended("\"$EC2SSH\" -tt -p PORT my-instance /bin/sh; exit $?");
+}
+
+/// As `docker exec` and a container's first program do it: parent and session have the number 0 here.
+#[test]
+fn a_parent_in_another_pid_namespace_is_nobody_who_could_continue_us() {
+    if !Command::new("unshare").args(["--pid", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
+        // This system gives nobody a pid namespace.
+        return;
+    }
+    assert_not_suspended("exec unshare --pid --fork \"$EC2SSH\" -tt -p PORT my-instance /bin/sh");
 }
 
 #[test]

@@ -210,7 +210,7 @@ struct Prefix {
 impl Prefix {
     /// Nothing at all, only a level, or up to a tag.
     fn is_whole(&self) -> bool {
-        self.has_tag || !(self.has_any || self.has_date)
+        self.has_tag || !self.has_any
     }
 
     /// The line without the next part of a prefix; `None` where it is none.

@@ -91,9 +91,9 @@ impl HostKeyCheck {
 
     /// The keys, and those with these markers, as lines for this name.
     fn write(&self, name: &str, keys: Vec<PublicKey>, markers: &[Marker]) -> String {
-        // It is on its way into ssh's own parser, and must be no pattern there.
-        let is_plain = |c: char| c.is_alphanumeric() || "._-:[]%".contains(c);
-        if name.is_empty() || !name.chars().all(is_plain) {
+        // It is on its way into ssh's own parser, and must be neither a marker nor a pattern there.
+        let is_plain = |c: char| c.is_alphanumeric() || "._-:[]%+=@/".contains(c);
+        if name.is_empty() || name.starts_with('@') || !name.chars().all(is_plain) {
             return String::new();
         }
         let plain = keys.into_iter().map(|key| (String::new(), key));
