@@ -14,6 +14,7 @@ use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
 use crate::commands::known_hosts::{self, KnownHostsArgs};
+use crate::commands::farewell;
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
@@ -210,10 +211,12 @@ fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let mut fatal = if command.is_run_by_ssh() { Fatal::without_hangup() } else { Fatal::install() }?;
-            tokio::select! {
+            let result = tokio::select! {
                 result = dispatch(ui, command) => result,
                 signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
-            }
+            };
+            farewell().await;
+            result
         })
     }));
     // A read from the terminal cannot be taken back; it must not hold us, after a panic neither.

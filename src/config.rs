@@ -39,6 +39,21 @@ pub enum HostKeys {
     AcceptNew,
 }
 
+/// How an instance is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// What worked last, else directly, else by an endpoint, else by Session Manager: the first that answers
+    #[default]
+    Auto,
+    /// TCP to an address of the instance
+    Direct,
+    /// An EC2 Instance Connect Endpoint
+    Eice,
+    /// Session Manager
+    Ssm,
+}
+
 /// The keys of a table in the config file, and the options of the same names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -51,6 +66,9 @@ pub struct Options {
     pub identity: Option<PathBuf>,
     pub address: Option<AddressKind>,
     pub host_keys: Option<HostKeys>,
+    pub via: Option<Via>,
+    pub eice_id: Option<String>,
+    pub max_tunnel_duration: Option<u32>,
 }
 
 impl Options {
@@ -64,6 +82,9 @@ impl Options {
             identity: self.identity.or_else(|| other.identity.clone()),
             address: self.address.or(other.address),
             host_keys: self.host_keys.or(other.host_keys),
+            via: self.via.or(other.via),
+            eice_id: self.eice_id.or_else(|| other.eice_id.clone()),
+            max_tunnel_duration: self.max_tunnel_duration.or(other.max_tunnel_duration),
         }
     }
 }
@@ -98,11 +119,24 @@ impl<'de> Deserialize<'de> for Host {
             identity: Option<PathBuf>,
             address: Option<AddressKind>,
             host_keys: Option<HostKeys>,
+            via: Option<Via>,
+            eice_id: Option<String>,
+            max_tunnel_duration: Option<u32>,
         }
-        let Raw { r#match: pattern, profile, region, user, port, identity, address, host_keys } =
-            Raw::deserialize(deserializer)?;
-        let options = Options { profile, region, user, port, identity, address, host_keys };
-        Ok(Self { pattern, options })
+        let raw = Raw::deserialize(deserializer)?;
+        let options = Options {
+            profile: raw.profile,
+            region: raw.region,
+            user: raw.user,
+            port: raw.port,
+            identity: raw.identity,
+            address: raw.address,
+            host_keys: raw.host_keys,
+            via: raw.via,
+            eice_id: raw.eice_id,
+            max_tunnel_duration: raw.max_tunnel_duration,
+        };
+        Ok(Self { pattern: raw.r#match, options })
     }
 }
 
@@ -189,6 +223,17 @@ impl fmt::Display for AddressKind {
             Self::Public => "public",
             Self::Private => "private",
             Self::Ipv6 => "ipv6",
+        })
+    }
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Direct => "direct",
+            Self::Eice => "eice",
+            Self::Ssm => "ssm",
         })
     }
 }

@@ -4,11 +4,11 @@
 //! read config -> check -i -> DescribeInstances -> [DescribeImages, first time] -> plan
 //!                               || make a key           |
 //!                                                       +-> SendSSHPublicKey --------------+
-//!                                                       +-> resolve, TCP, SSH key exchange +-> log in -> session
+//!                                                       +-> reach, SSH key exchange -------+-> log in -> session
 //!                                                       +-> GetConsoleOutput, first time --+
 //! ```
 //!
-//! It asks and tells by [`Event`]s; nothing here prints. What is learned on the way goes into the errors, so that they
+//! `reach` is the race between the routes (direct, an endpoint, Session Manager). It asks and tells by [`Event`]s; nothing here prints. What is learned on the way goes into the errors, so that they
 //! can say what is in the way.
 
 mod attempt;
@@ -17,6 +17,7 @@ mod images;
 mod lookup;
 #[cfg(unix)]
 pub mod openssh;
+pub mod reach;
 pub mod start;
 mod trust;
 
@@ -44,6 +45,8 @@ pub enum Event {
     Step(String),
     /// A line for the person.
     Notice(String),
+    /// Which route was taken, and why: a line for a person.
+    Route(String),
     /// What is being waited for; replaces the one before.
     Progress(String),
     /// Nobody will log in, and ssh is not the one to say why.
@@ -173,6 +176,14 @@ pub enum Error {
         /// What came of it.
         source: tcp::Error,
     },
+    /// No route leads to it.
+    #[error("cannot reach {}", plan.instance.id)]
+    NoWay {
+        /// What was tried.
+        plan: Box<Plan>,
+        /// Each route, and what stood in its way.
+        tried: Vec<reach::Tried>,
+    },
     /// The SSH layer failed.
     #[error("cannot open an SSH connection to {}", plan.instance.id)]
     Ssh {
@@ -276,11 +287,11 @@ struct Found {
 async fn find(wish: &Wish, request: &Request, events: &Events) -> Result<Found, Error> {
     let options = request.options();
     let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
-    let address_kind = options.address.unwrap_or_default();
+    let wanted = (options.address.unwrap_or_default(), options.via.unwrap_or_default());
     let found = lookup::find(&aws, &request.target.instance, wish.pick, wish.start, events).await?;
     let (instance, just_started) = match found {
         lookup::Found::Running(instance) => (instance, false),
-        lookup::Found::Stopped(instance) => (start::start(&aws, instance, address_kind, events).await?, true),
+        lookup::Found::Stopped(instance) => (start::start(&aws, instance, wanted, events).await?, true),
     };
     let (login, image) = match request.user() {
         Some(login) => (login, images::remembered(instance.image_id.as_deref())),

@@ -5,7 +5,9 @@
 
 mod aws;
 pub mod connect;
+mod route;
 mod ssh;
+mod web;
 
 pub use aws::words_for_code;
 

@@ -1,6 +1,8 @@
 //! From what was typed, what is configured and what AWS says to a [`Plan`]: everything resolved, printable, built by a
 //! pure function. What `--dry-run` prints, and all that the rest of the way looks at.
 
+pub mod route;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -8,7 +10,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::aws::model::{Account, Image, Instance};
-use crate::config::{AddressKind, HostKeys, Options};
+use crate::config::{AddressKind, HostKeys, Options, Via};
 use crate::login::{self, FALLBACK_USER};
 use crate::target::Target;
 use crate::text::neutralise;
@@ -143,12 +145,27 @@ pub struct Plan {
     pub login: Login,
     /// How to be let in.
     pub authorization: Authorization,
-    /// Where to dial; raced in this order.
+    /// How to reach it.
+    pub via: Via,
+    /// Where a direct connection dials; raced in this order.
     pub addresses: Vec<Address>,
+    /// Which kind of address was asked for.
+    pub address_kind: AddressKind,
+    /// What goes for an Instance Connect Endpoint.
+    pub tunnel: Tunnel,
     /// The SSH port.
     pub port: u16,
     /// How a new host key is treated.
     pub host_keys: HostKeys,
+}
+
+/// What goes for a tunnel through an Instance Connect Endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tunnel {
+    /// The endpoint that was named; else the nearest.
+    pub endpoint_id: Option<String>,
+    /// In seconds; else the service's limit of an hour.
+    pub max_duration: Option<u32>,
 }
 
 /// Why there is no plan.
@@ -171,12 +188,13 @@ fn kind(kind: AddressKind) -> &'static str {
 /// Makes the plan.
 ///
 /// # Errors
-/// When there is no address to dial.
+/// When there is no address to dial, and nothing else is to be tried.
 pub fn plan(request: &Request, account: Account, instance: Instance, login: Login) -> Result<Plan, Error> {
     let options = request.options();
     let address_kind = options.address.unwrap_or_default();
     let addresses = addresses(&instance, address_kind);
-    if addresses.is_empty() {
+    let via = options.via.unwrap_or_default();
+    if addresses.is_empty() && via == Via::Direct {
         return Err(Error::NoAddress(Box::new(instance), address_kind));
     }
     let authorization = options.identity.map_or(Authorization::Push, Authorization::KeyFile);
@@ -185,7 +203,10 @@ pub fn plan(request: &Request, account: Account, instance: Instance, login: Logi
         instance,
         login,
         authorization,
+        via,
         addresses,
+        address_kind,
+        tunnel: Tunnel { endpoint_id: options.eice_id, max_duration: options.max_tunnel_duration },
         port: request.target.port.or(options.port).unwrap_or(SSH_PORT),
         host_keys: options.host_keys.unwrap_or_default(),
     })
@@ -224,10 +245,31 @@ impl Plan {
                 Authorization::Push => json!({ "kind": "pushed", "algorithm": "ssh-ed25519" }),
                 Authorization::KeyFile(path) => json!({ "kind": "file", "path": path.display().to_string() }),
             },
+            "via": self.via.to_string(),
             "addresses": self.addresses.iter().map(Address::raw).collect::<Vec<_>>(),
             "port": self.port,
             "hostKeys": self.host_keys.to_string(),
         })
+    }
+}
+
+impl Plan {
+    /// The ways that there may be, in their order, in words.
+    fn routes(&self) -> String {
+        let one = |route: &route::Route| match route {
+            route::Route::Direct => {
+                let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+                format!("direct to {}", addresses.join(", "))
+            }
+            route::Route::Eice => match &self.tunnel.endpoint_id {
+                Some(id) => format!("the Instance Connect Endpoint {id}"),
+                None => "an Instance Connect Endpoint".to_owned(),
+            },
+            route::Route::Ssm => "Session Manager".to_owned(),
+        };
+        let order = route::order(self.via, &self.addresses, None);
+        let all: Vec<_> = order.iter().map(one).collect();
+        format!("{}, port {}", all.join(", else "), self.port)
     }
 }
 
@@ -244,8 +286,7 @@ impl fmt::Display for Plan {
             Authorization::Push => writeln!(f, "key        a fresh ed25519 key, pushed through EC2 Instance Connect")?,
             Authorization::KeyFile(path) => writeln!(f, "key        {}", path.display())?,
         }
-        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
-        writeln!(f, "route      direct to {}, port {}", addresses.join(", "), self.port)?;
+        writeln!(f, "route      {}", self.routes())?;
         write!(f, "host key   {}", self.host_keys)
     }
 }

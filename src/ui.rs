@@ -101,6 +101,15 @@ impl Ui {
         }
     }
 
+    /// A line for a person who looks on, and for `-v`: in a log of somebody else's it would be noise.
+    pub fn remark(&self, text: &str) {
+        if self.inner.volume.verbose > 0 {
+            self.step(text);
+        } else if io::stderr().is_terminal() {
+            self.notice(text);
+        }
+    }
+
     /// Text of several lines that the person should see, unless `-q`: the server's banner.
     pub fn banner(&self, text: &str) {
         if !self.inner.volume.quiet {

@@ -1,11 +1,12 @@
 //! The SDK's clients and how they are set up: profile, region, credentials, time limits. Made once a run.
 //!
 //! All that the AWS CLI honours is left to the SDK: `AWS_*` variables, shared config, SSO, `aws login` sessions,
-//! `credential_process`, `AWS_ENDPOINT_URL` and its form per service, FIPS, retries. Only the metadata service is given
+//! `credential_process`, `AWS_ENDPOINT_URL` and its form per service, FIPS, retries; the HTTP
+//! client alone is ours, for proxies and certificate authorities. Only the metadata service is given
 //! less patience than the SDK's, because off EC2 nobody answers there.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -15,16 +16,21 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::service_config::ServiceConfigKey;
+use aws_types::SdkConfig;
 
+use super::credentials::Prefetched;
+use super::http::Http;
 use super::model::Account;
+use super::sign::Signer;
 use super::{Call, Error, causes, sort};
+use crate::transport::web::Dialler;
 
 /// The metadata service is one hop away or not there.
 const IMDS_TIMEOUT: Duration = Duration::from_millis(700);
@@ -48,6 +54,17 @@ pub struct Settings {
 pub struct Aws {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
+    pub(super) ssm: aws_sdk_ssm::Client,
+    /// FIPS endpoints are asked for.
+    pub(super) fips: bool,
+    /// Endpoints with IPv6 beside IPv4 are asked for.
+    pub(super) dual_stack: bool,
+    /// Somebody chose where the calls to EC2 go.
+    pub(super) is_ec2_overridden: bool,
+    /// The same for Systems Manager.
+    pub(super) is_ssm_overridden: bool,
+    credentials: SharedCredentialsProvider,
+    dialler: Dialler,
     account: Account,
     login: Login,
 }
@@ -71,8 +88,12 @@ impl Aws {
     /// [`Error::NoRegion`], [`Error::BadRegion`], [`Error::NoProfile`] or [`Error::Credentials`].
     pub async fn load(settings: Settings) -> Result<Self, Error> {
         let profile = settings.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
-        let login = login(profile.as_deref()).await?;
+        let ProfileFacts { login, ca_bundle } = profile_facts(profile.as_deref()).await?;
+        let dialler = Dialler::new(non_empty_variable("AWS_CA_BUNDLE").or(ca_bundle).map(PathBuf::from));
+        let http = Http::new(dialler.clone());
+        let provided = ProviderConfig::empty().with_http_client(http.clone());
         let imds = imds::Client::builder()
+            .configure(&provided)
             .max_attempts(1)
             .connect_timeout(IMDS_TIMEOUT)
             .read_timeout(IMDS_TIMEOUT)
@@ -80,7 +101,8 @@ impl Aws {
             .operation_timeout(IMDS_TIMEOUT)
             .build();
         let region = region(&settings, imds.clone()).await?;
-        let mut credentials = DefaultCredentialsChain::builder().imds_client(imds).region(region.clone());
+        let credentials = DefaultCredentialsChain::builder().configure(provided);
+        let mut credentials = credentials.imds_client(imds).region(region.clone());
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -89,6 +111,7 @@ impl Aws {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region.clone())
             .timeout_config(timeouts)
+            .http_client(http)
             .app_name(AppName::new("ec2ssh").expect("the name has only letters and digits"));
         if let Some(name) = &settings.profile {
             credentials = credentials.profile_name(name);
@@ -100,11 +123,19 @@ impl Aws {
             login,
             detail: causes(&error),
         })?;
-        let shared = loader.credentials_provider(credentials).load().await;
+        let credentials = SharedCredentialsProvider::new(credentials);
+        let shared = loader.credentials_provider(credentials.clone()).load().await;
         let account = Account { region: region.to_string(), profile };
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
+            ssm: aws_sdk_ssm::Client::new(&shared),
+            fips: shared.use_fips().unwrap_or_default(),
+            dual_stack: shared.use_dual_stack().unwrap_or_default(),
+            is_ec2_overridden: is_overridden(&shared, "EC2"),
+            is_ssm_overridden: is_overridden(&shared, "SSM"),
+            credentials,
+            dialler,
             account,
             login,
         })
@@ -113,6 +144,24 @@ impl Aws {
     /// Where the calls go.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// The way to web services that the calls take: for websockets.
+    pub fn dialler(&self) -> &Dialler {
+        &self.dialler
+    }
+
+    /// What signs addresses with the credentials of now.
+    pub(super) async fn signer(&self, call: Call) -> Result<Signer, Error> {
+        tracing::debug!(call = call.name(), "signing an address");
+        match self.credentials.provide_credentials().await {
+            Ok(credentials) => Ok(Signer::new(credentials, &self.account.region)),
+            Err(error) => Err(Error::Credentials {
+                profile: self.account.profile.clone(),
+                login: self.login,
+                detail: causes(&error),
+            }),
+        }
     }
 
     /// Sorts what the SDK says of a call that failed; the resource is for the message.
@@ -129,48 +178,39 @@ impl Aws {
     }
 }
 
-/// Credentials that were loaded before the first call, and are loaded again when those have expired (in a run of minutes,
-/// after `--start`, within the call that needs them). Loaded within a call they are under its time limit, and tried again with it: a `credential_process` that waits for a person's token
-/// takes longer than any answer of AWS.
-#[derive(Debug)]
-struct Prefetched {
-    first: Mutex<Option<Credentials>>,
-    chain: DefaultCredentialsChain,
+/// What a profile says that we have to know.
+#[derive(Default)]
+struct ProfileFacts {
+    login: Login,
+    /// The AWS CLI's setting for a private certificate authority.
+    ca_bundle: Option<String>,
 }
 
-impl Prefetched {
-    async fn load(chain: DefaultCredentialsChain) -> Result<Self, CredentialsError> {
-        let first = chain.provide_credentials().await?;
-        Ok(Self { first: Mutex::new(Some(first)), chain })
-    }
-}
-
-impl ProvideCredentials for Prefetched {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(first) => future::ProvideCredentials::ready(Ok(first)),
-            None => self.chain.provide_credentials(),
-        }
-    }
-}
-
-/// How the profile logs in. That it exists is checked on the way: the SDK would go on without it, and with whatever
+/// What the profile says. That it exists is checked on the way: the SDK would go on without it, and with whatever
 /// credentials it finds elsewhere. Files that cannot be read are left for the SDK to complain of.
-async fn login(profile: Option<&str>) -> Result<Login, Error> {
+async fn profile_facts(profile: Option<&str>) -> Result<ProfileFacts, Error> {
     let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
     let name = profile.unwrap_or("default");
     let Ok(profiles) = aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned()))).await else {
-        return Ok(Login::Other);
+        return Ok(ProfileFacts::default());
     };
-    match profiles.get_profile(name) {
-        None if name != "default" => Err(Error::NoProfile(name.to_owned())),
-        Some(found) if found.get("sso_session").or(found.get("sso_start_url")).is_some() => Ok(Login::Sso),
-        Some(found) if found.get("login_session").is_some() => Ok(Login::Session),
-        _ => Ok(Login::Other),
-    }
+    let Some(found) = profiles.get_profile(name) else {
+        return if name == "default" { Ok(ProfileFacts::default()) } else { Err(Error::NoProfile(name.to_owned())) };
+    };
+    let login = match (found.get("sso_session").or(found.get("sso_start_url")), found.get("login_session")) {
+        (Some(_), _) => Login::Sso,
+        (None, Some(_)) => Login::Session,
+        (None, None) => Login::Other,
+    };
+    let ca_bundle = found.get("ca_bundle").filter(|path| !path.is_empty()).map(str::to_owned);
+    Ok(ProfileFacts { login, ca_bundle })
+}
+
+/// Whether an endpoint of the caller's choice is set, for this service or for all.
+fn is_overridden(shared: &SdkConfig, service: &'static str) -> bool {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let of_service = key.ok().zip(shared.service_config()).and_then(|(key, config)| config.load_config(key));
+    of_service.or_else(|| shared.endpoint_url().map(str::to_owned)).is_some()
 }
 
 async fn region(settings: &Settings, imds: imds::Client) -> Result<Region, Error> {

@@ -170,6 +170,7 @@ fn plain(from: &types::Instance) -> Instance {
         key_name: text(from.key_name()),
         state_reason: text(from.state_reason().and_then(types::StateReason::message)),
         vpc_id: text(from.vpc_id()),
+        subnet_id: text(from.subnet_id()),
         launched: from.launch_time().map(aws_sdk_ec2::primitives::DateTime::secs),
     }
 }

@@ -1,21 +1,35 @@
 //! Everything asked of AWS: the only folder that imports `aws_*`. It answers in the plain types of [`model`].
 //!
+//! ```text
+//! clients <- credentials, http     set up once a run
+//! instances, images, console, keys, power, endpoints, sessions     one file per kind of call
+//! sign, hosts                      the addresses of websockets: signed, and AWS's own
+//! ```
+//!
 //! A call that fails is an [`Error`] with the facts as fields: the code, the service's words, the IAM action and the
 //! resource. What to tell a person about it is said in [`crate::error`], not here.
 
 pub mod clients;
 pub mod console;
+mod credentials;
+pub mod endpoints;
+pub mod hosts;
+mod http;
 pub mod images;
 pub mod instances;
 pub mod keys;
 pub mod model;
 pub mod power;
+pub mod sessions;
+pub mod sign;
 
 pub use clients::{Aws, Login, Settings};
 
 use aws_config::imds;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+
+use crate::transport::web;
 
 /// One of the calls made, for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +40,13 @@ pub enum Call {
     GetConsoleOutput,
     StartInstances,
     SendSshPublicKey,
+    DescribeInstanceConnectEndpoints,
+    /// The signed address of an endpoint's tunnel.
+    OpenTunnel,
+    GetConnectionStatus,
+    StartSession,
+    ResumeSession,
+    TerminateSession,
 }
 
 impl Call {
@@ -37,6 +58,12 @@ impl Call {
             Self::GetConsoleOutput => "GetConsoleOutput",
             Self::StartInstances => "StartInstances",
             Self::SendSshPublicKey => "SendSSHPublicKey",
+            Self::DescribeInstanceConnectEndpoints => "DescribeInstanceConnectEndpoints",
+            Self::OpenTunnel => "OpenTunnel",
+            Self::GetConnectionStatus => "GetConnectionStatus",
+            Self::StartSession => "StartSession",
+            Self::ResumeSession => "ResumeSession",
+            Self::TerminateSession => "TerminateSession",
         }
     }
 
@@ -48,6 +75,12 @@ impl Call {
             Self::GetConsoleOutput => "ec2:GetConsoleOutput",
             Self::StartInstances => "ec2:StartInstances",
             Self::SendSshPublicKey => "ec2-instance-connect:SendSSHPublicKey",
+            Self::DescribeInstanceConnectEndpoints => "ec2:DescribeInstanceConnectEndpoints",
+            Self::OpenTunnel => "ec2-instance-connect:OpenTunnel",
+            Self::GetConnectionStatus => "ssm:GetConnectionStatus",
+            Self::StartSession => "ssm:StartSession",
+            Self::ResumeSession => "ssm:ResumeSession",
+            Self::TerminateSession => "ssm:TerminateSession",
         }
     }
 }
@@ -102,6 +135,25 @@ pub enum Error {
         /// The causes, joined.
         detail: String,
     },
+    /// The way to the service: proxy, certificate, network.
+    #[error("{} could not reach AWS", call.name())]
+    Web {
+        /// Which call.
+        call: Call,
+        /// What stood in the way.
+        source: web::Error,
+    },
+    /// What the service named is not AWS's: no secret goes there.
+    #[error("{} would lead to {host}, which is not a host of AWS for this", call.name())]
+    ForeignHost {
+        /// Which call.
+        call: Call,
+        /// The host; untrusted.
+        host: String,
+    },
+    /// FIPS is asked for, and the endpoint has no such name.
+    #[error("the endpoint {0} has no FIPS name, and FIPS endpoints are asked for")]
+    NoFipsName(String),
     /// An answer that is not what the service's model says.
     #[error("{} got an answer that makes no sense", call.name())]
     BadAnswer {
@@ -146,7 +198,10 @@ where
         SdkError::DispatchFailure(failure) if is_credentials_failure(&error, failure.is_other()) => {
             Error::Credentials { profile: None, login: Login::Other, detail: causes(&error) }
         }
-        SdkError::DispatchFailure(_) => Error::Unreachable { call, detail: causes(&error) },
+        SdkError::DispatchFailure(_) => match http::find(&error) {
+            Some(source) => Error::Web { call, source: source.clone() },
+            None => Error::Unreachable { call, detail: causes(&error) },
+        },
         _ => Error::Unreachable { call, detail: causes(&error) },
     }
 }

@@ -40,6 +40,8 @@ pub struct Instance {
     pub state_reason: Option<String>,
     /// The VPC.
     pub vpc_id: Option<String>,
+    /// The subnet of its primary interface.
+    pub subnet_id: Option<String>,
     /// Launch time, seconds since the Unix epoch.
     pub launched: Option<i64>,
 }
@@ -118,6 +120,37 @@ pub struct Image {
     pub owner: String,
     /// For example `Linux/UNIX`.
     pub platform_details: String,
+}
+
+/// An EC2 Instance Connect Endpoint. Text in it is untrusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// `eice-…`.
+    pub id: String,
+    /// For example `create-complete`.
+    pub state: String,
+    /// The name to dial; none where FIPS is asked for and this endpoint has no such name.
+    pub host: Option<String>,
+    /// Its VPC.
+    pub vpc_id: Option<String>,
+    /// Its subnet.
+    pub subnet_id: Option<String>,
+    /// Its availability zone.
+    pub zone: Option<String>,
+    /// What it can reach.
+    pub address_type: AddressType,
+}
+
+/// Which addresses an endpoint reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum AddressType {
+    #[default]
+    Ipv4,
+    Ipv6,
+    DualStack,
 }
 
 /// Where the calls go, for messages and hints.

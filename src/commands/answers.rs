@@ -26,6 +26,7 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
     match event {
         Event::Step(text) => ui.step(&text),
         Event::Notice(text) => ui.notice(&text),
+        Event::Route(text) => ui.remark(&text),
         Event::Progress(text) => ui.progress(&text),
         Event::Refused { error, ssh_has_gone: false } => {
             let error = CommandError::from(*error);

@@ -12,3 +12,13 @@ pub mod options;
 pub mod proxy;
 mod shell;
 pub mod ssh;
+
+use std::time::Duration;
+
+/// Services are told of the end of what they opened for us; a network that is gone must not hold us.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What is to be done before the program ends, whatever ended it.
+pub async fn farewell() {
+    crate::transport::ssm::channel::all_ended(FAREWELL).await;
+}

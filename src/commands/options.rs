@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{AddressKind, Config, Options};
+use crate::config::{AddressKind, Config, Options, Via};
 use crate::connect::Wish;
 use crate::error::CommandError;
 use crate::plan::Request;
@@ -58,9 +58,18 @@ pub struct ConnectOptions {
     /// Use this key file instead of a pushed key (a .pem must have mode 0400)
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+    /// How to reach it
+    #[arg(long, value_enum, value_name = "ROUTE")]
+    pub via: Option<Via>,
     /// Which address to connect to
     #[arg(long, value_enum, value_name = "KIND")]
     pub address: Option<AddressKind>,
+    /// The EC2 Instance Connect Endpoint to go through, instead of the nearest
+    #[arg(long, value_name = "ID", value_parser = endpoint_id)]
+    pub eice_id: Option<String>,
+    /// End a tunnel through an endpoint after so many seconds (1 to 3600), where a policy demands it
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub max_tunnel_duration: Option<u32>,
     /// IPv4 only
     #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]
     pub ipv4: bool,
@@ -112,6 +121,10 @@ impl ConnectOptions {
             address: self.address,
             // Only where we check host keys ourselves is there an option for it.
             host_keys: None,
+            // Who names an endpoint wants to go through it.
+            via: self.via.or(self.eice_id.as_ref().map(|_| Via::Eice)),
+            eice_id: self.eice_id.clone(),
+            max_tunnel_duration: self.max_tunnel_duration,
         }
     }
 
@@ -130,4 +143,11 @@ impl ConnectOptions {
             _ => Family::Any,
         }
     }
+}
+
+/// An endpoint's id as it is typed.
+fn endpoint_id(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("eice-").unwrap_or_default();
+    let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id { Ok(text.to_owned()) } else { Err("an endpoint's id looks like this: eice-0123456789abcdef0".to_owned()) }
 }

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
-
+use super::reach::Reached;
 use super::{Error, Event, Events, Resolved, identity, start};
 use crate::aws;
-use crate::plan::{Address, Authorization};
+use crate::plan::Authorization;
 use crate::ssh;
 use crate::ssh::client::Connection;
 use crate::ssh::host_keys::check::HostKeyCheck;
 use crate::ssh::keys::{Key, PublicHalf};
-use crate::transport::tcp::{self, Host};
+use crate::transport::link::Link;
 
 /// A pushed key older than this is pushed again before it is used: the login itself takes a moment.
 pub(super) const STILL_FRESH: Duration = Duration::from_secs(aws::keys::KEY_LIFETIME.as_secs() - 15);
@@ -119,7 +118,7 @@ impl Resolved {
         events: &Events,
         asked: &Arc<AtomicBool>,
     ) -> Result<Connection, Error> {
-        let stream = self.dial(events).await?;
+        let Reached { link, .. } = self.dial(events).await?;
         let (above, asked) = (Arc::clone(events), Arc::clone(asked));
         let forward = move |event: ssh::Event| {
             if matches!(event, ssh::Event::HostKey(..)) {
@@ -127,41 +126,26 @@ impl Resolved {
             }
             above(Event::Ssh(event));
         };
-        let connection = Connection::handshake(stream, check.clone(), Arc::new(forward)).await;
+        let connection = Connection::handshake(link, check.clone(), Arc::new(forward)).await;
         let connection = connection.map_err(|source| self.ssh_error(source))?;
         events(Event::Step("SSH key exchange done".to_owned()));
         Ok(connection)
-    }
-
-    pub(super) async fn dial(&self, events: &Events) -> Result<TcpStream, Error> {
-        let plan = &self.plan;
-        let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
-        let result = if self.just_started {
-            start::dial(&hosts, plan, self.family, events).await
-        } else {
-            tcp::connect(&hosts, plan.port, self.family, tcp::CONNECT_TIMEOUT).await
-        };
-        let stream = result.map_err(|source| Error::Unreachable { plan: Box::new(plan.clone()), source })?;
-        if let Ok(peer) = stream.peer_addr() {
-            events(Event::Step(format!("connected to {peer}")));
-        }
-        Ok(stream)
     }
 
     /// Pushes the public half and dials, side by side: the byte stream of `proxy`.
     ///
     /// # Errors
     /// Whatever stands in the way.
-    pub async fn open_stream(&self, key: &PublicHalf, events: &Events) -> Result<TcpStream, Error> {
+    pub async fn open_stream(&self, key: &PublicHalf, events: &Events) -> Result<Link, Error> {
         let name = key.path.display().to_string();
         if self.just_started {
             // sshd may take minutes to come up, and the key would be gone by then.
-            let stream = self.dial(events).await?;
+            let reached = self.dial(events).await?;
             self.push_line(&key.line, &name, events).await?;
-            return Ok(stream);
+            return Ok(reached.link);
         }
-        let (_, stream) = tokio::try_join!(self.push_line(&key.line, &name, events), self.dial(events))?;
-        Ok(stream)
+        let (_, reached) = tokio::try_join!(self.push_line(&key.line, &name, events), self.dial(events))?;
+        Ok(reached.link)
     }
 
     fn ssh_error(&self, source: ssh::Error) -> Error {
@@ -171,11 +155,4 @@ impl Resolved {
 
 fn was_cut_off(error: &ssh::Error) -> bool {
     matches!(error, ssh::Error::Lost(_) | ssh::Error::ClosedEarly { .. })
-}
-
-fn host(address: &Address) -> Host {
-    match address {
-        Address::Name(name, instead) => Host::Name(name.clone(), *instead),
-        Address::Ip(ip) => Host::Ip(*ip),
-    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tokio::net::TcpStream;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::attempt::STILL_FRESH;
@@ -21,6 +20,7 @@ use crate::ssh;
 use crate::ssh::host_keys::check::HostKeyCheck;
 use crate::ssh::keys::Key;
 use crate::store;
+use crate::transport::link::Link;
 
 /// How ssh called us.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Caller {
 /// The connection, and the agent that goes with it.
 pub struct Opened {
     /// To the instance's SSH port.
-    pub stream: TcpStream,
+    pub link: Link,
     /// The agent, not served yet.
     pub agent: Agent,
 }
@@ -88,12 +88,12 @@ impl Resolved {
             let keeper = Arc::clone(&keeper);
             tokio::spawn(async move { keeper.identity().await });
         }
-        let (stream, ()) =
+        let (reached, ()) =
             tokio::try_join!(keeper.resolved.dial(events), keeper.write_known_hosts(caller.known_hosts.as_ref()))?;
         // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
         let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
         let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
-        Ok(Opened { stream, agent: Agent { listener, published, keeper, owner: caller.owner } })
+        Ok(Opened { link: reached.link, agent: Agent { listener, published, keeper, owner: caller.owner } })
     }
 }
 

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
+use super::reach::Tried;
 use super::{Error, Event, Events};
 use crate::aws::Aws;
 use crate::aws::instances::Query;
 use crate::aws::model::{Instance, State};
-use crate::config::AddressKind;
-use crate::plan::{Plan, addresses};
+use crate::config::{AddressKind, Via};
+use crate::plan::addresses;
 use crate::ssh;
-use crate::transport::tcp::{self, Family, Host};
 
 /// Stopping may take minutes, and so may a start after it.
 const UP_WITHIN: Duration = Duration::from_secs(300);
@@ -25,7 +24,7 @@ const PUBLIC_WITHIN: Duration = Duration::from_secs(8);
 /// Between two look-ups.
 pub const POLL: Duration = Duration::from_secs(2);
 /// One round of dialling while the instance boots; nobody may be there to refuse.
-const ROUND: Duration = Duration::from_secs(5);
+pub(super) const ROUND: Duration = Duration::from_secs(5);
 /// Look-ups in a row that may fail while we wait: the instance starts whether we see it or not.
 const FAILURES: usize = 3;
 
@@ -33,13 +32,13 @@ const FAILURES: usize = 3;
 pub(super) async fn start(
     aws: &Aws,
     mut instance: Instance,
-    kind: AddressKind,
+    (kind, via): (AddressKind, Via),
     events: &Events,
 ) -> Result<Instance, Error> {
     let begun = Instant::now();
     let mut progress = Progress { asked: instance.state == State::Pending, ..Progress::default() };
     loop {
-        match progress.judge(&instance, kind, begun.elapsed()) {
+        match progress.judge(&instance, (kind, via), begun.elapsed()) {
             Next::Up => return Ok(instance),
             Next::Start => {
                 aws.start(&instance.id).await?;
@@ -98,12 +97,12 @@ pub enum Next {
 
 impl Progress {
     /// Judges what a look-up showed. Pure but for what it remembers.
-    pub fn judge(&mut self, instance: &Instance, kind: AddressKind, elapsed: Duration) -> Next {
+    pub fn judge(&mut self, instance: &Instance, (kind, via): (AddressKind, Via), elapsed: Duration) -> Next {
         self.seen_starting |= matches!(instance.state, State::Pending | State::Running);
         match instance.state {
             State::Running => {
                 let since = *self.running_since.get_or_insert(elapsed);
-                if has_address(instance, kind, elapsed - since) {
+                if has_address(instance, kind, via, elapsed - since) {
                     Next::Up
                 } else if elapsed > UP_WITHIN {
                     Next::GiveUp("an address")
@@ -123,32 +122,21 @@ impl Progress {
 }
 
 /// A stopped instance keeps its private address: to have one says nothing until it has run for a while.
-fn has_address(instance: &Instance, kind: AddressKind, running_for: Duration) -> bool {
+fn has_address(instance: &Instance, kind: AddressKind, via: Via, running_for: Duration) -> bool {
+    match via {
+        // Neither an endpoint nor Session Manager needs a public one.
+        Via::Eice => return instance.private_ip.is_some() || !instance.ipv6.is_empty(),
+        Via::Ssm => return true,
+        Via::Auto | Via::Direct => {}
+    }
     let from_outside = instance.public_ip.is_some() || !instance.ipv6.is_empty();
     let wait = kind == AddressKind::Auto && !from_outside && running_for < PUBLIC_WITHIN;
     !wait && !addresses(instance, kind).is_empty()
 }
 
-/// Dials until somebody answers.
-pub(super) async fn dial(
-    hosts: &[Host],
-    plan: &Plan,
-    family: Family,
-    events: &Events,
-) -> Result<TcpStream, tcp::Error> {
-    let begun = Instant::now();
-    loop {
-        let failed = match tcp::connect(hosts, plan.port, family, ROUND).await {
-            Err(failed @ tcp::Error::Failed(_)) => failed,
-            other => return other,
-        };
-        let waited = begun.elapsed();
-        if waited > SSH_WITHIN {
-            return Err(failed);
-        }
-        events(Event::Progress(format!("{} runs, waiting for SSH ({} s)", plan.instance.id, waited.as_secs())));
-        sleep(Duration::from_secs(1)).await;
-    }
+/// Whether a machine that has just been started may be reached yet, after a round in which it was not.
+pub(super) fn may_come_up(tried: &[Tried], waited: Duration) -> bool {
+    waited <= SSH_WITHIN && tried.iter().any(|tried| tried.obstacle.may_pass())
 }
 
 /// Whether a connection to a machine that has just been started is worth another try after this error. Its patience with a

@@ -173,6 +173,17 @@ impl From<Error> for CommandError {
                 Self::failed(message).cause(detail).hint(NETWORK)
             }
             Error::BadAnswer { detail, .. } => Self::failed(message).cause(detail).hint(PROXY),
+            Error::Web { source, .. } => {
+                let words = Self::from(source);
+                let mut error = Self::failed(message).cause(words.message);
+                (error.causes.extend(words.causes), error.hints.extend(words.hints));
+                error
+            }
+            Error::ForeignHost { .. } => Self::failed(message)
+                .cause("nothing secret is sent there; whoever answers in AWS's place could say so")
+                .hint(PROXY),
+            Error::NoFipsName(_) => Self::failed(message)
+                .hint("without FIPS: AWS_USE_FIPS_ENDPOINT=false ec2ssh …; or another way: ec2ssh --via ssm …"),
         }
     }
 }

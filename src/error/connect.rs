@@ -30,6 +30,7 @@ impl From<Error> for CommandError {
             Error::KeyFile(error) => key_file(&error),
             Error::PublicKey(error) => public_key(&error),
             Error::Unreachable { plan, source } => unreachable(&plan, &source),
+            Error::NoWay { plan, tried } => super::route::no_way(&plan, tried),
             Error::Ssh { plan, source } => ssh::explain(&plan, &source),
             Error::Denied { plan, image, methods } => denied(&plan, image.as_deref(), &methods),
             Error::Agent { source, .. } => {
@@ -143,7 +144,8 @@ fn public_key(error: &keys::Error) -> CommandError {
         .hint("make one: ssh-keygen -t ed25519; or name one: ec2ssh proxy -i FILE.pub …")
 }
 
-fn unreachable(plan: &Plan, error: &tcp::Error) -> CommandError {
+/// No address answered: what that means, and what to type.
+pub(super) fn unreachable(plan: &Plan, error: &tcp::Error) -> CommandError {
     let (id, port) = (&plan.instance.id, plan.port);
     let plain = CommandError::failed(format!("cannot reach {id} on port {port}")).cause(error.to_string());
     let other_address = || match (plan.instance.private_ip, plan.instance.public_ip) {

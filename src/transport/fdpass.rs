@@ -6,15 +6,13 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use tokio::net::TcpStream;
 
 /// Hands the stream to whoever is at the other end of `socket`. He finds it in blocking mode, as a fresh one is.
 ///
 /// # Errors
 /// When `socket` is none, or nobody is there: then ssh did not ask for it.
-pub fn hand_over(stream: TcpStream, socket: BorrowedFd<'_>) -> io::Result<()> {
-    let stream = stream.into_std()?;
-    stream.set_nonblocking(false)?;
+pub fn hand_over(stream: impl AsFd, socket: BorrowedFd<'_>) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(&stream, false)?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let descriptors = [stream.as_fd()];

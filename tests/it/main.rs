@@ -23,6 +23,7 @@ mod moto;
 mod openssh;
 mod plan;
 mod proxy;
+mod routes;
 mod select;
 mod session;
 mod ssh;

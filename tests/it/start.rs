@@ -1,7 +1,7 @@
 //! The course of a `--start`, look-up by look-up: pure.
 
 use ec2ssh::aws::model::{Instance, State};
-use ec2ssh::config::AddressKind;
+use ec2ssh::config::{AddressKind, Via};
 use ec2ssh::connect::start::{Next, POLL, Progress};
 
 fn seen(state: State, public: bool) -> Instance {
@@ -15,7 +15,7 @@ fn course(kind: AddressKind, looks: &[(State, bool)]) -> Vec<Next> {
     let mut progress = Progress::default();
     let steps = looks.iter().enumerate().map(|(index, (state, public))| {
         let elapsed = POLL * u32::try_from(index).unwrap();
-        let next = progress.judge(&seen(*state, *public), kind, elapsed);
+        let next = progress.judge(&seen(*state, *public), (kind, Via::Auto), elapsed);
         progress.asked |= next == Next::Start;
         next
     });

@@ -75,9 +75,9 @@ pub async fn run(ui: &Ui, args: ProxyArgs) -> Result<u8, CommandError> {
     let identity = wish.request.options().identity;
     let key = public_half(identity.as_ref())?;
     let resolved = resolve_for_proxy(wish, &events).await?;
-    let stream = resolved.open_stream(&key, &events).await?;
+    let link = resolved.open_stream(&key, &events).await?;
     ui.step("joining standard input and output to it");
-    pump::join(tokio::io::stdin(), tokio::io::stdout(), stream, close_stdout, AfterInput::ForEver).await?;
+    pump::join(tokio::io::stdin(), tokio::io::stdout(), link, close_stdout, AfterInput::ForEver).await?;
     Ok(0)
 }
 

@@ -5,9 +5,13 @@
 //! --fdpass  ssh -- ec2ssh proxy: waits -- ec2ssh proxy --owner: dials, hands ssh the socket, detaches; is the agent
 //! ```
 //!
+//! A tunnel is no socket that could be handed over: ssh is given one end of a pair, and the detached process stays to carry
+//! the bytes until the connection ends.
+//!
 //! With ProxyUseFdpass ssh goes on only when its ProxyCommand has exited; so it is a child of that one who does the work,
 //! and outlives it. No secret passes between the two.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -23,6 +27,7 @@ use crate::error::CommandError;
 use crate::ssh::host_keys::lines::at_port;
 use crate::terminal::raw::{close_stderr, close_stdin, close_stdout};
 use crate::transport::fdpass;
+use crate::transport::link::Link;
 use crate::transport::pump::{self, AfterInput};
 use crate::ui::Ui;
 
@@ -47,7 +52,7 @@ async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandE
     let mut agent = Box::pin(opened.agent.serve());
     let after = AfterInput::For(ITS_END);
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
-    let mut join = Box::pin(pump::join(input, output, opened.stream, close_stdout, after));
+    let mut join = Box::pin(pump::join(input, output, opened.link, close_stdout, after));
     let rest = tokio::select! {
         // ssh may have gone on in a process of its own making (-f, ControlPersist): the streams decide.
         rest = &mut agent => {
@@ -96,11 +101,11 @@ async fn wait_for_child(ui: &Ui) -> Result<u8, CommandError> {
 }
 
 async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Result<u8, CommandError> {
-    let Opened { stream, agent } = tokio::select! {
+    let Opened { link, agent } = tokio::select! {
         opened = open(ui, args, agent, owner) => opened?,
         () = owner.gone() => return Ok(0),
     };
-    fdpass::hand_over(stream, rustix::stdio::stdin())?;
+    let pump = hand_over(link)?;
     ui.step("ssh has the socket");
     // From here on the terminal's signals are ssh's alone.
     let _ = rustix::process::setsid();
@@ -109,10 +114,43 @@ async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Re
     done.flush().await?;
     close_stdin();
     close_stdout();
-    let rest = agent.serve().await?;
-    close_stderr();
-    rest.finish().await;
+    let agent = async {
+        let rest = agent.serve().await;
+        // Whoever reads what ssh says to its end would wait for us; on a terminal nobody does.
+        if !std::io::stderr().is_terminal() {
+            close_stderr();
+        }
+        rest?.finish().await;
+        Ok(())
+    };
+    let pump = async {
+        match pump {
+            Some(pump) => pump.await,
+            None => Ok(()),
+        }
+    };
+    let (served, pumped): (std::io::Result<()>, std::io::Result<()>) = tokio::join!(agent, pump);
+    served.and(pumped)?;
     Ok(0)
+}
+
+/// Gives ssh the socket; of a tunnel, one end of a pair of sockets, of which we have to serve the other for as long as it
+/// lasts.
+fn hand_over(link: Link) -> Result<Option<impl Future<Output = std::io::Result<()>>>, CommandError> {
+    let ssh = rustix::stdio::stdin();
+    let stream = match link {
+        Link::Socket(socket) => {
+            fdpass::hand_over(socket.into_std()?, ssh)?;
+            return Ok(None);
+        }
+        tunnel @ Link::Tunnel { .. } => tunnel,
+    };
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let (input, output) = tokio::net::UnixStream::from_std(ours)?.into_split();
+    fdpass::hand_over(theirs, ssh)?;
+    // ssh closes its end as a whole: what the far side says then has no reader.
+    Ok(Some(pump::join(input, output, stream, || (), AfterInput::For(ITS_END))))
 }
 
 async fn open(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Result<Opened, CommandError> {

@@ -10,10 +10,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use ec2ssh_lab::{Cloud, Image, Instance, Sshd};
+use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Sshd};
 
 /// The id of the usual instance.
 pub const ID: &str = "i-0123456789abcde01";
+
+/// The id of the usual endpoint.
+pub const EICE: &str = "eice-0123456789abcdef0";
 
 /// One test's world.
 pub struct World {
@@ -28,6 +31,7 @@ impl World {
         for folder in [".aws", ".ssh", "config/ec2ssh", "run"] {
             fs::create_dir_all(world.home.path().join(folder)).unwrap();
         }
+        fs::write(world.path("authority.pem"), Cloud::authority()).unwrap();
         world
     }
 
@@ -38,6 +42,21 @@ impl World {
         world.cloud.add(Instance::named(ID, "my-instance"));
         let port = world.cloud.sshd(ID, Sshd::default());
         (world, port)
+    }
+
+    /// With one instance, `db-1`, that has no address from outside, an endpoint in its VPC and an agent; its SSH server is
+    /// the lab's.
+    pub fn private() -> Self {
+        let world = Self::empty();
+        world.add_amazon_linux();
+        world.cloud.add(Instance::named(ID, "db-1").private());
+        let sshd = Sshd::default();
+        world.cloud.print_host_keys(ID, &[sshd.host_key.public_line()]);
+        let port = world.cloud.sshd(ID, sshd);
+        world.cloud.port(ID, 22, port);
+        world.cloud.add_endpoint(Endpoint::new(EICE));
+        world.cloud.agent(ID, Agent::recent());
+        world
     }
 
     pub fn add_amazon_linux(&self) {
@@ -86,7 +105,8 @@ impl World {
             ("AWS_ENDPOINT_URL", self.cloud.endpoint().to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", self.cloud.access_key().to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "secret-for-tests".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", ec2ssh_lab::SECRET.to_owned()),
+            ("AWS_CA_BUNDLE", path("authority.pem")),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }

@@ -7,7 +7,7 @@ use crate::fault::{error, escape, respond};
 use crate::state::{Instance, State};
 
 /// The parameters of a call in their order.
-fn parameters(body: &str) -> Vec<(String, String)> {
+pub fn parameters(body: &str) -> Vec<(String, String)> {
     let uri = format!("/?{body}").parse();
     let decoded = uri.ok().and_then(|uri| axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
     decoded.map(|query| query.0).unwrap_or_default()
@@ -19,7 +19,7 @@ pub fn parameter(body: &str, name: &str) -> Option<String> {
 }
 
 /// The values of `PREFIX.1`, `PREFIX.2` and so on.
-fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
+pub fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
     (1..)
         .map_while(|n| {
             let name = format!("{prefix}.{n}");
@@ -29,7 +29,7 @@ fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
 }
 
 /// Filters as name and values.
-fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
+pub fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
     let names = (1..).map_while(|n| {
         let name = format!("Filter.{n}.Name");
         let found = parameters.iter().find(|(key, _)| *key == name)?;
@@ -136,7 +136,7 @@ fn item(instance: &Instance) -> String {
          <instanceState><code>{code}</code><name>{state}</name></instanceState>\
          {private_dns}{public_dns}{key_name}<instanceType>{kind}</instanceType><launchTime>{launched}</launchTime>\
          <placement><availabilityZone>{zone}</availabilityZone></placement>{private_ip}{public_ip}{ipv6}\
-         <platformDetails>Linux/UNIX</platformDetails><vpcId>vpc-0123456789abcdef0</vpcId>\
+         <platformDetails>Linux/UNIX</platformDetails><vpcId>{vpc}</vpcId><subnetId>{subnet}</subnetId>\
          <tagSet>{tags}</tagSet><metadataOptions><state>applied</state><httpEndpoint>{metadata}</httpEndpoint></metadataOptions>\
          <networkInterfaceSet><item><ipv6AddressesSet>{ipv6_items}</ipv6AddressesSet></item></networkInterfaceSet></item>",
         id = escape(&instance.id),
@@ -152,6 +152,8 @@ fn item(instance: &Instance) -> String {
         private_ip = element("privateIpAddress", &instance.private_ip),
         public_ip = element("ipAddress", &instance.public_ip),
         metadata = instance.metadata,
+        vpc = instance.vpc_id,
+        subnet = instance.subnet_id,
     )
 }
 

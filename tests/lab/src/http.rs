@@ -1,25 +1,20 @@
-//! The HTTP front: tells the two services apart, records the calls, and lets faults have their turn.
+//! The HTTP front: tells the services apart, records the calls, and lets faults have their turn.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State as Shared};
 use axum::http::{HeaderMap, Response};
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 
 use crate::fault::{Fault, error, respond};
-use crate::state::{Recorded, State};
-use crate::{connect, console, ec2, lock};
-
-#[derive(Clone)]
-struct Cloud {
-    state: Arc<Mutex<State>>,
-    access_key: String,
-}
+use crate::state::Recorded;
+use crate::streams::Service;
+use crate::{authority, connect, console, ec2, eice, lock, ssm};
 
 /// An access key id that nobody can guess.
 pub fn random_access_key() -> String {
@@ -29,17 +24,50 @@ pub fn random_access_key() -> String {
 }
 
 /// Serves on a free port of loopback.
-pub async fn serve(state: Arc<Mutex<State>>, access_key: String) -> std::io::Result<SocketAddr> {
+pub async fn serve(service: Service) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let router =
-        Router::new().route("/", post(call)).route("/lab/keys", get(keys)).with_state(Cloud { state, access_key });
+    let router = router(service);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
 }
 
-/// One call of either service.
-async fn call(Shared(Cloud { state, access_key }): Shared<Cloud>, headers: HeaderMap, body: String) -> Response<Body> {
+/// The same in TLS, as `localhost`; returns the port.
+pub async fn serve_tls(service: Service) -> std::io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let router = router(service);
+    tokio::spawn(async move { axum::serve(InTls(listener), router).await });
+    Ok(port)
+}
+
+fn router(service: Service) -> Router {
+    Router::new().route("/", post(call)).route("/lab/keys", get(keys)).with_state(service)
+}
+
+struct InTls(TcpListener);
+
+impl axum::serve::Listener for InTls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            if let Ok((stream, address)) = self.0.accept().await
+                && let Ok(stream) = authority::acceptor().accept(stream).await
+            {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// One call of a service.
+async fn call(Shared(Service { state, access_key }): Shared<Service>, headers: HeaderMap, body: String) -> Response<Body> {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let json = target.is_some();
     let operation = match target {
@@ -66,6 +94,11 @@ async fn call(Shared(Cloud { state, access_key }): Shared<Cloud>, headers: Heade
         "DescribeInstances" => ec2::describe_instances(&mut state, &body),
         "DescribeImages" => ec2::describe_images(&state, &body),
         "GetConsoleOutput" => console::get_console_output(&state, &body),
+        "DescribeInstanceConnectEndpoints" => eice::describe(&state, &body),
+        "GetConnectionStatus" => ssm::get_connection_status(&state, &body),
+        "StartSession" => ssm::start_session(&mut state, &body),
+        "ResumeSession" => ssm::resume_session(&mut state, &body),
+        "TerminateSession" => ssm::terminate_session(&mut state, &body),
         "StartInstances" => ec2::start_instances(&mut state, &body),
         _ => error(400, "InvalidAction", &format!("the embedded cloud has no {operation}"), json),
     }
@@ -73,7 +106,7 @@ async fn call(Shared(Cloud { state, access_key }): Shared<Cloud>, headers: Heade
 
 /// What an instance's metadata service would hand to sshd's AuthorizedKeysCommand.
 async fn keys(
-    Shared(Cloud { state, .. }): Shared<Cloud>,
+    Shared(Service { state, .. }): Shared<Service>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response<Body> {
     let of = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();

@@ -1,33 +1,49 @@
-//! The embedded cloud: EC2 and EC2 Instance Connect over HTTP, and an SSH server per instance, on loopback and in
-//! process. For the tests and the playground; the product knows nothing of it and reaches it by `AWS_ENDPOINT_URL`.
+//! The embedded cloud: EC2, EC2 Instance Connect and Systems Manager over HTTP, the websockets of the last two, and an SSH
+//! server per instance, on loopback and in process. For the tests and the playground; the product knows nothing of it and reaches it by `AWS_ENDPOINT_URL`.
 //!
 //! ```text
 //! http.rs        one listener: EC2's query protocol, Instance Connect's JSON, and /lab/keys for a real sshd
 //! ec2.rs         DescribeInstances (filters, paging), DescribeImages, StartInstances
 //! console.rs     GetConsoleOutput, and what cloud-init prints at first boot
 //! connect.rs     SendSSHPublicKey and the keys pushed, for 60 seconds
+//! streams.rs     one TLS listener for all websockets (authority.rs: its certificate; sigv4.rs: their signatures)
+//! eice.rs        Instance Connect Endpoints and their tunnels
+//! ssm.rs         Session Manager's calls
+//! agent.rs       its data channel: service and agent in one, with knobs for what goes wrong
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
 //! fault.rs       what goes wrong on demand
 //! ```
 
+mod agent;
+mod authority;
 mod connect;
 mod console;
 mod ec2;
+mod eice;
 mod fault;
 mod http;
 mod program;
+mod sigv4;
 mod sshd;
+mod ssm;
 mod state;
+mod streams;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use agent::Agent;
+pub use eice::{Endpoint, TunnelFault};
 pub use fault::Fault;
 pub use sshd::{HostKey, Sshd};
 pub use state::{Image, Instance, Recorded};
 
 use state::State;
+use streams::Service;
+
+/// The secret that goes with a cloud's access key.
+pub const SECRET: &str = "secret-for-tests";
 
 /// A running cloud. It ends with the process or when dropped.
 pub struct Cloud {
@@ -47,7 +63,11 @@ impl Cloud {
         let runtime = runtime.expect("a runtime can be made");
         let state = Arc::new(Mutex::new(State::default()));
         let access_key = http::random_access_key();
-        let serve = http::serve(Arc::clone(&state), access_key.clone());
+        let service = Service { state: Arc::clone(&state), access_key: access_key.clone() };
+        let serve = async {
+            lock(&service.state).streams = streams::serve(service.clone()).await?;
+            http::serve(service.clone()).await
+        };
         let address = runtime.block_on(serve).expect("loopback can be listened on");
         Self { endpoint: format!("http://{address}"), access_key, state, runtime: Some(runtime) }
     }
@@ -61,6 +81,67 @@ impl Cloud {
     /// key opens a shell.
     pub fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    /// The calls' endpoint in TLS, for `AWS_ENDPOINT_URL`; each call of this starts one more.
+    ///
+    /// # Panics
+    /// When loopback cannot be listened on.
+    pub fn tls_endpoint(&self) -> String {
+        let service = Service { state: Arc::clone(&self.state), access_key: self.access_key.clone() };
+        let port = self.runtime().block_on(http::serve_tls(service)).expect("loopback can be listened on");
+        format!("https://localhost:{port}")
+    }
+
+    /// The certificate of the authority behind all that is in TLS here, in PEM: for `AWS_CA_BUNDLE`.
+    pub fn authority() -> &'static str {
+        authority::pem()
+    }
+
+    /// What endpoints and agents find at the instance's port: a port of loopback.
+    pub fn port(&self, instance_id: &str, remote: u16, local: u16) {
+        self.state().ports.push((instance_id.to_owned(), remote, local));
+    }
+
+    /// Adds an Instance Connect Endpoint.
+    pub fn add_endpoint(&self, endpoint: Endpoint) {
+        self.state().endpoints.push(endpoint);
+    }
+
+    /// From now on tunnels go wrong so.
+    pub fn fail_tunnels(&self, fault: TunnelFault) {
+        self.state().tunnel_fault = Some(fault);
+    }
+
+    /// The parameters of each tunnel that was asked for, the signature's left out.
+    pub fn tunnels(&self) -> Vec<Vec<(String, String)>> {
+        self.state().tunnels.clone()
+    }
+
+    /// How many tunnels are open.
+    pub fn open_tunnels(&self) -> usize {
+        self.state().open_tunnels.len()
+    }
+
+    /// Has the instance's agent connect to Session Manager.
+    pub fn agent(&self, instance_id: &str, agent: Agent) {
+        self.state().agents.insert(instance_id.to_owned(), agent);
+    }
+
+    /// How many sessions there have been, and how often they were resumed together.
+    pub fn sessions(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.sessions.len(), state.sessions.iter().map(|session| session.resumed).sum())
+    }
+
+    /// The sessions whose agent serves them still.
+    pub fn open_sessions(&self) -> usize {
+        self.state().sessions.iter().filter(|session| !session.end.is_closed()).count()
+    }
+
+    /// The streams' addresses begin so from now on, in place of the embedded cloud's own.
+    pub fn stream_base(&self, base: &str) {
+        self.state().plain_stream = Some(base.to_owned());
     }
 
     /// Adds an instance, or replaces the one with its id.
@@ -154,6 +235,6 @@ impl Drop for Cloud {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,10 @@
 //! What is in the cloud.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::agent::{Agent, Session};
+use crate::eice::{Endpoint, TunnelFault};
 use crate::fault::Fault;
 
 /// An instance. Its fields are those that the API shows.
@@ -21,6 +24,8 @@ pub struct Instance {
     pub private_dns: Option<String>,
     pub key_name: Option<String>,
     pub metadata: &'static str,
+    pub vpc_id: String,
+    pub subnet_id: String,
     /// RFC 3339.
     pub launched: String,
     /// How many look-ups it stays `pending` after a start.
@@ -50,6 +55,8 @@ impl Instance {
             private_dns: Some(format!("ip-10-0-{high}-{low}.eu-west-1.compute.internal")),
             key_name: Some("ops".to_owned()),
             metadata: "enabled",
+            vpc_id: "vpc-0123456789abcdef0".to_owned(),
+            subnet_id: "subnet-0123456789abcdef0".to_owned(),
             launched: "2026-11-20T08:30:00.000Z".to_owned(),
             pending_for: 0,
             nameless_for: 0,
@@ -61,6 +68,14 @@ impl Instance {
     #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without an address from outside. Its private one is on loopback, where nothing listens on port 22.
+    #[must_use]
+    pub fn private(mut self) -> Self {
+        let host = 100 + self.id.bytes().last().unwrap_or_default() % 100;
+        (self.public_ip, self.private_ip) = (None, Some(format!("127.77.0.{host}")));
         self
     }
 
@@ -126,6 +141,21 @@ pub struct State {
     pub authorized: Vec<(String, String, String)>,
     /// Instance, output as posted after boot, output as it is now.
     pub consoles: Vec<(String, Vec<u8>, Vec<u8>)>,
+    pub endpoints: Vec<Endpoint>,
+    /// Instance, its port, and the port on loopback that stands for it.
+    pub ports: Vec<(String, u16, u16)>,
+    /// The port of the websockets.
+    pub streams: u16,
+    /// The parameters of each tunnel that was asked for, the signature's left out.
+    pub tunnels: Vec<Vec<(String, String)>>,
+    /// The endpoint of each tunnel that is open.
+    pub open_tunnels: Vec<String>,
+    pub tunnel_fault: Option<TunnelFault>,
+    /// By instance.
+    pub agents: HashMap<String, Agent>,
+    pub sessions: Vec<Session>,
+    /// The beginning of the streams' addresses, in place of the embedded cloud's own.
+    pub plain_stream: Option<String>,
 }
 
 impl State {
@@ -134,6 +164,11 @@ impl State {
         let due = self.faults.iter_mut().find(|(name, _, times)| name == operation && *times > 0)?;
         due.2 -= 1;
         Some(due.1.clone())
+    }
+
+    /// What stands for a port of the instance.
+    pub fn port_of(&self, instance_id: &str, port: u16) -> Option<u16> {
+        self.ports.iter().find(|(id, remote, _)| id == instance_id && *remote == port).map(|(.., local)| *local)
     }
 
     /// The keys in authorized_keys.

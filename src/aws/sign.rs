@@ -1,0 +1,103 @@
+//! Signature Version 4 for the addresses of websockets
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>): in the query for an Instance Connect Endpoint, in
+//! headers for Session Manager. The calls are signed by the SDK.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, SignableBody, SignableRequest, SignatureLocation, SigningInstructions, SigningSettings, sign,
+};
+use aws_sigv4::sign::v4::SigningParams;
+use aws_smithy_runtime_api::client::identity::Identity;
+
+use crate::secret::Secret;
+
+/// Signs for one region with one set of keys.
+#[derive(Debug)]
+pub struct Signer {
+    identity: Identity,
+    region: String,
+}
+
+/// A header's name and its value, which may be a secret.
+pub type Header = (String, Secret<String>);
+
+impl Signer {
+    pub(super) fn new(credentials: Credentials, region: &str) -> Self {
+        Self { identity: credentials.into(), region: region.to_owned() }
+    }
+
+    /// With an access key, its secret, and the token of temporary credentials.
+    pub fn with_keys(access_key: &str, secret: &str, token: Option<&str>, region: &str) -> Self {
+        Self::new(Credentials::new(access_key, secret, token.map(str::to_owned), None, "given"), region)
+    }
+
+    /// `url` with the signature in its query, good for `lifetime` from `time` on. Whoever has it may use it.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn presign(
+        &self,
+        service: &str,
+        url: &str,
+        lifetime: Duration,
+        time: SystemTime,
+    ) -> Result<Secret<String>, String> {
+        let mut settings = SigningSettings::default();
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(lifetime);
+        let (_, parameters) = self.sign(service, url, settings, time)?.into_parts();
+        let mut signed = url.to_owned();
+        for (name, value) in parameters {
+            signed.push(if signed.contains('?') { '&' } else { '?' });
+            signed.push_str(name);
+            signed.push('=');
+            signed.push_str(&encode(&value));
+        }
+        Ok(Secret::new(signed))
+    }
+
+    /// The headers that sign a GET of `url`.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn headers(&self, service: &str, url: &str, time: SystemTime) -> Result<Vec<Header>, String> {
+        let mut settings = SigningSettings::default();
+        settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
+        let (headers, _) = self.sign(service, url, settings, time)?.into_parts();
+        Ok(headers.iter().map(|header| (header.name().to_owned(), Secret::new(header.value().to_owned()))).collect())
+    }
+
+    fn sign(
+        &self,
+        service: &str,
+        url: &str,
+        settings: SigningSettings,
+        time: SystemTime,
+    ) -> Result<SigningInstructions, String> {
+        let parameters = SigningParams::builder()
+            .identity(&self.identity)
+            .region(&self.region)
+            .name(service)
+            .time(time)
+            .settings(settings)
+            .build()
+            .map_err(|error| error.to_string())?
+            .into();
+        let request = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::Bytes(b""));
+        let request = request.map_err(|error| error.to_string())?;
+        Ok(sign(request, &parameters).map_err(|error| error.to_string())?.into_parts().0)
+    }
+}
+
+/// Everything but RFC 3986's unreserved characters as `%XX`: SigV4's own rule.
+pub fn encode(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}

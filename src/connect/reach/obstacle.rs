@@ -1,0 +1,112 @@
+//! What stands in a route's way.
+
+use crate::aws;
+use crate::plan::route::{NoEndpoint, Route};
+use crate::text::neutralise;
+use crate::transport::link::{Link, NoBanner};
+use crate::transport::{ssm, tcp, websocket};
+
+/// Why a route does not lead to the instance.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// No address answers.
+    #[error(transparent)]
+    Tcp(#[from] tcp::Error),
+    /// No endpoint serves.
+    #[error(transparent)]
+    NoEndpoint(#[from] NoEndpoint),
+    /// Endpoints do not connect to this port.
+    #[error("an endpoint connects to the ports 22 and 3389 only, not to {0}")]
+    Port(u16),
+    /// AWS could not be asked, or said no.
+    #[error("{}", in_words(.0))]
+    Aws(#[from] aws::Error),
+    /// The endpoint did not open its tunnel, or closed it.
+    #[error("{}: {}", neutralise(.endpoint_id), tunnel(.source))]
+    Tunnel {
+        /// The endpoint.
+        endpoint_id: String,
+        /// What came of it.
+        source: websocket::Error,
+        /// The limit of its duration was sent.
+        has_max_duration: bool,
+    },
+    /// The instance's agent is not there.
+    #[error("the Systems Manager agent of the instance is not connected")]
+    NoAgent,
+    /// The session did not come about, or ended.
+    #[error(transparent)]
+    Session(#[from] ssm::Error),
+    /// There is a way, and no SSH server at its end.
+    #[error("{why}")]
+    NoBanner {
+        /// Why.
+        why: NoBanner,
+        /// The way, where something more can be learned of it.
+        link: Option<Link>,
+    },
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Socket(_) => "Socket",
+            Self::Tunnel { .. } => "Tunnel",
+        })
+    }
+}
+
+fn in_words(error: &aws::Error) -> String {
+    match error {
+        aws::Error::Service { message, .. } if !message.is_empty() => format!("{error}: {}", neutralise(message)),
+        aws::Error::Web { source, .. } => format!("{error}: {source}"),
+        _ => error.to_string(),
+    }
+}
+
+fn tunnel(error: &websocket::Error) -> String {
+    match error {
+        websocket::Error::Refused { refusal, .. } if !refusal.message.is_empty() => {
+            format!("{refusal}: {}", neutralise(&refusal.message))
+        }
+        other => neutralise(&other.to_string()),
+    }
+}
+
+impl Obstacle {
+    /// Reads what a link said before its end: the layers' own errors are inside.
+    pub fn of(why: NoBanner, link: Option<Link>, endpoint_id: Option<&str>) -> Self {
+        if let NoBanner::Broken(error) = &why
+            && let Some(inner) = error.get_ref()
+        {
+            if let (Some(source), Some(id)) = (inner.downcast_ref::<websocket::Error>(), endpoint_id) {
+                let (endpoint_id, source) = (id.to_owned(), source.clone());
+                return Self::Tunnel { endpoint_id, source, has_max_duration: false };
+            }
+            if let Some(source) = inner.downcast_ref::<ssm::Error>() {
+                return Self::Session(source.clone());
+            }
+        }
+        Self::NoBanner { why, link }
+    }
+
+    /// Whether it may pass while a machine boots.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Tcp(error) => matches!(error, tcp::Error::Failed(_)),
+            Self::NoEndpoint(_) | Self::Port(_) => false,
+            Self::Aws(error) => error.code() == Some("TargetNotConnected"),
+            Self::Tunnel { source, .. } => matches!(source, websocket::Error::Closed { .. }),
+            Self::NoAgent | Self::Session(_) | Self::NoBanner { .. } => true,
+        }
+    }
+}
+
+/// A route and what stood in its way.
+#[derive(Debug)]
+pub struct Tried {
+    /// The route.
+    pub route: Route,
+    /// What stood in its way.
+    pub obstacle: Obstacle,
+}

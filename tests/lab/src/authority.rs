@@ -1,0 +1,47 @@
+//! The embedded cloud's certificate authority, and TLS in its name: made anew for each process, trusted by nobody who is not
+//! told of it.
+
+use std::sync::{Arc, LazyLock};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::TlsAcceptor;
+
+struct Authority {
+    pem: String,
+    acceptor: TlsAcceptor,
+}
+
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(make);
+
+fn make() -> Authority {
+    let mut parameters = CertificateParams::new(Vec::new()).expect("no names are valid names");
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "The embedded cloud");
+    let key = KeyPair::generate().expect("a key can be made");
+    let certificate = parameters.self_signed(&key).expect("it can be signed");
+    let issuer = Issuer::new(parameters, key);
+    let own_key = KeyPair::generate().expect("a key can be made");
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let own = CertificateParams::new(names).expect("the names are valid").signed_by(&own_key, &issuer);
+    let own = own.expect("it can be signed");
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider knows the versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![own.der().clone()], PrivateKeyDer::Pkcs8(own_key.serialize_der().into()))
+        .expect("the key is the certificate's");
+    Authority { pem: certificate.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
+}
+
+/// The authority's certificate, for AWS_CA_BUNDLE.
+pub fn pem() -> &'static str {
+    &AUTHORITY.pem
+}
+
+/// TLS as `localhost` and `127.0.0.1`.
+pub fn acceptor() -> TlsAcceptor {
+    AUTHORITY.acceptor.clone()
+}

@@ -1,0 +1,239 @@
+//! EC2 Instance Connect Endpoints: DescribeInstanceConnectEndpoints, and the tunnels with the service's checks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Response;
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use crate::ec2::{filters, numbered, parameters, xml};
+use crate::fault::{error, escape};
+use crate::lock;
+use crate::sigv4::{self, Expected};
+use crate::state::State;
+use crate::streams::{Service, Socket, raw, refuse};
+
+/// The largest frame that is taken.
+const FRAME: usize = 65_000;
+/// The service's limit.
+const AT_A_TIME: usize = 20;
+
+/// An endpoint.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names are EC2's own")]
+pub struct Endpoint {
+    pub id: String,
+    pub state: &'static str,
+    pub vpc_id: String,
+    pub subnet_id: String,
+    pub zone: String,
+    pub address_type: &'static str,
+    /// In place of the embedded cloud's own name and port.
+    pub host: Option<String>,
+    pub fips_host: Option<String>,
+}
+
+impl Endpoint {
+    /// One that is ready, in the VPC and subnet of the usual instances.
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            state: "create-complete",
+            vpc_id: "vpc-0123456789abcdef0".to_owned(),
+            subnet_id: "subnet-0123456789abcdef0".to_owned(),
+            zone: "eu-west-1a".to_owned(),
+            address_type: "ipv4",
+            host: None,
+            fips_host: None,
+        }
+    }
+}
+
+/// What goes wrong with tunnels.
+#[derive(Clone, Debug)]
+pub enum TunnelFault {
+    /// The connection is taken, and nothing is said.
+    Silent,
+    /// This status with this body.
+    Refuse(u16, String),
+    /// The upgrade, then a close with this code and reason.
+    Close(u16, String),
+    /// The upgrade, then nothing.
+    Mute,
+    /// A policy that demands `maxTunnelDuration`.
+    DemandDuration,
+}
+
+/// The call.
+pub fn describe(state: &State, body: &str) -> Response<Body> {
+    let parameters = parameters(body);
+    let ids = numbered(&parameters, "InstanceConnectEndpointId");
+    if let Some(unknown) = ids.iter().find(|id| !state.endpoints.iter().any(|endpoint| endpoint.id == **id)) {
+        let words = format!("The InstanceConnectEndpoint ID '{unknown}' does not exist");
+        return error(400, "InvalidInstanceConnectEndpointId.NotFound", &words, false);
+    }
+    let filters = filters(&parameters);
+    let wanted = |endpoint: &&Endpoint| {
+        (ids.is_empty() || ids.contains(&endpoint.id))
+            && filters.iter().all(|(name, values)| match name.as_str() {
+                "vpc-id" => values.contains(&endpoint.vpc_id),
+                "state" => values.iter().any(|value| value == endpoint.state),
+                _ => false,
+            })
+    };
+    let found: Vec<_> = state.endpoints.iter().filter(wanted).collect();
+    let of = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let size = if state.page_limit == 0 { usize::MAX } else { state.page_limit };
+    let start: usize = of("NextToken").and_then(|token| token.strip_prefix("page-")?.parse().ok()).unwrap_or(0);
+    let end = start.saturating_add(size);
+    let page: String = found.iter().skip(start).take(size).map(|endpoint| item(endpoint, state.streams)).collect();
+    let next = if end < found.len() { format!("<nextToken>page-{end}</nextToken>") } else { String::new() };
+    xml("DescribeInstanceConnectEndpoints", &format!("<instanceConnectEndpointSet>{page}</instanceConnectEndpointSet>{next}"))
+}
+
+fn item(endpoint: &Endpoint, port: u16) -> String {
+    let host = endpoint.host.clone().unwrap_or_else(|| format!("localhost:{port}"));
+    let fips = endpoint.fips_host.as_ref().map_or(String::new(), |host| format!("<fipsDnsName>{host}</fipsDnsName>"));
+    format!(
+        "<item><instanceConnectEndpointId>{}</instanceConnectEndpointId><state>{}</state><dnsName>{}</dnsName>{fips}\
+         <vpcId>{}</vpcId><subnetId>{}</subnetId><availabilityZone>{}</availabilityZone>\
+         <ipAddressType>{}</ipAddressType></item>",
+        escape(&endpoint.id),
+        endpoint.state,
+        escape(&host),
+        endpoint.vpc_id,
+        endpoint.subnet_id,
+        endpoint.zone,
+        endpoint.address_type,
+    )
+}
+
+/// A tunnel that may be opened.
+pub struct Tunnel {
+    endpoint: String,
+    /// The port on loopback that stands for the instance's.
+    port: Option<u16>,
+    duration: Duration,
+}
+
+/// Checks the address of a tunnel as the service does.
+#[allow(clippy::result_large_err, reason = "the library's own type")]
+pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorResponse> {
+    let query = request.uri().query().unwrap_or_default();
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let signed = sigv4::Request { path: request.uri().path(), query, header: &header };
+    let mut state = lock(&service.state);
+    let expected = Expected {
+        access_key: &service.access_key,
+        secret: crate::SECRET,
+        service: "ec2-instance-connect",
+        region: "eu-west-1",
+        age: 60,
+    };
+    sigv4::check_query(&signed, &expected)
+        .map_err(|why| refuse(403, "AccessDenied", &format!("The request signature is not valid: {why}")))?;
+    let parameters = sigv4::parameters(query);
+    let of = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    state.tunnels.push(parameters.iter().filter(|(name, _)| !name.starts_with("X-Amz-")).cloned().collect());
+    let duration: Option<u64> = of("maxTunnelDuration").and_then(|seconds| seconds.parse().ok());
+    match &state.tunnel_fault {
+        Some(TunnelFault::Refuse(status, body)) => return Err(raw(*status, body)),
+        Some(TunnelFault::DemandDuration) if duration.is_none() => {
+            let words = "Explicit deny: ec2-instance-connect:maxTunnelDuration must be given.";
+            return Err(refuse(403, "AccessDenied", words));
+        }
+        _ => {}
+    }
+    let id = of("instanceConnectEndpointId").unwrap_or_default();
+    let known = state.endpoints.iter().find(|endpoint| endpoint.id == id);
+    let known = known.ok_or_else(|| refuse(400, "InvalidParameter", "The specified endpoint does not exist."))?.clone();
+    let remote: u16 = of("remotePort").and_then(|port| port.parse().ok()).unwrap_or_default();
+    if !matches!(remote, 22 | 3389) {
+        let words = "The specified RemotePort is not valid. Specify either 22 or 3389 as the RemotePort and retry your request.";
+        return Err(refuse(400, "InvalidParameter", words));
+    }
+    if state.open_tunnels.iter().filter(|open| **open == id).count() >= AT_A_TIME {
+        return Err(refuse(429, "TooManyRequests", "The maximum number of connections of this endpoint is reached."));
+    }
+    let address = of("privateIpAddress").unwrap_or_default();
+    let instance = state.instances.iter().find(|instance| {
+        instance.vpc_id == known.vpc_id
+            && [&instance.private_ip, &instance.ipv6].into_iter().flatten().any(|ip| *ip == address)
+    });
+    let instance = instance.ok_or_else(|| refuse(400, "InvalidParameter", "The address is not in the VPC."))?;
+    let port = state.port_of(&instance.id, remote);
+    state.open_tunnels.push(id.clone());
+    Ok(Tunnel { endpoint: id, port, duration: Duration::from_secs(duration.unwrap_or(3600).min(3600)) })
+}
+
+/// Carries a tunnel's bytes.
+pub async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
+    let fault = lock(&service.state).tunnel_fault.clone();
+    match (fault, tunnel.port) {
+        (Some(TunnelFault::Close(code, reason)), _) => close(&mut socket, code, &reason).await,
+        (Some(TunnelFault::Mute), _) => while let Some(Ok(_)) = socket.next().await {},
+        (_, port) => match TcpStream::connect(("127.0.0.1", port.unwrap_or(1))).await {
+            Ok(target) => {
+                if tokio::time::timeout(tunnel.duration, carry(&mut socket, target)).await.is_err() {
+                    close(&mut socket, 1000, "Max tunnel duration reached").await;
+                }
+            }
+            Err(_) => close(&mut socket, 1011, "Unable to connect to target").await,
+        },
+    }
+    let state: &Arc<_> = &service.state;
+    let mut state = lock(state);
+    if let Some(place) = state.open_tunnels.iter().position(|open| *open == tunnel.endpoint) {
+        state.open_tunnels.swap_remove(place);
+    }
+}
+
+async fn carry(socket: &mut Socket, target: TcpStream) {
+    let _ = target.set_nodelay(true);
+    let (mut from, mut to) = target.into_split();
+    let mut chunk = vec![0; 32 * 1024];
+    let mut is_told = false;
+    loop {
+        tokio::select! {
+            frame = socket.next() => match frame {
+                Some(Ok(Message::Binary(bytes))) if bytes.len() <= FRAME => {
+                    if to.write_all(&bytes).await.is_err() {
+                        return close(socket, 1000, "").await;
+                    }
+                }
+                Some(Ok(Message::Binary(_))) => return close(socket, 1009, "Frame too large").await,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                // What the target has to say still goes out before the close is answered.
+                Some(Ok(Message::Close(_))) => {
+                    let _ = to.shutdown().await;
+                    is_told = true;
+                }
+                _ => return,
+            },
+            read = from.read(&mut chunk), if !is_told => match read {
+                Ok(0) | Err(_) => return close(socket, 1000, "").await,
+                Ok(count) => {
+                    // A ping now and then: the client has to answer it.
+                    if socket.feed(Message::Binary(chunk[..count].to_vec().into())).await.is_err()
+                        || socket.flush().await.is_err()
+                    {
+                        return;
+                    }
+                }
+            },
+        }
+    }
+}
+
+async fn close(socket: &mut Socket, code: u16, reason: &str) {
+    let frame = CloseFrame { code: code.into(), reason: reason.to_owned().into() };
+    let _ = socket.close(Some(frame)).await;
+    let drained = async { while let Some(Ok(_)) = socket.next().await {} };
+    let _ = tokio::time::timeout(Duration::from_secs(1), drained).await;
+}

@@ -1,0 +1,87 @@
+//! One TLS listener for all websockets: tunnels of Instance Connect Endpoints, and data channels of Session Manager, told
+//! apart by their paths.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+use crate::state::State;
+use crate::{agent, authority, eice, lock};
+
+/// A websocket of the embedded cloud's.
+pub type Socket = WebSocketStream<TlsStream<TcpStream>>;
+
+/// What there is to check signatures with.
+#[derive(Clone)]
+pub struct Service {
+    pub state: Arc<Mutex<State>>,
+    pub access_key: String,
+}
+
+/// What an upgrade led to.
+enum Accepted {
+    Tunnel(eice::Tunnel),
+    Channel(agent::Channel),
+}
+
+/// Serves on a free port of loopback; returns it.
+pub async fn serve(service: Service) -> io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service.clone();
+            tokio::spawn(async move {
+                let _ = stream.set_nodelay(true);
+                if let Ok(stream) = authority::acceptor().accept(stream).await {
+                    one(stream, service).await;
+                }
+            });
+        }
+    });
+    Ok(port)
+}
+
+async fn one(stream: TlsStream<TcpStream>, service: Service) {
+    if lock(&service.state).tunnel_fault.as_ref().is_some_and(|fault| matches!(fault, eice::TunnelFault::Silent)) {
+        return std::future::pending().await;
+    }
+    let mut accepted = None;
+    // The callback is not asynchronous, and its error is large; both are the library's.
+    #[allow(clippy::result_large_err, reason = "the library's own type")]
+    let callback = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        let found = if request.uri().path() == "/openTunnel" {
+            eice::check(request, &service).map(Accepted::Tunnel)
+        } else {
+            agent::check(request, &service).map(Accepted::Channel)
+        };
+        response.headers_mut().insert("x-amzn-requestid", "lab-request-1".parse().expect("it is a header's value"));
+        accepted = Some(found?);
+        Ok(response)
+    };
+    let Ok(socket) = accept_hdr_async(stream, callback).await else { return };
+    match accepted {
+        Some(Accepted::Tunnel(tunnel)) => eice::relay(socket, tunnel, service).await,
+        Some(Accepted::Channel(channel)) => agent::attach(socket, channel).await,
+        None => {}
+    }
+}
+
+/// A no to an upgrade, in the service's form.
+pub fn refuse(status: u16, code: &str, message: &str) -> ErrorResponse {
+    let body = serde_json::json!({ "ErrorCode": code, "Message": message }).to_string();
+    raw(status, &body)
+}
+
+/// A no to an upgrade with this body.
+pub fn raw(status: u16, body: &str) -> ErrorResponse {
+    let mut response = ErrorResponse::new(Some(body.to_owned()));
+    *response.status_mut() = status.try_into().expect("it is a status");
+    let length = body.len().to_string().parse().expect("a number is a header's value");
+    response.headers_mut().insert("content-length", length);
+    response
+}
