@@ -140,7 +140,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -178,8 +178,20 @@ _ec2ssh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
+                    return 0
+                    ;;
                 --address)
                     COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --eice-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-tunnel-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --host-keys)
@@ -796,7 +808,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__proxy)
-            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --agent --fdpass --host-keys --suffix --typed --known-hosts --owner --help"
+            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --agent --fdpass --host-keys --suffix --typed --known-hosts --owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -834,8 +846,20 @@ _ec2ssh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
+                    return 0
+                    ;;
                 --address)
                     COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --eice-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-tunnel-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --agent)
@@ -870,7 +894,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h --profile --region --verbose --quiet --user --port --identity --address --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --no-stdin --dry-run --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -908,8 +932,20 @@ _ec2ssh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
+                    return 0
+                    ;;
                 --address)
                     COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --eice-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-tunnel-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --host-keys)

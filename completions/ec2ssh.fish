@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= address= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -29,10 +29,16 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l region -d 'Region to look
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s p -l port -d 'SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l via -d 'How to reach it' -r -f -a "auto\t'What worked last, else directly, else by an endpoint, else by Session Manager: the first that answers'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint'
+ssm\t'Session Manager'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l eice-id -d 'The EC2 Instance Connect Endpoint to go through, instead of the nearest' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l max-tunnel-duration -d 'End a tunnel through an endpoint after so many seconds (1 to 3600), where a policy demands it' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
 strict\t'Known or verified only'
 accept-new\t'Take a new one and say so, unless the console contradicts'"
@@ -63,10 +69,16 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l region -d 'Region 
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s p -l port -d 'SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l via -d 'How to reach it' -r -f -a "auto\t'What worked last, else directly, else by an endpoint, else by Session Manager: the first that answers'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint'
+ssm\t'Session Manager'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l eice-id -d 'The EC2 Instance Connect Endpoint to go through, instead of the nearest' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l max-tunnel-duration -d 'End a tunnel through an endpoint after so many seconds (1 to 3600), where a policy demands it' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
 strict\t'Known or verified only'
 accept-new\t'Take a new one and say so, unless the console contradicts'"
@@ -90,10 +102,16 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l region -d 'Regio
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s p -l port -d 'SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l via -d 'How to reach it' -r -f -a "auto\t'What worked last, else directly, else by an endpoint, else by Session Manager: the first that answers'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint'
+ssm\t'Session Manager'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l eice-id -d 'The EC2 Instance Connect Endpoint to go through, instead of the nearest' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l max-tunnel-duration -d 'End a tunnel through an endpoint after so many seconds (1 to 3600), where a policy demands it' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l agent -d 'Make a key, push it, and be ssh\'s agent for it at this path (its IdentityAgent)' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'How a new host key is treated' -r -f -a "auto\t'Known, else verified by the instance\'s console, else known to ssh, else ask'
 strict\t'Known or verified only'

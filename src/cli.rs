@@ -13,8 +13,8 @@ use crate::commands::complete::{self, CompleteArgs, takes_next};
 use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
-use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::farewell;
+use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};

@@ -24,6 +24,7 @@ mod trust;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::oneshot;
 
@@ -226,6 +227,8 @@ pub struct Resolved {
     ephemeral: Option<Key>,
     key_file: Option<key_file::KeyFile>,
     family: Family,
+    /// What answers at its address is another machine.
+    is_direct_shut: AtomicBool,
 }
 
 /// Checks the key file, looks the instance up and makes the plan. Nothing is changed but what was asked for or agreed to
@@ -251,7 +254,17 @@ pub async fn resolve(wish: Wish, events: &Events) -> Result<Resolved, Error> {
     events(Event::Step(format!("user {}: {}", login.user, login.source)));
     let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
     let typed = request.target.instance.to_string();
-    Ok(Resolved { aws, plan, typed, image, just_started, ephemeral, key_file, family: wish.family })
+    Ok(Resolved {
+        aws,
+        plan,
+        typed,
+        image,
+        just_started,
+        ephemeral,
+        key_file,
+        family: wish.family,
+        is_direct_shut: AtomicBool::default(),
+    })
 }
 
 /// As [`resolve`], for `proxy`: what `-i` names is a public half and is not checked as a private key.
@@ -265,7 +278,17 @@ pub async fn resolve_for_proxy(wish: Wish, events: &Events) -> Result<Resolved, 
     let typed = request.target.instance.to_string();
     (request.typed.identity, request.configured.identity) = (None, None);
     let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
-    Ok(Resolved { aws, plan, typed, image, just_started, ephemeral: None, key_file: None, family: wish.family })
+    Ok(Resolved {
+        aws,
+        plan,
+        typed,
+        image,
+        just_started,
+        ephemeral: None,
+        key_file: None,
+        family: wish.family,
+        is_direct_shut: AtomicBool::default(),
+    })
 }
 
 /// The one instance that `spec` names, whatever its state.

@@ -194,7 +194,9 @@ pub fn plan(request: &Request, account: Account, instance: Instance, login: Logi
     let address_kind = options.address.unwrap_or_default();
     let addresses = addresses(&instance, address_kind);
     let via = options.via.unwrap_or_default();
-    if addresses.is_empty() && via == Via::Direct {
+    // Who asks for a kind of address means the direct way, unless he says otherwise.
+    let is_direct = via == Via::Direct || (via == Via::Auto && address_kind != AddressKind::Auto);
+    if addresses.is_empty() && is_direct {
         return Err(Error::NoAddress(Box::new(instance), address_kind));
     }
     let authorization = options.identity.map_or(Authorization::Push, Authorization::KeyFile);

@@ -103,7 +103,8 @@ impl Aws {
         let call = Call::OpenTunnel;
         let host = endpoint.host.clone().ok_or_else(|| Error::NoFipsName(endpoint.id.clone()))?;
         let url = tunnel_url(&host, &endpoint.id, tunnel);
-        let uri: http::Uri = url.parse().map_err(|_| Error::BadAnswer { call, detail: "its name is none".to_owned() })?;
+        let uri: http::Uri =
+            url.parse().map_err(|_| Error::BadAnswer { call, detail: "its name is none".to_owned() })?;
         let is_elsewhere = uri.port().is_some() || uri.host() != Some(&*host);
         self.check_host(call, uri.host().unwrap_or_default(), HOSTS, is_elsewhere, self.is_ec2_overridden)?;
         let signer = self.signer(call).await?;

@@ -52,6 +52,11 @@ impl Instance {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.id)
     }
 
+    /// Whether it can be dialled from outside its network.
+    pub fn has_address_from_outside(&self) -> bool {
+        self.public_ip.is_some() || !self.ipv6.is_empty()
+    }
+
     /// The address a person would recognise it by: public, else IPv6, else private.
     pub fn address(&self) -> Option<IpAddr> {
         let ipv6 = self.ipv6.first().copied().map(IpAddr::V6);

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 use super::reach::Reached;
 use super::{Error, Event, Events, Resolved, identity, start};
 use crate::aws;
+use crate::config::Via;
 use crate::plan::Authorization;
+use crate::plan::route::Route;
 use crate::ssh;
 use crate::ssh::client::Connection;
+use crate::ssh::host_keys::Refusal;
 use crate::ssh::host_keys::check::HostKeyCheck;
 use crate::ssh::keys::{Key, PublicHalf};
 use crate::transport::link::Link;
@@ -112,13 +115,44 @@ impl Resolved {
         Ok(when)
     }
 
+    /// Reaches the server and exchanges keys. A private address may be another machine's where we are: where the host key says
+    /// so, there are other routes.
     async fn handshake(
         &self,
         check: &HostKeyCheck,
         events: &Events,
         asked: &Arc<AtomicBool>,
     ) -> Result<Connection, Error> {
-        let Reached { link, .. } = self.dial(events).await?;
+        let Reached { link, route } = self.dial(events).await?;
+        let refused = match self.exchange_keys(link, check, events, asked).await {
+            Err(ssh::Error::HostKey(refusal)) if route == Route::Direct && self.may_be_anothers(&refusal) => refusal,
+            other => return other.map_err(|source| self.ssh_error(source)),
+        };
+        events(Event::Step(format!("another machine answers at the private address: {refused}; going another way")));
+        self.is_direct_shut.store(true, Ordering::Relaxed);
+        let refused = || self.ssh_error(ssh::Error::HostKey(refused));
+        match self.dial(events).await {
+            Ok(Reached { link, .. }) => {
+                let connection = self.exchange_keys(link, check, events, asked).await;
+                connection.map_err(|source| self.ssh_error(source))
+            }
+            Err(_) => Err(refused()),
+        }
+    }
+
+    /// Whether this host key may be that of a machine that has nothing to do with the instance.
+    fn may_be_anothers(&self, refusal: &Refusal) -> bool {
+        let is_contradiction = matches!(refusal, Refusal::Changed { .. } | Refusal::Contradicted { .. });
+        is_contradiction && self.plan.via == Via::Auto && !self.plan.instance.has_address_from_outside()
+    }
+
+    async fn exchange_keys(
+        &self,
+        link: Link,
+        check: &HostKeyCheck,
+        events: &Events,
+        asked: &Arc<AtomicBool>,
+    ) -> Result<Connection, ssh::Error> {
         let (above, asked) = (Arc::clone(events), Arc::clone(asked));
         let forward = move |event: ssh::Event| {
             if matches!(event, ssh::Event::HostKey(..)) {
@@ -126,8 +160,7 @@ impl Resolved {
             }
             above(Event::Ssh(event));
         };
-        let connection = Connection::handshake(link, check.clone(), Arc::new(forward)).await;
-        let connection = connection.map_err(|source| self.ssh_error(source))?;
+        let connection = Connection::handshake(link, check.clone(), Arc::new(forward)).await?;
         events(Event::Step("SSH key exchange done".to_owned()));
         Ok(connection)
     }

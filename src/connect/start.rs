@@ -129,8 +129,7 @@ fn has_address(instance: &Instance, kind: AddressKind, via: Via, running_for: Du
         Via::Ssm => return true,
         Via::Auto | Via::Direct => {}
     }
-    let from_outside = instance.public_ip.is_some() || !instance.ipv6.is_empty();
-    let wait = kind == AddressKind::Auto && !from_outside && running_for < PUBLIC_WITHIN;
+    let wait = kind == AddressKind::Auto && !instance.has_address_from_outside() && running_for < PUBLIC_WITHIN;
     !wait && !addresses(instance, kind).is_empty()
 }
 

@@ -16,15 +16,13 @@ impl From<Error> for CommandError {
                 "it has to be a file of PEM certificates; see: head -1 {}; env | grep AWS_CA_BUNDLE",
                 shell_word(&path.display().to_string())
             )),
-            Error::NoRoots(_) => {
-                plain.hint("install them (Debian: apt install ca-certificates), or name a file: export SSL_CERT_FILE=FILE.pem")
-            }
+            Error::NoRoots(_) => plain.hint(
+                "install them (Debian: apt install ca-certificates), or name a file: export SSL_CERT_FILE=FILE.pem",
+            ),
             Error::Connect { .. } | Error::Silent(_) | Error::Broken { .. } => {
                 plain.hint(format!("check the network and the proxy; {PROXY_VARIABLES}"))
             }
-            Error::ProxyAuthentication(proxy) => {
-                plain.hint(format!("export HTTPS_PROXY=http://USER:PASSWORD@{proxy}"))
-            }
+            Error::ProxyAuthentication(proxy) => plain.hint(format!("export HTTPS_PROXY=http://USER:PASSWORD@{proxy}")),
             Error::ProxyRefused { host, .. } => {
                 let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
                 plain.hint(format!("have the proxy allow CONNECT to {host}, or go past it: export NO_PROXY={name}"))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,27 +55,27 @@ impl Link {
         Self::Tunnel { stream: Box::new(stream), watch: None }
     }
 
-    /// Waits for the first word of an SSH server, and leaves it in the stream. A socket is given back also when there is
-    /// none: whoever speaks SSH over it can say more exactly what it is instead.
+    /// A tunnel on which an SSH server has said its first word, which is left in the stream.
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn banner(self, patience: Duration) -> Result<Self, (NoBanner, Option<Self>)> {
-        let deadline = Instant::now() + patience;
-        let silent = NoBanner::Silent(patience.as_secs());
+    pub async fn with_banner(self, patience: Duration) -> Result<Self, NoBanner> {
         match self {
-            Self::Socket(socket) => match timeout_at(deadline, peek(&socket)).await {
-                Ok(Ok(())) => Ok(Self::Socket(socket)),
-                Ok(Err(why)) => Err((why, Some(Self::Socket(socket)))),
-                Err(_) => Err((silent, Some(Self::Socket(socket)))),
-            },
-            Self::Tunnel { mut stream, watch } => match timeout_at(deadline, read(&mut stream)).await {
-                Ok(Ok(said)) => Ok(Self::Tunnel { stream: Box::new(Prefixed::new(said, stream)), watch }),
-                Ok(Err(why)) => Err((why, None)),
-                Err(_) => Err((silent, None)),
+            Self::Socket(socket) => banner_of(&socket, patience).await.map(|()| Self::Socket(socket)),
+            Self::Tunnel { mut stream, watch } => match timeout(patience, read(&mut stream)).await {
+                Ok(said) => Ok(Self::Tunnel { stream: Box::new(Prefixed::new(said?, stream)), watch }),
+                Err(_) => Err(NoBanner::Silent(patience.as_secs())),
             },
         }
     }
+}
+
+/// Waits until an SSH server has said its first word on this socket, and leaves it there.
+///
+/// # Errors
+/// Why there is none.
+pub async fn banner_of(socket: &TcpStream, patience: Duration) -> Result<(), NoBanner> {
+    timeout(patience, peek(socket)).await.unwrap_or(Err(NoBanner::Silent(patience.as_secs())))
 }
 
 async fn peek(socket: &TcpStream) -> Result<(), NoBanner> {

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream as _};
-use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT};
+use http::header::{
+    CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
@@ -109,7 +111,8 @@ impl Refusal {
         let text = |names: &[&str]| names.iter().find_map(|name| json[*name].as_str()).map(str::to_owned);
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // `prefix#Name`, and in a header `Name:url`.
-        let bare = |code: String| code.rsplit('#').next().unwrap_or(&code).split(':').next().unwrap_or_default().to_owned();
+        let bare =
+            |code: String| code.rsplit('#').next().unwrap_or(&code).split(':').next().unwrap_or_default().to_owned();
         let plain = String::from_utf8_lossy(&body[..body.len().min(300)]).trim().to_owned();
         let is_page = plain.starts_with('<');
         Self {
@@ -133,7 +136,11 @@ pub struct Opened {
 ///
 /// # Errors
 /// Whatever stands in the way.
-pub async fn open(dialler: &Dialler, url: &Secret<String>, headers: &[(String, Secret<String>)]) -> Result<Opened, Error> {
+pub async fn open(
+    dialler: &Dialler,
+    url: &Secret<String>,
+    headers: &[(String, Secret<String>)],
+) -> Result<Opened, Error> {
     let uri: Uri = url.expose().parse().map_err(|_| web::Error::Address("(a signed address)".to_owned()))?;
     let host = uri.authority().map_or_else(String::new, ToString::to_string);
     let key = generate_key();
@@ -150,7 +157,10 @@ pub async fn open(dialler: &Dialler, url: &Secret<String>, headers: &[(String, S
                 return Err(wrong("its answer to the key is wrong".to_owned()));
             }
             let request_id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
-            Ok(Opened { socket: WebSocketStream::from_raw_socket(stream, Role::Client, Some(config())).await, request_id })
+            Ok(Opened {
+                socket: WebSocketStream::from_raw_socket(stream, Role::Client, Some(config())).await,
+                request_id,
+            })
         }
         Answer::No { status, .. } if status.is_success() || status == StatusCode::UPGRADE_REQUIRED => {
             Err(wrong(format!("it answers {status}")))

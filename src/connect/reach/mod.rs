@@ -15,6 +15,7 @@ mod obstacle;
 pub mod race;
 mod session;
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio_util::task::AbortOnDropHandle;
@@ -27,7 +28,7 @@ use crate::aws::endpoints::{self, Which};
 use crate::config::Via;
 use crate::plan::route::{self, Chosen, ENDPOINT_PORTS, Route};
 use crate::plan::{Address, Plan};
-use crate::transport::link::Link;
+use crate::transport::link::{self, Link};
 use crate::transport::tcp::{self, Host};
 use crate::transport::websocket::{self, Frames};
 
@@ -83,8 +84,11 @@ impl Resolved {
         let plan = &self.plan;
         let is_auto = plan.via == Via::Auto;
         let worked_last = if is_auto { memory::remembered(&plan.instance.id) } else { None };
-        let order = route::order(plan.via, &plan.addresses, worked_last);
-        let is_from_outside = plan.instance.public_ip.is_some() || !plan.instance.ipv6.is_empty();
+        let mut order = route::order(plan.via, &plan.addresses, worked_last);
+        if self.is_direct_shut.load(Ordering::Relaxed) {
+            order.retain(|route| *route != Route::Direct);
+        }
+        let is_from_outside = plan.instance.has_address_from_outside();
         let course = Course {
             resolved: self,
             events,
@@ -153,8 +157,8 @@ fn or_say_what_it_is(failed: Vec<(Route, Obstacle)>) -> Result<Reached, Vec<Trie
     let mut found = None;
     for (route, obstacle) in failed {
         match obstacle {
-            Obstacle::NoBanner { link: Some(link), .. } if route == Route::Direct => {
-                found = Some(Reached { link, route });
+            Obstacle::NoBanner { socket: Some(socket), .. } => {
+                found = Some(Reached { link: Link::Socket(socket), route });
             }
             obstacle => tried.push(Tried { route, obstacle }),
         }
@@ -221,10 +225,16 @@ impl Course<'_> {
         let peer = socket.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
         self.step(format!("connected to {peer}"));
         turn.headway();
-        let link = Link::Socket(socket);
-        // Where there is no other way, SSH begins at once.
-        let link = if self.is_alone { link } else { banner(link, None).await? };
-        Ok(Arrival { link, through: format!("direct to {peer}") })
+        // Where there is no other way (any more), SSH begins: it can say best what it finds there.
+        let spoken = tokio::select! {
+            biased;
+            spoken = link::banner_of(&socket, BANNER) => spoken,
+            () = turn.is_alone() => Ok(()),
+        };
+        match spoken {
+            Ok(()) => Ok(Arrival { link: Link::Socket(socket), through: format!("direct to {peer}") }),
+            Err(why) => Err(Obstacle::NoBanner { why, socket: Some(socket) }),
+        }
     }
 
     async fn eice(&self, mut turn: Turn) -> Result<Arrival, Obstacle> {
@@ -261,8 +271,7 @@ impl Course<'_> {
 
     async fn open_tunnel(&self, chosen: &Chosen, limit: Option<u32>) -> Result<websocket::Opened, Obstacle> {
         let resolved = self.resolved;
-        let tunnel =
-            endpoints::Tunnel { address: chosen.address, port: resolved.plan.port, max_duration: limit };
+        let tunnel = endpoints::Tunnel { address: chosen.address, port: resolved.plan.port, max_duration: limit };
         let url = resolved.aws.tunnel_url(&chosen.endpoint, &tunnel).await?;
         websocket::open(resolved.aws.dialler(), &url, &[]).await.map_err(|source| Obstacle::Tunnel {
             endpoint_id: chosen.endpoint.id.clone(),
@@ -288,7 +297,7 @@ impl Course<'_> {
 }
 
 async fn banner(link: Link, endpoint_id: Option<&str>) -> Result<Link, Obstacle> {
-    link.banner(BANNER).await.map_err(|(why, link)| Obstacle::of(why, link, endpoint_id))
+    link.with_banner(BANNER).await.map_err(|why| Obstacle::of(why, endpoint_id))
 }
 
 /// The condition key of a policy that caps the duration is all that the service's words have in common.

@@ -1,9 +1,11 @@
 //! What stands in a route's way.
 
+use tokio::net::TcpStream;
+
 use crate::aws;
 use crate::plan::route::{NoEndpoint, Route};
 use crate::text::neutralise;
-use crate::transport::link::{Link, NoBanner};
+use crate::transport::link::NoBanner;
 use crate::transport::{ssm, tcp, websocket};
 
 /// Why a route does not lead to the instance.
@@ -42,18 +44,9 @@ pub enum Obstacle {
     NoBanner {
         /// Why.
         why: NoBanner,
-        /// The way, where something more can be learned of it.
-        link: Option<Link>,
+        /// The socket, where it is one: something more can be learned of it.
+        socket: Option<TcpStream>,
     },
-}
-
-impl std::fmt::Debug for Link {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Socket(_) => "Socket",
-            Self::Tunnel { .. } => "Tunnel",
-        })
-    }
 }
 
 fn in_words(error: &aws::Error) -> String {
@@ -75,7 +68,7 @@ fn tunnel(error: &websocket::Error) -> String {
 
 impl Obstacle {
     /// Reads what a link said before its end: the layers' own errors are inside.
-    pub fn of(why: NoBanner, link: Option<Link>, endpoint_id: Option<&str>) -> Self {
+    pub fn of(why: NoBanner, endpoint_id: Option<&str>) -> Self {
         if let NoBanner::Broken(error) = &why
             && let Some(inner) = error.get_ref()
         {
@@ -87,7 +80,7 @@ impl Obstacle {
                 return Self::Session(source.clone());
             }
         }
-        Self::NoBanner { why, link }
+        Self::NoBanner { why, socket: None }
     }
 
     /// Whether it may pass while a machine boots.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// After headway the one that made it has so much longer before the next one starts.
@@ -17,6 +17,7 @@ const HEADWAY: Duration = Duration::from_millis(1500);
 pub struct Turn {
     begin: Option<oneshot::Receiver<()>>,
     headway: Arc<Notify>,
+    others: watch::Receiver<usize>,
 }
 
 impl Turn {
@@ -26,6 +27,13 @@ impl Turn {
             && begin.await.is_err()
         {
             // The race is over, and we with it.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until all others have failed.
+    pub async fn is_alone(&mut self) {
+        if self.others.wait_for(|others| *others == 0).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -62,19 +70,20 @@ where
     F: Future<Output = Result<T, E>>,
 {
     let headway = Arc::new(Notify::new());
+    let (others, counted) = watch::channel(routes.len().saturating_sub(1));
     let mut waiting = VecDeque::new();
     let mut running = FuturesUnordered::new();
     for route in routes.iter().copied() {
         let (sender, begin) = oneshot::channel();
         waiting.push_back((route, sender));
-        let turn = Turn { begin: Some(begin), headway: Arc::clone(&headway) };
+        let turn = Turn { begin: Some(begin), headway: Arc::clone(&headway), others: counted.clone() };
         let runner = run(route, turn);
         running.push(async move { (route, runner.await) });
     }
     let mut begun: Vec<R> = Vec::new();
     let mut failed: Vec<(R, E)> = Vec::new();
     let mut next_turn = Instant::now();
-    loop {
+    while !running.is_empty() {
         if begun.is_empty() {
             next_turn = Instant::now();
         }
@@ -84,13 +93,9 @@ where
                 Ok(value) => return Ok(Won { route, value, failed }),
                 Err(error) => {
                     failed.push((route, error));
+                    others.send_replace(running.len().saturating_sub(1));
                     begun.retain(|other| *other != route);
                     waiting.retain(|(other, _)| *other != route);
-                    if running.is_empty() {
-                        let place = |route: &R| routes.iter().position(|other| other == route);
-                        failed.sort_by_key(|(route, _)| place(route));
-                        return Err(failed);
-                    }
                 }
             },
             () = headway.notified() => next_turn = next_turn.max(Instant::now() + HEADWAY),
@@ -101,7 +106,8 @@ where
                     let _ = begin.send(());
                 }
             }
-            else => return Err(failed),
         }
     }
+    failed.sort_by_key(|(route, _)| routes.iter().position(|other| other == route));
+    Err(failed)
 }

@@ -286,7 +286,9 @@ impl Task {
             if waiting.is_empty() {
                 waiting = self.conversation.next_received().unwrap_or_default();
             }
-            if waiting.is_empty() && let Some(reason) = self.conversation.closed() {
+            if waiting.is_empty()
+                && let Some(reason) = self.conversation.closed()
+            {
                 return Ok(Some(reason.to_owned()));
             }
             if said_all.is_some() && self.conversation.is_settled() && !is_disconnected {
@@ -333,7 +335,10 @@ impl Task {
             if said_all.is_some_and(|when| when.elapsed() >= LINGER) && waiting.is_empty() {
                 return Ok(None);
             }
-            if waiting.is_empty() && let Some(why) = self.look() && !self.resume(&why).await? {
+            if waiting.is_empty()
+                && let Some(why) = self.look()
+                && !self.resume(&why).await?
+            {
                 return Ok(Some("the service says that it has timed out".to_owned()));
             }
         }

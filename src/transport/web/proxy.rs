@@ -29,11 +29,9 @@ pub async fn tunnel(
         Ok(Answer::No { status: StatusCode::PROXY_AUTHENTICATION_REQUIRED, .. }) => {
             Err(Error::ProxyAuthentication(proxy.to_string()))
         }
-        Ok(Answer::No { status, .. }) => Err(Error::ProxyRefused {
-            proxy: proxy.to_string(),
-            host: place.to_string(),
-            status: status.to_string(),
-        }),
+        Ok(Answer::No { status, .. }) => {
+            Err(Error::ProxyRefused { proxy: proxy.to_string(), host: place.to_string(), status: status.to_string() })
+        }
         Err(source) => Err(Error::Broken { host: proxy.to_string(), source: Arc::new(source) }),
     }
 }

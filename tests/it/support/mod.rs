@@ -1,6 +1,7 @@
 //! A world for a test: the embedded cloud, a home of its own, and the binary in it.
 
 pub mod place;
+pub mod proxy;
 pub mod pty;
 pub mod sshd;
 

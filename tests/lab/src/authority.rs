@@ -24,7 +24,13 @@ fn make() -> Authority {
     let certificate = parameters.self_signed(&key).expect("it can be signed");
     let issuer = Issuer::new(parameters, key);
     let own_key = KeyPair::generate().expect("a key can be made");
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names = [
+        "localhost",
+        "127.0.0.1",
+        "*.eu-west-1.amazonaws.com",
+        "*.ec2-instance-connect-endpoint.eu-west-1.amazonaws.com",
+    ];
+    let names: Vec<String> = names.map(str::to_owned).to_vec();
     let own = CertificateParams::new(names).expect("the names are valid").signed_by(&own_key, &issuer);
     let own = own.expect("it can be signed");
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -41,7 +47,7 @@ pub fn pem() -> &'static str {
     &AUTHORITY.pem
 }
 
-/// TLS as `localhost` and `127.0.0.1`.
+/// TLS as `localhost` and `127.0.0.1`, and as AWS itself for who is led here by a proxy.
 pub fn acceptor() -> TlsAcceptor {
     AUTHORITY.acceptor.clone()
 }

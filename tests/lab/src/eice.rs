@@ -94,7 +94,10 @@ pub fn describe(state: &State, body: &str) -> Response<Body> {
     let end = start.saturating_add(size);
     let page: String = found.iter().skip(start).take(size).map(|endpoint| item(endpoint, state.streams)).collect();
     let next = if end < found.len() { format!("<nextToken>page-{end}</nextToken>") } else { String::new() };
-    xml("DescribeInstanceConnectEndpoints", &format!("<instanceConnectEndpointSet>{page}</instanceConnectEndpointSet>{next}"))
+    xml(
+        "DescribeInstanceConnectEndpoints",
+        &format!("<instanceConnectEndpointSet>{page}</instanceConnectEndpointSet>{next}"),
+    )
 }
 
 fn item(endpoint: &Endpoint, port: u16) -> String {

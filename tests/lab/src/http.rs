@@ -67,7 +67,11 @@ impl axum::serve::Listener for InTls {
 }
 
 /// One call of a service.
-async fn call(Shared(Service { state, access_key }): Shared<Service>, headers: HeaderMap, body: String) -> Response<Body> {
+async fn call(
+    Shared(Service { state, access_key }): Shared<Service>,
+    headers: HeaderMap,
+    body: String,
+) -> Response<Body> {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let json = target.is_some();
     let operation = match target {

@@ -103,6 +103,16 @@ impl Cloud {
         self.state().ports.push((instance_id.to_owned(), remote, local));
     }
 
+    /// What stands for the instance's port.
+    pub fn local_port(&self, instance_id: &str, remote: u16) -> Option<u16> {
+        self.state().port_of(instance_id, remote)
+    }
+
+    /// The port of the websockets.
+    pub fn streams_port(&self) -> u16 {
+        self.state().streams
+    }
+
     /// Adds an Instance Connect Endpoint.
     pub fn add_endpoint(&self, endpoint: Endpoint) {
         self.state().endpoints.push(endpoint);

@@ -35,8 +35,7 @@ pub fn check_query(request: &Request, expected: &Expected) -> Result<(), String>
         return Err("expiry or signed headers".to_owned());
     }
     let rest = parameters.iter().filter(|(key, _)| key != "X-Amz-Signature").cloned().collect();
-    let computed =
-        signature_of(request, rest, "host", &need("X-Amz-Date")?, &need("X-Amz-Credential")?, expected)?;
+    let computed = signature_of(request, rest, "host", &need("X-Amz-Date")?, &need("X-Amz-Credential")?, expected)?;
     if computed == signature { Ok(()) } else { Err("the signature does not match".to_owned()) }
 }
 
@@ -57,8 +56,7 @@ pub fn check_headers(request: &Request, expected: &Expected) -> Result<(), Strin
     if signed != wanted {
         return Err(format!("signed headers {signed}"));
     }
-    let computed =
-        signature_of(request, parameters(request.query), &signed, &date, &field("Credential")?, expected)?;
+    let computed = signature_of(request, parameters(request.query), &signed, &date, &field("Credential")?, expected)?;
     if computed == field("Signature")? { Ok(()) } else { Err("the signature does not match".to_owned()) }
 }
 
@@ -101,7 +99,10 @@ fn signature_of(
 /// The parameters decoded; a plus is a blank, as in a form.
 pub fn parameters(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (decode(key), decode(value))).collect()
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(key, value)| (decode(key), decode(value)))
+        .collect()
 }
 
 fn decode(text: &str) -> String {

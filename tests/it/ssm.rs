@@ -1,0 +1,426 @@
+//! Session Manager's protocol, layer by layer: the frame by its vector, order and acknowledgements under every interleaving
+//! of loss, duplication and reordering, the handshake by a table, and smux.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use ec2ssh::transport::ssm::conversation::{Conversation, Now, PAYLOAD};
+use ec2ssh::transport::ssm::frame::{Frame, Kind, Malformed, flag, payload};
+use ec2ssh::transport::ssm::handshake::{Version, answer, open_data_channel};
+use ec2ssh::transport::ssm::mux::{self, Event, Mux};
+use ec2ssh::transport::ssm::reliable::{Incoming, Outgoing, Verdict};
+use ec2ssh::transport::ssm::{CLIENT_VERSION, Error};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Bytes;
+
+const VECTOR: &str = "00000074696e7075745f73747265616d5f64617461202020202020202020202020202020000000010000016f5e9ec4c8\
+000000000000000500000000000000008899aabbccddeeff00112233445566771d887ce0f8672e4914d9000e801cd74e\
+cd805dd9366c0bc42dc16adc0197dc2f00000001000000036c730d";
+
+fn vector() -> Vec<u8> {
+    VECTOR
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_frame_is_that_of_the_vector() {
+    let frame = Frame {
+        kind: Kind::InputStreamData,
+        sequence: 5,
+        flags: 0,
+        id: 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff,
+        created: 1_577_840_461_000,
+        payload_type: payload::OUTPUT,
+        payload: Bytes::from_static(b"ls\r"),
+    };
+    assert_eq!(frame.encode(), vector());
+    assert_eq!(Frame::decode(&vector().into()).unwrap(), frame);
+}
+
+/// A `channel_closed` without a payload type, its name filled up with NULs.
+#[test]
+fn both_lengths_of_a_header_are_read() {
+    let full = Frame { kind: Kind::ChannelClosed, ..Frame::decode(&vector().into()).unwrap() }.encode();
+    let mut short = full.to_vec();
+    short.drain(112..116);
+    short[3] = 112;
+    for byte in &mut short[4 + "channel_closed".len()..36] {
+        *byte = 0;
+    }
+    let read = Frame::decode(&short.into()).unwrap();
+    assert_eq!((read.kind, &read.payload[..], read.payload_type), (Kind::ChannelClosed, &b"ls\r"[..], 0));
+}
+
+#[test]
+fn what_is_no_frame_is_told_apart() {
+    let whole = vector();
+    let with = |at: usize, byte: u8| {
+        let mut bytes = whole.clone();
+        bytes[at] = byte;
+        Frame::decode(&bytes.into())
+    };
+    for length in 0..whole.len() {
+        assert!(Frame::decode(&whole[..length].to_vec().into()).is_err(), "{length}");
+    }
+    assert_eq!(with(3, 100), Err(Malformed::Header(100)));
+    assert_eq!(with(0, 255), Err(Malformed::Header(0xff00_0074)));
+    assert_eq!(with(119, 4), Err(Malformed::Length { claimed: 4, there: 3 }));
+    assert_eq!(with(122, b'x'), Err(Malformed::Digest));
+    assert_eq!(with(4, b'x').unwrap().kind, Kind::Other);
+    // These come with nothing, and a digest of nothing else either.
+    let mut pause =
+        Frame { kind: Kind::PausePublication, payload: Bytes::new(), ..Frame::decode(&whole.into()).unwrap() }
+            .encode()
+            .to_vec();
+    pause[80..112].fill(0);
+    assert_eq!(Frame::decode(&pause.into()).unwrap().kind, Kind::PausePublication);
+}
+
+proptest! {
+    #[test]
+    fn frames_survive_the_wire_and_noise_does_not_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        (sequence, id, created, payload_type) in any::<(i64, u128, u64, u32)>(),
+    ) {
+        let _ = Frame::decode(&bytes.clone().into());
+        let frame = Frame { kind: Kind::OutputStreamData, sequence, flags: 1, id, created, payload_type, payload: bytes.into() };
+        prop_assert_eq!(Frame::decode(&frame.encode()).unwrap(), frame);
+    }
+
+    /// A network that loses, repeats and reorders messages and acknowledgements as it likes; after a while it behaves.
+    #[test]
+    fn whatever_the_network_does_the_bytes_arrive_once_and_in_order(
+        fates in proptest::collection::vec((0_u8..6, 0_usize..8), 1..400),
+        count in 1_usize..300,
+    ) {
+        let begun = Instant::now();
+        let mut now = begun;
+        let mut outgoing = Outgoing::default();
+        let mut incoming = Incoming::default();
+        let mut network: VecDeque<(i64, [u8; 8])> = VecDeque::new();
+        let mut arrived: Vec<u8> = Vec::new();
+        let mut sent = 0;
+        let mut fates = fates.into_iter();
+        for _ in 0..20_000 {
+            if arrived.len() == count * 8 && outgoing.is_empty() {
+                break;
+            }
+            now += Duration::from_millis(10);
+            if sent < count && !outgoing.is_full() {
+                let message = (outgoing.next(), (sent as u64).to_be_bytes());
+                outgoing.push(message, now);
+                network.push_back(message);
+                sent += 1;
+            }
+            network.extend(outgoing.due(now));
+            // One message a step has its fate: 0 is lost, 1 comes twice, 2 has its acknowledgement lost, others arrive.
+            let (fate, place) = fates.next().unwrap_or((5, 0));
+            let Some(message) = network.remove(place.min(network.len().saturating_sub(1))) else { continue };
+            if fate == 0 {
+                continue;
+            }
+            if fate == 1 {
+                network.push_back(message);
+            }
+            let verdict = incoming.take(message.0, message.1);
+            prop_assert_ne!(verdict, Verdict::Refused);
+            while let Some(bytes) = incoming.next() {
+                arrived.extend(bytes);
+            }
+            if fate != 2 {
+                outgoing.acknowledge(message.0, now);
+            }
+        }
+        let expected: Vec<u8> = (0..count as u64).flat_map(u64::to_be_bytes).collect();
+        prop_assert_eq!(arrived, expected);
+        prop_assert!(outgoing.is_empty());
+    }
+
+    /// Streams over bytes that are cut anywhere.
+    #[test]
+    fn smux_streams_survive_any_cut(
+        data in proptest::collection::vec((0_usize..3, proptest::collection::vec(any::<u8>(), 0..200)), 0..20),
+        cuts in proptest::collection::vec(1_usize..40, 1..60),
+    ) {
+        let (mut client, mut server) = (Mux::client(), Mux::server());
+        let mut wire = Vec::new();
+        let mut streams = Vec::new();
+        for _ in 0..3 {
+            let (stream, bytes) = client.open();
+            streams.push(stream);
+            wire.extend(bytes);
+        }
+        prop_assert_eq!(&streams, &[3, 5, 7]);
+        let mut expected = vec![Vec::new(); 3];
+        for (index, bytes) in &data {
+            expected[*index].extend_from_slice(bytes);
+            wire.extend(client.data(streams[*index], bytes));
+        }
+        wire.extend(client.close(streams[0]));
+        let (mut events, mut rest) = (Vec::new(), &wire[..]);
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at((*cut).min(rest.len()));
+            events.extend(server.take(now).unwrap());
+            rest = later;
+        }
+        for (index, stream) in streams.iter().enumerate() {
+            let bytes: Vec<u8> = events.iter().filter_map(|event| match event {
+                Event::Data(on, bytes) if on == stream => Some(bytes.clone()),
+                _ => None,
+            }).flatten().collect();
+            prop_assert_eq!(&bytes, &expected[index]);
+        }
+        prop_assert!(events.contains(&Event::Closed(3)));
+        // What was on its way when it was closed has no stream any more, and is no error.
+        prop_assert_eq!(client.take(&server.data(5, b"x")).unwrap(), vec![Event::Data(5, b"x".to_vec())]);
+        prop_assert_eq!(server.data(3, b"late"), Vec::<u8>::new());
+    }
+}
+
+#[test]
+fn smux_frames_are_those_of_the_protocol_and_others_are_refused() {
+    let mut mux = Mux::client();
+    let (stream, open) = mux.open();
+    assert_eq!((stream, &open[..]), (3, &[1, 0, 0, 0, 3, 0, 0, 0][..]));
+    assert_eq!(mux.data(3, b"ab"), [1, 2, 2, 0, 3, 0, 0, 0, b'a', b'b']);
+    assert_eq!(mux.data(3, &vec![0; mux::LARGEST + 1]).len(), mux::LARGEST + 1 + 16);
+    assert_eq!(mux.take(&[1, 3, 0, 0, 0, 0, 0, 0]).unwrap(), []);
+    assert_eq!(mux.close(3), [1, 1, 0, 0, 3, 0, 0, 0]);
+    assert_eq!(mux.take(&[1, 2, 1, 0, 3, 0, 0, 0, b'x']).unwrap(), []);
+    assert_eq!(mux.take(&[2, 0, 0, 0, 3, 0, 0, 0]).unwrap_err(), mux::Malformed::Version(2));
+    assert_eq!(Mux::client().take(&[1, 9, 0, 0, 3, 0, 0, 0]).unwrap_err(), mux::Malformed::Command(9));
+    assert_eq!(Mux::client().take(&[1, 2, 0, 0, 3, 0, 0, 0]).unwrap_err(), mux::Malformed::Stream(3));
+    // Versions of agents on either side of the change.
+    let version = |text: &str| text.parse::<Version>().unwrap();
+    assert!(version("3.3.3572.0").knows_mux() && !version("3.0.196.0").knows_mux());
+    assert!(version("2.3.723.0").knows_terminate() && !version("2.3.722.0").knows_terminate());
+    assert!("3.x".parse::<Version>().is_err() && "1.2.3.4.5".parse::<Version>().is_err());
+}
+
+#[test]
+fn a_timeout_follows_the_round_trip_and_has_its_bounds() {
+    let begun = Instant::now();
+    let at = |ms: u64| begun + Duration::from_millis(ms);
+    let mut outgoing: Outgoing<u8> = Outgoing::default();
+    outgoing.push(0, at(0));
+    assert_eq!(outgoing.next_due(), Some(at(200)));
+    assert!(outgoing.due(at(199)).is_empty());
+    assert_eq!(outgoing.due(at(200)), [0]);
+    // Sent twice: its acknowledgement says nothing of the way's length.
+    outgoing.acknowledge(0, at(900));
+    outgoing.push(1, at(1000));
+    assert_eq!(outgoing.next_due(), Some(at(1200)));
+    // A long way is waited for, but never more than a second.
+    for round in 0..20 {
+        let when = 2000 + round * 3000;
+        outgoing.acknowledge(i64::try_from(round).unwrap() + 1, at(when));
+        outgoing.push(2, at(when));
+        outgoing.acknowledge(i64::try_from(round).unwrap() + 2, at(when + 2000));
+        outgoing.push(3, at(when + 2000));
+    }
+    let last = outgoing.next_due().unwrap();
+    assert!(last <= at(2000 + 19 * 3000 + 3000), "{:?}", last - begun);
+    // Numbers that were never sent change nothing.
+    outgoing.acknowledge(-5, at(100_000));
+    outgoing.acknowledge(1_000_000, at(100_000));
+    assert!(!outgoing.is_empty());
+}
+
+#[test]
+fn both_directions_are_bounded() {
+    let mut outgoing = Outgoing::default();
+    let mut count = 0;
+    while !outgoing.is_full() {
+        outgoing.push([0_u8; 4], Instant::now());
+        count += 1;
+        assert!(count < 100_000);
+    }
+    let mut incoming: Incoming<Vec<u8>> = Incoming::default();
+    let taken = (1..1_000_000).take_while(|n| incoming.take(*n, vec![0; 1024]) == Verdict::Taken).count();
+    assert!(taken * 1024 <= 9 << 20, "{taken}");
+    // The one that all wait for has room all the same, and then there is room again.
+    assert_eq!(incoming.take(0, vec![0; 1024]), Verdict::Taken);
+    assert_eq!(std::iter::from_fn(|| incoming.next()).count(), taken + 1);
+    assert_eq!(incoming.take(0, Vec::new()), Verdict::Old);
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), unix_ms: 1_577_840_461_000 }
+}
+
+fn from_agent(sequence: i64, payload_type: u32, payload: impl Into<Bytes>) -> Bytes {
+    let id = 7 + u128::try_from(sequence).unwrap();
+    let (kind, payload) = (Kind::OutputStreamData, payload.into());
+    Frame { kind, sequence, flags: 0, id, created: 1, payload_type, payload }.encode()
+}
+
+fn sent(conversation: &mut Conversation) -> Vec<Frame> {
+    std::iter::from_fn(|| conversation.next_to_send()).map(|bytes| Frame::decode(&bytes).unwrap()).collect()
+}
+
+fn request() -> String {
+    json!({ "AgentVersion": "3.3.3572.0", "RequestedClientActions":
+        [{ "ActionType": "SessionType", "ActionParameters": { "SessionType": "Port", "Properties": {} } }] })
+    .to_string()
+}
+
+fn open() -> Conversation {
+    let mut conversation = Conversation::new(1);
+    conversation.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    let complete = json!({ "HandshakeTimeToComplete": 1, "CustomerMessage": "Be careful" }).to_string();
+    conversation.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
+    sent(&mut conversation);
+    conversation
+}
+
+fn acknowledge(sequence: i64) -> Bytes {
+    let content = json!({ "AcknowledgedMessageSequenceNumber": sequence }).to_string();
+    let kind = Kind::Acknowledge;
+    Frame { kind, sequence: 0, flags: 3, id: 1, created: 1, payload_type: 0, payload: content.into() }.encode()
+}
+
+fn bare(kind: Kind) -> Bytes {
+    Frame { kind, sequence: 0, flags: 0, id: 1, created: 1, payload_type: 0, payload: Bytes::new() }.encode()
+}
+
+#[test]
+fn the_handshake_comes_first_and_is_answered() {
+    let mut conversation = Conversation::new(1);
+    assert!(!conversation.can_send());
+    conversation.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    let frames = sent(&mut conversation);
+    let kinds: Vec<_> = frames.iter().map(|frame| (frame.kind, frame.payload_type)).collect();
+    let response = (Kind::InputStreamData, payload::HANDSHAKE_RESPONSE);
+    assert_eq!(kinds, [(Kind::Acknowledge, 0), response]);
+    let acknowledged: Value = serde_json::from_slice(&frames[0].payload).unwrap();
+    assert_eq!(acknowledged["AcknowledgedMessageType"], "output_stream_data");
+    assert_eq!(acknowledged["AcknowledgedMessageId"], "00000000-0000-0000-0000-000000000007");
+    assert_eq!(frames[0].flags, 3);
+    let answered: Value = serde_json::from_slice(&frames[1].payload).unwrap();
+    assert_eq!(answered["ClientVersion"], CLIENT_VERSION);
+    assert_eq!(answered["ProcessedClientActions"][0]["ActionStatus"], 1);
+    // The agent drops what comes before it is done.
+    assert!(!conversation.can_send());
+    let complete = json!({ "CustomerMessage": "Be careful" }).to_string();
+    conversation.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
+    assert!(conversation.can_send());
+    assert_eq!(conversation.take_message().as_deref(), Some("Be careful"));
+    assert_eq!(conversation.take_message(), None);
+}
+
+#[test]
+fn what_we_do_not_do_is_declined() {
+    let ask = |actions: Value| {
+        answer(json!({ "AgentVersion": "3.1", "RequestedClientActions": actions }).to_string().as_bytes())
+    };
+    let shell = json!([{ "ActionType": "SessionType", "ActionParameters": { "SessionType": "Standard_Stream" } }]);
+    let declined = ask(shell).unwrap();
+    assert!(declined.declined.unwrap().contains("Standard_Stream"));
+    let kms = json!([{ "ActionType": "KMSEncryption", "ActionParameters": { "KMSKeyId": "k" } }]);
+    let declined = ask(kms).unwrap();
+    let response: Value = serde_json::from_str(&declined.response).unwrap();
+    assert_eq!(response["ProcessedClientActions"][0]["ActionStatus"], 3);
+    assert_eq!(declined.declined.as_deref(), Some("'KMSEncryption'"));
+    assert!(matches!(answer(b"no json"), Err(Error::Malformed(_))));
+    assert!(matches!(answer(b"{}"), Err(Error::Malformed(_))));
+    let hello: Value = serde_json::from_str(&open_data_channel("tok\"en", "a", "b")).unwrap();
+    assert_eq!((&hello["TokenValue"], &hello["ClientVersion"]), (&json!("tok\"en"), &json!(CLIENT_VERSION)));
+}
+
+#[test]
+fn bytes_are_cut_into_payloads_and_a_lone_line_feed_stays_what_it_is() {
+    let mut conversation = open();
+    conversation.send(&vec![7; 2 * PAYLOAD + 1], now());
+    conversation.send(b"\n", now());
+    let frames = sent(&mut conversation);
+    assert_eq!(frames.iter().map(|frame| frame.payload.len()).collect::<Vec<_>>(), [PAYLOAD, PAYLOAD, 1, 1]);
+    assert_eq!(frames.iter().map(|frame| frame.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(&frames[3].payload[..], b"\n");
+    let mut ids: Vec<u128> = frames.iter().map(|frame| frame.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn a_message_that_comes_again_is_acknowledged_again_and_delivered_once() {
+    let mut conversation = open();
+    for _ in 0..2 {
+        conversation.take(&from_agent(2, payload::OUTPUT, "abc"), now()).unwrap();
+        assert_eq!(sent(&mut conversation).len(), 1);
+    }
+    assert_eq!(conversation.next_received().as_deref(), Some(&b"abc"[..]));
+    assert_eq!(conversation.next_received(), None);
+}
+
+#[test]
+fn a_pause_holds_data_until_anything_is_heard() {
+    let release = [bare(Kind::StartPublication), from_agent(2, payload::OUTPUT, "x"), acknowledge(0)];
+    for release in release {
+        let mut conversation = open();
+        conversation.take(&bare(Kind::PausePublication), now()).unwrap();
+        assert!(!conversation.can_send() && conversation.next_tick().is_none());
+        conversation.take(&release, now()).unwrap();
+        assert!(conversation.can_send());
+    }
+}
+
+#[test]
+fn after_a_new_connection_all_that_was_on_its_way_goes_again() {
+    let mut conversation = open();
+    conversation.send(b"one", now());
+    conversation.take(&acknowledge(0), now()).unwrap();
+    conversation.take(&acknowledge(1), now()).unwrap();
+    assert!(conversation.is_settled());
+    conversation.send(b"two", now());
+    conversation.send(b"three", now());
+    conversation.take(&acknowledge(3), now()).unwrap();
+    sent(&mut conversation);
+    conversation.reconnected(now());
+    let again = sent(&mut conversation);
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].sequence, &again[0].payload[..]), (2, &b"two"[..]));
+    conversation.take(&acknowledge(2), now()).unwrap();
+    assert!(conversation.is_settled());
+}
+
+#[test]
+fn signals_go_both_ways() {
+    let mut conversation = open();
+    conversation.disconnect(now());
+    assert!(conversation.terminate(now()));
+    let frames = sent(&mut conversation);
+    let signals: Vec<_> = frames.iter().map(|frame| (frame.payload_type, frame.payload.to_vec())).collect();
+    let signal = |number: u32| (payload::FLAG, number.to_be_bytes().to_vec());
+    assert_eq!(signals, [signal(flag::DISCONNECT_TO_PORT), signal(flag::TERMINATE_SESSION)]);
+    let refused = from_agent(2, payload::FLAG, flag::CONNECT_TO_PORT_ERROR.to_be_bytes().to_vec());
+    assert!(matches!(open().take(&refused, now()), Err(Error::PortRefused)));
+    // An old agent does not know how to end a session.
+    let mut old = Conversation::new(1);
+    let request = request().replace("3.3.3572.0", "2.3.700.0");
+    old.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request), now()).unwrap();
+    assert!(!old.terminate(now()));
+    let content = json!({ "Output": " Session was terminated by an administrator " }).to_string();
+    let closed =
+        Frame { kind: Kind::ChannelClosed, payload: content.into(), ..Frame::decode(&vector().into()).unwrap() };
+    let mut conversation = open();
+    conversation.take(&closed.encode(), now()).unwrap();
+    assert_eq!(conversation.closed(), Some("Session was terminated by an administrator"));
+    assert!(!conversation.can_send());
+}
+
+#[test]
+fn what_makes_no_sense_is_an_error_and_no_panic() {
+    for bytes in [Bytes::new(), Bytes::from_static(b"hello"), vec![0; 200].into()] {
+        assert!(matches!(open().take(&bytes, now()), Err(Error::Malformed(_))));
+    }
+    let content = Bytes::from_static(b"[]");
+    let nothing = Frame { kind: Kind::Acknowledge, payload: content, ..Frame::decode(&vector().into()).unwrap() };
+    assert!(matches!(open().take(&nothing.encode(), now()), Err(Error::Malformed(_))));
+}

@@ -1,0 +1,225 @@
+//! The way to web services: a real HTTP proxy with and without a password, NO_PROXY, private certificate authorities; the same
+//! for calls and for websockets.
+
+use std::process::Command;
+
+use ec2ssh::transport::web::{Dialler, Error};
+
+use crate::support::proxy::{Detour, Tinyproxy, in_tls};
+use crate::support::{ID, Run, World};
+
+fn run(world: &World, line: &str, change: impl FnOnce(&mut Command)) -> Run {
+    let mut command = world.ec2ssh(line);
+    in_tls(world, &mut command);
+    change(&mut command);
+    Run::of(command.output().unwrap())
+}
+
+#[test]
+fn a_real_proxy_carries_calls_and_websockets() {
+    let world = World::private();
+    let proxy = Tinyproxy::start("");
+    for via in ["eice", "ssm"] {
+        let before = proxy.connects();
+        let line = format!("--via {via} db-1 echo hello");
+        let run = run(&world, &line, |command| {
+            command.env("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port));
+        });
+        assert_eq!(run.expect(0).out(), "hello\n");
+        // At least one for the calls and one for the websocket.
+        assert!(proxy.connects() >= before + 2, "{}", proxy.log());
+    }
+}
+
+#[test]
+fn a_proxy_with_a_password_wants_it() {
+    let world = World::private();
+    let proxy = Tinyproxy::start("BasicAuth ana p%40ss\n");
+    let address = format!("127.0.0.1:{}", proxy.port);
+    for via in ["eice", "ssm"] {
+        let line = format!("--via {via} db-1 echo hello");
+        let with = |user: &str| {
+            run(&world, &line, |command| {
+                command.env("https_proxy", format!("http://{user}{address}"));
+            })
+        };
+        assert_eq!(with("ana:p%2540ss@").expect(0).out(), "hello\n");
+        for wrong in ["", "ana:no@"] {
+            let run = with(wrong).expect(255);
+            assert!(run.stderr.contains(&format!("the proxy {address} wants a user and a password")), "{run}");
+            let hint = format!("Hint: export HTTPS_PROXY=http://USER:PASSWORD@{address}");
+            assert!(run.stderr.contains(&hint), "{run}");
+        }
+    }
+    let run = run(&world, "-vv --via eice db-1 true", |command| {
+        command.env("HTTPS_PROXY", format!("http://ana:p%2540ss@{address}"));
+    });
+    assert!(!run.stderr.contains("p%2540ss") && !run.stderr.contains("p%40ss"), "{run}");
+}
+
+#[test]
+fn a_proxy_that_does_not_let_us_through_says_so() {
+    let world = World::private();
+    let proxy = Tinyproxy::start("ConnectPort 1\n");
+    let run = run(&world, "--via eice db-1 true", |command| {
+        command.env("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port));
+    });
+    let run = run.expect(255);
+    assert!(run.stderr.contains("does not let us through to localhost:"), "{run}");
+    assert!(run.stderr.contains("403"), "{run}");
+}
+
+#[test]
+fn no_proxy_leads_past_it() {
+    let world = World::private();
+    // Nobody listens there.
+    for no_proxy in ["localhost", "example.org,localhost", "*", "LOCALHOST"] {
+        let run = run(&world, "--via eice db-1 echo hello", |command| {
+            command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("NO_PROXY", no_proxy);
+        });
+        assert_eq!(run.out(), "hello\n", "{no_proxy}: {run}");
+    }
+    let refused = run(&world, "--via eice db-1 true", |command| {
+        command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("NO_PROXY", "localhost.example.org,10.0.0.0/8");
+    });
+    assert!(refused.expect(255).stderr.contains("cannot connect to 127.0.0.1:1"));
+    // Addresses by CIDR: the endpoint is given by its address.
+    let port = world.cloud.tls_endpoint().rsplit(':').next().unwrap().to_owned();
+    let by_address = |no_proxy: &str| {
+        run(&world, "list", |command| {
+            let endpoint = format!("https://127.0.0.1:{port}");
+            command
+                .env("AWS_ENDPOINT_URL", endpoint)
+                .env("HTTPS_PROXY", "http://127.0.0.1:1")
+                .env("NO_PROXY", no_proxy);
+        })
+    };
+    by_address("127.0.0.0/8").expect(0);
+    by_address("128.0.0.0/8").expect(1);
+}
+
+#[test]
+fn suffixes_of_no_proxy_are_names_and_all_below_them() {
+    let world = World::private();
+    let streams = world.cloud.streams_port();
+    let tls: u16 = world.cloud.tls_endpoint().rsplit(':').next().unwrap().parse().unwrap();
+    let leads = vec![("ec2-instance-connect-endpoint", streams), ("amazonaws.com", tls)];
+    let (all, one) = (Detour::start(leads.clone()), Detour::start(leads));
+    let run = |no_proxy: &str, proxy: &Detour| {
+        let mut command = world.ec2ssh("list");
+        command.env_remove("AWS_ENDPOINT_URL").env("NO_PROXY", no_proxy);
+        command.env("HTTPS_PROXY", format!("http://{}", proxy.address));
+        Run::of(command.output().unwrap())
+    };
+    run(".example.org,amazonaws.org", &all).expect(0);
+    assert_eq!(all.asked(), ["ec2.eu-west-1.amazonaws.com:443"]);
+    // Past the proxy there is no AWS here.
+    run(".amazonaws.com", &one).expect(1);
+    assert!(one.asked().is_empty());
+}
+
+/// As it is with AWS itself: its own names, no endpoint of anybody's choice, and so the checks of the hosts in force.
+#[test]
+fn with_awss_own_names_all_routes_work_behind_a_proxy() {
+    let world = World::private();
+    let streams = world.cloud.streams_port();
+    let tls: u16 = world.cloud.tls_endpoint().rsplit(':').next().unwrap().parse().unwrap();
+    let host = "eice-0123456789abcdef0.0123abcd.ec2-instance-connect-endpoint.eu-west-1.amazonaws.com";
+    let id = "eice-0aaaaaaaaaaaaaaa0";
+    world.cloud.add_endpoint(ec2ssh_lab::Endpoint { host: Some(host.to_owned()), ..ec2ssh_lab::Endpoint::new(id) });
+    world.cloud.stream_base("wss://ssmmessages.eu-west-1.amazonaws.com");
+    let leads = vec![("ec2-instance-connect-endpoint", streams), ("ssmmessages", streams), ("amazonaws.com", tls)];
+    let detour = Detour::start(leads);
+    let run = |line: &str| {
+        let mut command = world.ec2ssh(line);
+        command.env_remove("AWS_ENDPOINT_URL").env("HTTPS_PROXY", format!("http://{}", detour.address));
+        Run::of(command.output().unwrap())
+    };
+    assert_eq!(run(&format!("--eice-id {id} db-1 echo hello")).expect(0).out(), "hello\n");
+    // The lab's certificate is for names of one label less; the check of the host is what counts here.
+    assert_eq!(run("--via ssm db-1 echo hello").expect(0).out(), "hello\n");
+    // The usual endpoint of the lab is at localhost, which is no host of AWS's.
+    let refused = run("--via eice --eice-id eice-0123456789abcdef0 db-1 true").expect(255);
+    assert!(refused.stderr.contains("localhost, which is not a host of AWS"), "{refused}");
+    world.cloud.stream_base("wss://ssmmessages.eu-west-1.evil.test");
+    let refused = run("--via ssm db-1 true").expect(255);
+    assert!(refused.stderr.contains("ssmmessages.eu-west-1.evil.test, which is not a host of AWS"), "{refused}");
+    assert!(!detour.asked().iter().any(|target| target.contains("evil")), "{:?}", detour.asked());
+    assert_eq!(world.cloud.open_sessions(), 1, "no agent has heard of it");
+    assert_eq!(world.cloud.count("TerminateSession"), 1);
+}
+
+#[test]
+fn a_private_authority_counts_by_the_bundle_alone_and_others_are_refused() {
+    let world = World::private();
+    run(&world, "--via eice db-1 true", |_| ()).expect(0);
+    // By the profile, as the AWS CLI has it.
+    let bundle = world.path("authority.pem");
+    let profile = format!("[default]\nca_bundle = {}\n", bundle.display());
+    world.file(".aws/config", &profile, 0o600);
+    run(&world, "--via ssm db-1 true", |command| {
+        command.env_remove("AWS_CA_BUNDLE");
+    })
+    .expect(0);
+    std::fs::remove_file(world.path(".aws/config")).unwrap();
+    // By the system's own variable.
+    run(&world, "--via ssm db-1 true", |command| {
+        command.env_remove("AWS_CA_BUNDLE").env("SSL_CERT_FILE", &bundle);
+    })
+    .expect(0);
+    let untrusted = run(&world, "--via eice db-1 true", |command| {
+        command.env_remove("AWS_CA_BUNDLE");
+    });
+    let untrusted = untrusted.expect(255);
+    assert!(untrusted.stderr.contains("is not trusted: its authority is none of those"), "{untrusted}");
+    assert!(untrusted.stderr.contains("Hint: name that authority: export AWS_CA_BUNDLE=FILE.pem"), "{untrusted}");
+    assert_eq!(world.cloud.calls().iter().filter(|call| call.operation == "DescribeInstances").count(), 3);
+}
+
+/// The calls are not in TLS here, but the tunnel is: its certificate is judged all the same.
+#[test]
+fn an_untrusted_websocket_gets_no_signature() {
+    let world = World::private();
+    for via in ["eice", "ssm"] {
+        let mut command = world.ec2ssh(&format!("--via {via} db-1 true"));
+        let run = Run::of(command.env_remove("AWS_CA_BUNDLE").output().unwrap()).expect(255);
+        assert!(run.stderr.contains("is not trusted"), "{run}");
+    }
+    assert!(world.cloud.tunnels().is_empty());
+    assert_eq!((world.cloud.sessions().0, world.cloud.count("TerminateSession")), (1, 1));
+}
+
+#[test]
+fn a_bundle_that_is_none_is_named() {
+    let world = World::private();
+    let missing = run(&world, "list", |command| {
+        command.env("AWS_CA_BUNDLE", "/nowhere/at/all.pem");
+    })
+    .expect(1);
+    assert!(missing.stderr.contains("cannot read the certificate authorities in /nowhere/at/all.pem"), "{missing}");
+    let empty = world.file("empty.pem", "no certificates\n", 0o600);
+    let empty = run(&world, "list", |command| {
+        command.env("AWS_CA_BUNDLE", empty);
+    })
+    .expect(1);
+    assert!(empty.stderr.contains("it has no certificate that can be used"), "{empty}");
+}
+
+/// The metadata service is one hop away: no proxy stands between.
+#[tokio::test]
+async fn link_local_addresses_are_never_asked_of_a_proxy() {
+    let detour = Detour::start(Vec::new());
+    let proxies =
+        hyper_util::client::proxy::matcher::Matcher::builder().all(format!("http://{}", detour.address)).build();
+    let dialler = Dialler::with(proxies, None);
+    let dial = |uri: &'static str| {
+        let dialler = dialler.clone();
+        async move { tokio::time::timeout(std::time::Duration::from_millis(300), dialler.dial(&uri.parse().unwrap())).await }
+    };
+    let _ = dial("http://169.254.169.254/latest").await;
+    assert!(detour.asked().is_empty());
+    assert!(matches!(dial("http://aws.test/").await, Ok(Err(Error::ProxyRefused { .. }))));
+    assert_eq!(detour.asked(), ["aws.test:80"]);
+    assert!(matches!(dial("ftp://aws.test/").await, Ok(Err(Error::Address(_)))));
+    let _ = ID;
+}
