@@ -57,11 +57,10 @@ fn explain(plan: &Plan, obstacle: Obstacle) -> CommandError {
             tunnel(plain, plan, &endpoint_id, source, has_max_duration)
         }
         Obstacle::NoAgent => plain
-            .cause("it is stopped or not installed, or has no role, or no way to the service on port 443")
+            .cause("it is stopped or not installed, its role lacks AmazonSSMManagedInstanceCore, or it has no way to the service on port 443")
             .hint(format!(
                 "what Systems Manager knows of it: aws ssm describe-instance-information --filters Key=InstanceIds,Values={id}"
-            ))
-            .hint("its role needs the policy AmazonSSMManagedInstanceCore"),
+            )),
         Obstacle::Session(error) => session(plain, plan, error),
         Obstacle::NoBanner { .. } => plain.hint(format!(
             "what the instance says of itself: aws ec2 get-console-output --latest --output text --instance-id {id}"

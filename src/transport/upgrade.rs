@@ -63,19 +63,18 @@ pub async fn ask(stream: Box<dyn Stream>, request: Request<String>) -> io::Resul
             if parts.read_buf.is_empty() { stream } else { Box::new(Prefixed::new(parts.read_buf, stream)) };
         Ok(Answer::Yes { stream, headers })
     };
-    // The connection moves only while it is polled, and ends with the upgrade.
+    // The connection moves only while it is polled, and ends with the upgrade. What it delivered before it broke counts.
     let connection = connection.with_upgrades();
     tokio::pin!(talk, connection);
-    let mut is_over = false;
+    let mut ended = None;
     loop {
         tokio::select! {
-            answer = &mut talk => return answer,
-            ended = &mut connection, if !is_over => {
-                is_over = true;
-                if let Err(error) = ended {
-                    return Err(broken(error));
-                }
-            }
+            biased;
+            answer = &mut talk => return answer.map_err(|error| match ended {
+                Some(Err(why)) => broken(why),
+                _ => error,
+            }),
+            end = &mut connection, if ended.is_none() => ended = Some(end),
         }
     }
 }

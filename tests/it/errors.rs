@@ -348,6 +348,13 @@ fn nothing_listening_is_told_apart_from_no_answer() {
     let run = world.run("far true").expect(255);
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(
+        run.stderr.starts_with(
+            "Error: cannot reach i-0123456789abcde02 on port 22: no route leads there\nCaused by: direct: 192.0.2.1:22: "
+        ),
+        "{run}"
+    );
+    let run = world.run("--via direct far true").expect(255);
+    assert!(
         run.stderr.starts_with("Error: cannot reach i-0123456789abcde02 on port 22\nCaused by: 192.0.2.1:22: "),
         "{run}"
     );

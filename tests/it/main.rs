@@ -39,4 +39,5 @@ mod target;
 mod tcp;
 mod terminal;
 mod text;
+mod tunnels;
 mod web;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ec2ssh::aws::model::{Account, Image, Instance};
-use ec2ssh::config::{AddressKind, HostKeys, Options};
+use ec2ssh::config::{AddressKind, HostKeys, Options, Via};
 use ec2ssh::plan::{Authorization, Error, LoginSource, Plan, Request, addresses, login_by_image, plan};
 
 fn request(typed: &str, options: Options, configured: Options) -> Request {
@@ -87,10 +87,39 @@ fn an_identity_means_that_nothing_is_pushed() {
 }
 
 #[test]
-fn without_an_address_there_is_no_plan() {
-    let request = request("web", Options::default(), Options::default());
-    let error = planned(&request, Instance::default()).unwrap_err();
+fn without_an_address_there_is_no_direct_plan() {
+    let with = |via, address| {
+        let options = Options { via, address, ..Options::default() };
+        planned(&request("web", options, Options::default()), Instance::default())
+    };
+    let error = with(Some(Via::Direct), None).unwrap_err();
     assert!(matches!(error, Error::NoAddress(_, AddressKind::Auto)));
+    let error = with(None, Some(AddressKind::Public)).unwrap_err();
+    assert!(matches!(error, Error::NoAddress(_, AddressKind::Public)));
+    // Session Manager needs none.
+    assert_eq!(with(None, None).unwrap().addresses, []);
+    with(Some(Via::Eice), Some(AddressKind::Private)).unwrap();
+}
+
+#[test]
+fn the_routes_are_tried_in_an_order_that_begins_with_what_worked() {
+    use ec2ssh::plan::route::Route::{self, Direct, Eice, Ssm};
+    let one = [ec2ssh::plan::Address::Ip("10.0.0.1".parse().unwrap())];
+    let table: &[(Via, bool, Option<Route>, &[Route])] = &[
+        (Via::Auto, true, None, &[Direct, Eice, Ssm]),
+        (Via::Auto, false, None, &[Eice, Ssm]),
+        (Via::Auto, true, Some(Ssm), &[Ssm, Direct, Eice]),
+        (Via::Auto, true, Some(Direct), &[Direct, Eice, Ssm]),
+        // It had an address then.
+        (Via::Auto, false, Some(Direct), &[Eice, Ssm]),
+        (Via::Direct, true, Some(Ssm), &[Direct]),
+        (Via::Eice, true, None, &[Eice]),
+        (Via::Ssm, false, Some(Eice), &[Ssm]),
+    ];
+    for (via, has_address, last, expected) in table {
+        let addresses = if *has_address { &one[..] } else { &[] };
+        assert_eq!(ec2ssh::plan::route::order(*via, addresses, *last), *expected, "{via} {has_address} {last:?}");
+    }
 }
 
 #[test]

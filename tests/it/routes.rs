@@ -240,8 +240,15 @@ fn an_endpoint_that_never_answers_is_given_up() {
     let run = world.run("--via eice db-1 true").expect(255);
     assert!(run.stderr.contains("does not answer the upgrade to a websocket in 10 s"), "{run}");
     // With others to take, it costs a moment.
+    let world = World::private();
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = Some(format!("localhost:{}", mute.local_addr().unwrap().port()));
+    let id = "eice-00000000000000000";
+    world.cloud.add_endpoint(Endpoint { host, ..Endpoint::new(id) });
     let run = world.run("-v db-1 echo hello").expect(0);
     assert!(run.stderr.contains("endpoint has not answered yet"), "{run}");
+    let run = world.run(&format!("--eice-id {id} db-1 true")).expect(255);
+    assert!(run.stderr.contains("does not answer"), "{run}");
 }
 
 #[test]

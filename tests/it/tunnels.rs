@@ -1,0 +1,307 @@
+//! Each route through a real sshd: bytes by the megabyte with checksums, whatever the network and the services do to them,
+//! half-closes, many at once; and OpenSSH's own tools on each route.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use ec2ssh_lab::{Agent, Endpoint, Instance};
+use sha2::{Digest, Sha256};
+
+use crate::support::place::Place;
+use crate::support::pty::Terminal;
+use crate::support::{EICE, ID, Run, tool};
+
+const MEGABYTE: usize = 1 << 20;
+
+/// An instance without an address from outside, behind a real sshd.
+fn private(place: Place) -> Place {
+    place.world.cloud.add(Instance::named(ID, "my-instance").private());
+    place.world.cloud.port(ID, 22, place.sshd.port);
+    place.world.cloud.add_endpoint(Endpoint::new(EICE));
+    place.world.cloud.agent(ID, Agent::recent());
+    // ssh_config has the port of the sshd, which endpoints do not take; on the instance it is 22.
+    let text = std::fs::read_to_string(&place.config).unwrap();
+    let text = text.replace(&format!("Port {}", place.sshd.port), "Port 22");
+    std::fs::write(&place.config, text).unwrap();
+    place
+}
+
+fn there() -> Place {
+    private(Place::new())
+}
+
+/// Bytes that do not repeat themselves.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    (0..length.div_ceil(8))
+        .flat_map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        })
+        .take(length)
+        .collect()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// So much up and down again, by our own client.
+#[track_caller]
+fn there_and_back(place: &Place, via: &str, megabytes: usize) {
+    let user = &place.sshd.user;
+    let bytes = noise(megabytes * MEGABYTE + 7);
+    let line = format!("--via {via} {user}@my-instance sha256sum");
+    let up = place.world.run_with_input(place.world.ec2ssh(&line), &bytes).expect(0);
+    assert_eq!(up.out().split(' ').next(), Some(&*digest(&bytes)), "up by {via}");
+    let file = place.world.file("noise", "", 0o600);
+    std::fs::write(&file, &bytes).unwrap();
+    let down = place.world.run(&format!("--via {via} {user}@my-instance cat {}", file.display())).expect(0);
+    assert_eq!(digest(&down.stdout), digest(&bytes), "down by {via}");
+}
+
+fn with_agent(place: &Place, change: impl FnOnce(&mut Agent)) -> Agent {
+    let mut agent = Agent::recent();
+    change(&mut agent);
+    place.world.cloud.agent(ID, agent.clone());
+    agent
+}
+
+#[track_caller]
+fn assert_no_complaints(agent: &Agent) {
+    assert_eq!(*agent.complaints.lock().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn fifty_megabytes_go_both_ways_through_an_endpoint() {
+    there_and_back(&there(), "eice", 50);
+}
+
+#[test]
+fn fifty_megabytes_go_both_ways_through_session_manager() {
+    let place = there();
+    let agent = with_agent(&place, |_| ());
+    there_and_back(&place, "ssm", 50);
+    assert_no_complaints(&agent);
+}
+
+#[test]
+fn session_manager_loses_nothing_whatever_is_done_to_it() {
+    let knobs: &[(&str, fn(&mut Agent))] = &[
+        ("messages come twice", |agent| agent.duplicate = true),
+        ("messages change places", |agent| agent.reorder = true),
+        ("acknowledgements are lost", |agent| agent.lose_acknowledgements = Some(40)),
+        ("messages are lost", |agent| agent.lose_data = Some(300)),
+        ("pauses", |agent| agent.pause = true),
+        ("a short header at the end", |agent| agent.short_header = true),
+        ("an old agent", |agent| agent.version = "2.3.700.0".to_owned()),
+        ("all at once", |agent| {
+            (agent.duplicate, agent.reorder, agent.pause) = (true, true, true);
+            (agent.lose_acknowledgements, agent.lose_data) = (Some(100), Some(500));
+        }),
+    ];
+    let place = there();
+    for (name, knob) in knobs {
+        println!("{name}");
+        let agent = with_agent(&place, knob);
+        there_and_back(&place, "ssm", 1);
+        assert_no_complaints(&agent);
+    }
+    assert_eq!(place.world.cloud.sessions().1, 0, "nothing was resumed");
+}
+
+#[test]
+fn a_socket_that_is_cut_in_mid_transfer_is_resumed_without_a_lost_byte() {
+    let place = there();
+    let agent = with_agent(&place, |agent| agent.cut = Some((2 * MEGABYTE, 3)));
+    there_and_back(&place, "ssm", 8);
+    let (sessions, resumed) = place.world.cloud.sessions();
+    assert!(sessions == 2 && (3..=6).contains(&resumed), "{sessions} sessions, {resumed} resumed");
+    assert_no_complaints(&agent);
+    // The service's hourly goodbye.
+    let agent = with_agent(&place, |agent| agent.goodbye = Some(MEGABYTE));
+    there_and_back(&place, "ssm", 4);
+    assert_eq!(place.world.cloud.sessions().1, resumed + 1);
+    assert_no_complaints(&agent);
+}
+
+/// ResumeSession may fail for a moment, and then it may not.
+#[test]
+fn a_session_that_cannot_be_resumed_is_told() {
+    use ec2ssh_lab::Fault;
+    let place = there();
+    with_agent(&place, |agent| agent.cut = Some((MEGABYTE, 1)));
+    let error = || Fault::error(400, "ValidationException", "no");
+    place.world.cloud.fail("ResumeSession", error(), 2);
+    there_and_back(&place, "ssm", 2);
+    place.world.cloud.fail("ResumeSession", error(), 100);
+    let run = place.world.run(&format!(
+        "--via ssm {}@my-instance cat {}",
+        place.sshd.user,
+        place.world.path("noise").display()
+    ));
+    assert!(run.stderr.contains("the connection to Session Manager was lost"), "{}", run.stderr);
+    assert_eq!(run.code, 255);
+    assert!(run.stdout.len() < 2 * MEGABYTE + 7);
+}
+
+#[test]
+fn half_closes_are_kept_on_each_route() {
+    let place = there();
+    for via in ["direct", "eice", "ssm"] {
+        let port = if via == "direct" { format!("-p {} --address private", place.sshd.port) } else { String::new() };
+        if via == "direct" {
+            let private_ip = Some("127.0.0.1".to_owned());
+            place.world.cloud.add(Instance { private_ip, ..Instance::named(ID, "my-instance").private() });
+        } else {
+            place.world.cloud.add(Instance::named(ID, "my-instance").private());
+        }
+        let line = format!("--via {via} {port} {}@my-instance sort", place.sshd.user);
+        let run = place.world.run_with_input(place.world.ec2ssh(&line), b"c\na\nb\n").expect(0);
+        assert_eq!(run.out(), "a\nb\nc\n", "{via}: {run}");
+    }
+}
+
+#[test]
+fn twenty_go_through_one_endpoint_and_the_next_is_told_why_not() {
+    let place = there();
+    let line = format!("--via eice --host-keys accept-new {}@my-instance 'echo in; cat'", place.sshd.user);
+    // Known first: twenty questions at once are nobody's wish.
+    place.world.run(&format!("--via eice {}@my-instance true", place.sshd.user)).expect(0);
+    let start = || {
+        let mut command = place.world.command("sh");
+        command.arg("-c").arg(format!("exec {} {line}", crate::support::BINARY));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut children: Vec<_> = (0..20).map(|_| start()).collect();
+    for child in &mut children {
+        let mut said = [0; 3];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
+        assert_eq!(&said, b"in\n");
+    }
+    assert_eq!(place.world.cloud.open_tunnels(), 20);
+    let run = place.world.run(&format!("--via eice {}@my-instance true", place.sshd.user)).expect(255);
+    assert!(run.stderr.contains("TooManyRequests (HTTP 429): The maximum number of connections"), "{run}");
+    assert!(run.stderr.contains("an endpoint carries 20 connections at a time"), "{run}");
+    for (index, mut child) in children.into_iter().enumerate() {
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), index.to_string().as_bytes()).unwrap();
+        let run = Run::of(child.wait_with_output().unwrap()).expect(0);
+        assert_eq!(run.out(), index.to_string());
+    }
+}
+
+#[test]
+fn a_person_works_on_each_route() {
+    let place = there();
+    for via in ["eice", "ssm"] {
+        let mut terminal = Terminal::run(&place.world, &format!("$EC2SSH --via {via} {}@my-instance", place.sshd.user));
+        terminal.wait_raw(true);
+        terminal.type_in("PS1='> '; tput cols; stty -echo\r");
+        terminal.wait_for("80");
+        terminal.resize(30, 100);
+        terminal.type_in("tput cols\r");
+        terminal.wait_for("100");
+        terminal.type_in("sleep 100\r");
+        terminal.type_in("\u{3}");
+        terminal.type_in("echo still $((6 * 7))\r");
+        terminal.wait_for("still 42");
+        terminal.type_in("exit 3\r");
+        assert_eq!(terminal.wait(), 3, "{}", terminal.text());
+    }
+}
+
+/// With the block of `ec2ssh config`, real ssh, scp, sftp and rsync go by each route; and nothing is left behind.
+#[test]
+fn opensshs_tools_go_by_each_route() {
+    for via in ["eice", "ssm"] {
+        for place in [there(), there().without_fdpass()] {
+            place.world.config(&format!("[defaults]\nvia = \"{via}\"\n"));
+            let bytes = noise(3 * MEGABYTE);
+            let (from, to) = (place.world.path("from"), place.world.path("to"));
+            std::fs::write(&from, &bytes).unwrap();
+            assert_eq!(place.ssh(&["my-instance", "echo hello; exit 5"]).expect(5).out(), "hello\n");
+            let scp = place.command("scp").arg("-q").arg(&from).arg(format!("my-instance:{}", to.display())).output();
+            Run::of(scp.unwrap()).expect(0);
+            assert_eq!(digest(&std::fs::read(&to).unwrap()), digest(&bytes), "scp by {via}");
+            let back = place.world.path("back");
+            let mut rsync = place.world.command(tool("rsync"));
+            rsync.arg("-e").arg(place.ssh_command()).arg(format!("my-instance:{}", to.display())).arg(&back);
+            Run::of(rsync.output().unwrap()).expect(0);
+            assert_eq!(digest(&std::fs::read(&back).unwrap()), digest(&bytes), "rsync by {via}");
+            let mut sort = place.command("ssh");
+            let sorted = place
+                .world
+                .run_with_input(
+                    {
+                        sort.args(["my-instance", "sort"]);
+                        sort
+                    },
+                    b"b\na\n",
+                )
+                .expect(0);
+            assert_eq!(sorted.out(), "a\nb\n");
+            place.assert_clean();
+            assert_eq!((place.world.cloud.open_sessions(), place.world.cloud.open_tunnels()), (0, 0));
+            let used = place.world.cloud.sessions().0;
+            assert!((via == "ssm") == (used > 0), "{via}: {used}");
+        }
+    }
+}
+
+/// ssh is killed, and so is nothing of ours: the session has to end all the same.
+#[test]
+fn a_killed_ssh_leaves_no_session_behind() {
+    let place = there();
+    place.world.config("[defaults]\nvia = \"ssm\"\n");
+    let mut child =
+        place.command("ssh").args(["my-instance", "echo in; sleep 100"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = [0; 3];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
+    assert_eq!(place.world.cloud.open_sessions(), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    place.assert_clean();
+    assert_eq!(place.world.cloud.open_sessions(), 0);
+}
+
+/// auto, as plain ssh has it: the private address is refused, the endpoint serves, and what is said goes to no log.
+#[test]
+fn plain_ssh_finds_its_way_by_itself() {
+    let place = there();
+    let run = place.ssh(&["my-instance", "echo hello"]).expect(0);
+    assert_eq!((run.out().as_str(), run.stderr.as_str()), ("hello\n", ""));
+    assert_eq!(place.world.cloud.tunnels().len(), 1);
+    place.assert_clean();
+}
+
+#[test]
+fn all_routes_shut_is_said_by_plain_ssh_too() {
+    let place = Place::new();
+    place.world.cloud.add(Instance::named(ID, "my-instance").private());
+    let run = place.ssh(&["-p", "22", "my-instance", "true"]).expect(255);
+    for line in ["no route leads there", "Caused by: direct: ", "Caused by: endpoint: ", "Caused by: Session Manager: "]
+    {
+        assert!(run.stderr.contains(line), "{line}: {run}");
+    }
+    place.assert_clean();
+}
+
+/// `proxy` as it is without the block: standard input and output.
+#[test]
+fn the_plain_proxy_goes_by_each_route() {
+    let place = there();
+    crate::support::keygen(&place.world.path(".ssh"), "id_ed25519", &["-t", "ed25519", "-N", ""]);
+    for via in ["eice", "ssm"] {
+        let proxy = format!("ProxyCommand={} proxy --via {via} %r@%h", crate::support::BINARY);
+        let mut ssh = place.world.command(tool("ssh"));
+        let identity = place.world.path(".ssh/id_ed25519");
+        ssh.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", &proxy]);
+        ssh.arg("-i").arg(identity).args(["-l", &place.sshd.user, "my-instance", "echo hello"]);
+        let run = Run::of(ssh.output().unwrap()).expect(0);
+        assert_eq!(run.out(), "hello\n", "{run}");
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(place.world.cloud.open_sessions(), 0);
+}
