@@ -28,7 +28,10 @@ impl From<Error> for CommandError {
                 plain.hint(format!("have the proxy allow CONNECT to {host}, or go past it: export NO_PROXY={name}"))
             }
             Error::ProxyKind(_) => plain.hint(PROXY_VARIABLES),
-            Error::Certificate { .. } => plain
+            Error::Certificate { is_unknown: false, .. } => plain.hint(
+                "something else may answer there; or the clock is off: date -u; env | grep -iE 'proxy|AWS_ENDPOINT'",
+            ),
+            Error::Certificate { is_unknown: true, .. } => plain
                 .cause("a proxy that looks into TLS signs with an authority of its own")
                 .hint("name that authority: export AWS_CA_BUNDLE=FILE.pem"),
         }

@@ -83,6 +83,8 @@ pub enum Error {
         host: String,
         /// What is wrong with it.
         detail: String,
+        /// Its authority is not known here.
+        is_unknown: bool,
     },
     /// The connection broke before bytes could flow.
     #[error("the connection to {host} broke: {source}")]

@@ -26,7 +26,8 @@ pub async fn tunnel(
     let answer = timeout(PATIENCE, upgrade::ask(stream, request)).await;
     match answer.map_err(|_| Error::Silent(proxy.to_string()))? {
         Ok(Answer::Yes { stream, .. }) => Ok(stream),
-        Ok(Answer::No { status: StatusCode::PROXY_AUTHENTICATION_REQUIRED, .. }) => {
+        // 407; tinyproxy says 401 to a wrong password.
+        Ok(Answer::No { status: StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED, .. }) => {
             Err(Error::ProxyAuthentication(proxy.to_string()))
         }
         Ok(Answer::No { status, .. }) => {

@@ -53,7 +53,10 @@ fn of_the_system() -> Result<RootCertStore, Error> {
 pub fn sort(error: io::Error, place: &Place) -> Error {
     let host = place.to_string();
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(problem)) => Error::Certificate { host, detail: words(problem) },
+        Some(rustls::Error::InvalidCertificate(problem)) => {
+            let is_unknown = matches!(problem, rustls::CertificateError::UnknownIssuer);
+            Error::Certificate { host, detail: words(problem), is_unknown }
+        }
         _ => Error::Broken { host, source: Arc::new(error) },
     }
 }

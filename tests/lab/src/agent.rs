@@ -232,7 +232,10 @@ impl Speaker {
                     Some(Ok(Message::Text(_))) => self.complain("a text frame after the first"),
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                     _ => match tokio::time::timeout(Duration::from_secs(60), sockets.recv()).await {
-                        Ok(Some(next)) => socket = next,
+                        Ok(Some(next)) => {
+                            socket = next;
+                            self.deliver_again(&mut socket).await;
+                        }
                         _ => return,
                     },
                 },
@@ -250,6 +253,7 @@ impl Speaker {
                                 tokio::time::timeout(Duration::from_secs(60), replaced(socket, &mut sockets)).await
                             else { return };
                             socket = next;
+                            self.deliver_again(&mut socket).await;
                         }
                         if goodbye.is_some_and(|after| sent_since_cut >= after) {
                             goodbye = None;
@@ -323,6 +327,16 @@ impl Speaker {
         if let Some((_, bytes, sent)) = self.in_flight.front_mut()
             && sent.elapsed() > RESEND
         {
+            *sent = Instant::now();
+            let _ = socket.feed(Message::Binary(bytes.clone().into())).await;
+        }
+        let _ = socket.flush().await;
+    }
+
+    /// The client has a new socket: what it has not acknowledged is delivered again.
+    async fn deliver_again(&mut self, socket: &mut Socket) {
+        self.held = None;
+        for (_, bytes, sent) in &mut self.in_flight {
             *sent = Instant::now();
             let _ = socket.feed(Message::Binary(bytes.clone().into())).await;
         }
