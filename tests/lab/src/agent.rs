@@ -239,7 +239,10 @@ impl Speaker {
                         _ => return,
                     },
                 },
-                Some(next) = sockets.recv() => socket = next,
+                Some(next) = sockets.recv() => {
+                    socket = next;
+                    self.deliver_again(&mut socket).await;
+                }
                 read = read(&mut target, &mut chunk), if can_read => match read {
                     0 => self.is_over = true,
                     count => {
