@@ -304,7 +304,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__config__subcmd__install)
-            opts="-l -h --profile --region --match --user --address --host-keys --dry-run --help"
+            opts="-l -h --profile --region --match --user --via --address --host-keys --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,6 +328,10 @@ _ec2ssh() {
                     ;;
                 -l)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
                     return 0
                     ;;
                 --address)
@@ -346,7 +350,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__config__subcmd__print)
-            opts="-l -h --profile --region --match --user --address --host-keys --help"
+            opts="-l -h --profile --region --match --user --via --address --host-keys --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -370,6 +374,10 @@ _ec2ssh() {
                     ;;
                 -l)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
                     return 0
                     ;;
                 --address)

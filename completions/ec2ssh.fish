@@ -170,6 +170,10 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l region -d 'Region to look in' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l match -d 'Names that are instances, beside i-*: \'web-*\', or \'*.ec2\' for any name with that suffix' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l via -d 'How to reach the instances' -r -f -a "auto\t'What worked last, else directly, else by an endpoint, else by Session Manager: the first that answers'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint'
+ssm\t'Session Manager'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'
@@ -182,6 +186,10 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l region -d 'Region to look in' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l match -d 'Names that are instances, beside i-*: \'web-*\', or \'*.ec2\' for any name with that suffix' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l via -d 'How to reach the instances' -r -f -a "auto\t'What worked last, else directly, else by an endpoint, else by Session Manager: the first that answers'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint'
+ssm\t'Session Manager'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l address -d 'Which address to connect to' -r -f -a "auto\t'The public DNS name and address, then IPv6; the private address when there is neither'
 public\t'The public DNS name, else the public IPv4 address'
 private\t'The private IPv4 address (VPN, peering, inside the VPC)'

@@ -10,7 +10,13 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
-use ec2ssh_lab::{Cloud, Image, Instance, Sshd};
+use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Sshd};
+
+/// The VPC that has an Instance Connect Endpoint.
+const DB_VPC: &str = "vpc-0123456789abcdef1";
+
+/// The certificate behind the embedded cloud's websockets.
+const AUTHORITY: &str = "authority.pem";
 
 const PRODUCT: &str = if cfg!(windows) { "ec2ssh.exe" } else { "ec2ssh" };
 
@@ -41,14 +47,23 @@ fn furnish(folder: &Path) -> std::io::Result<Cloud> {
         Instance::named("i-0123456789abcde02", "web-1").tag("Env", "prod"),
         Instance::named("i-0123456789abcde03", "web-2").tag("Env", "prod"),
         Instance::named("i-0123456789abcde04", "sleeper").state("stopped"),
+        // These two have no address from outside, and only one of the two ways in.
+        Instance { vpc_id: DB_VPC.to_owned(), ..Instance::named("i-0123456789abcde05", "db-1").private() },
+        Instance::named("i-0123456789abcde06", "batch-1").private(),
     ];
+    cloud.add_endpoint(Endpoint { vpc_id: DB_VPC.to_owned(), ..Endpoint::new("eice-0123456789abcdef0") });
+    cloud.agent("i-0123456789abcde06", Agent::recent());
     for instance in instances {
         let sshd = Sshd::default();
         let host_key = sshd.host_key.public_line();
         let port = cloud.sshd(&instance.id, sshd);
         let name = instance.tags[0].1.clone();
+        cloud.port(&instance.id, 22, port);
         for pattern in [&name, &instance.id] {
-            config.push_str(&format!("[[host]]\nmatch = \"{pattern}\"\nport = {port}\n\n"));
+            // Who is reached directly is on loopback, like all the others: only the ports tell them apart.
+            if instance.private_ip.as_ref().is_some_and(|ip| ip.starts_with("10.")) {
+                config.push_str(&format!("[[host]]\nmatch = \"{pattern}\"\nport = {port}\n\n"));
+            }
         }
         // One of them lost its console: a person is asked about its host key.
         if name != "web-1" {
@@ -56,6 +71,7 @@ fn furnish(folder: &Path) -> std::io::Result<Cloud> {
         }
         cloud.add(instance);
     }
+    std::fs::write(folder.join(AUTHORITY), Cloud::authority())?;
     // The config folder where Linux and where macOS look for it.
     for place in ["config/ec2ssh", "Library/Application Support/ec2ssh"] {
         std::fs::create_dir_all(folder.join(place))?;
@@ -101,7 +117,8 @@ impl Playground<'_> {
             .env("AWS_ENDPOINT_URL", self.cloud.endpoint())
             .env("AWS_REGION", "eu-west-1")
             .env("AWS_ACCESS_KEY_ID", self.cloud.access_key())
-            .env("AWS_SECRET_ACCESS_KEY", "playground")
+            .env("AWS_SECRET_ACCESS_KEY", ec2ssh_lab::SECRET)
+            .env("AWS_CA_BUNDLE", self.folder.join(AUTHORITY))
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("XDG_CONFIG_HOME", self.folder.join("config"))
             .env("XDG_DATA_HOME", self.folder.join("data"))
@@ -122,7 +139,7 @@ impl Playground<'_> {
 
     /// A session on my-instance, then a shell to try more.
     fn tour(&self) -> std::io::Result<ExitCode> {
-        eprintln!("An EC2 of four instances runs on loopback at {}.", self.cloud.endpoint());
+        eprintln!("An EC2 of six instances runs on loopback at {}.", self.cloud.endpoint());
         eprintln!(
             "Now: ec2ssh my-instance. It is looked up by name, a key that lives only in memory is pushed through"
         );
@@ -138,6 +155,9 @@ impl Playground<'_> {
         eprintln!("  ec2ssh sleeper            a stopped one; then: ec2ssh --start sleeper");
         eprintln!("  ec2ssh web-1 uname -a     a command; its console shows no host key: you are asked");
         eprintln!("  ec2ssh --dry-run web-2    the plan alone");
+        eprintln!("  ec2ssh db-1               no address from outside: through an Instance Connect Endpoint");
+        eprintln!("  ec2ssh batch-1            nor an endpoint in its VPC: through Session Manager");
+        eprintln!("  ec2ssh --via ssm db-1     a way that does not lead there, and what is said of it");
         eprintln!(
             "  ec2ssh config print --match 'web-*' > \"$XDG_RUNTIME_DIR/c\"; ssh -F \"$XDG_RUNTIME_DIR/c\" ec2-user@web-2"
         );

@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::{Args, Subcommand};
 
 use super::options::{AwsOptions, OutputOptions};
-use crate::config::{AddressKind, HostKeys};
+use crate::config::{AddressKind, HostKeys, Via};
 use crate::error::{CommandError, Kind};
 use crate::openssh::block::{Block, Error as BlockError, Policy, Version};
 use crate::openssh::file::{self, Change, marked};
@@ -60,6 +60,9 @@ pub struct BlockOptions {
     /// Log in as this user
     #[arg(short = 'l', long, value_name = "USER")]
     pub user: Option<String>,
+    /// How to reach the instances
+    #[arg(long, value_enum, value_name = "ROUTE")]
+    pub via: Option<Via>,
     /// Which address to connect to
     #[arg(long, value_enum, value_name = "KIND")]
     pub address: Option<AddressKind>,
@@ -102,6 +105,7 @@ fn block(options: &BlockOptions) -> Result<String, CommandError> {
     let fixed = [
         named("--profile", options.aws.profile.clone()),
         named("--region", options.aws.region.clone()),
+        named("--via", options.via.map(|via| via.to_string())),
         named("--address", options.address.map(|kind| kind.to_string())),
     ];
     let data = store::data_folder().ok_or(crate::connect::Error::NoDataFolder)?;

@@ -6,7 +6,7 @@ use super::answers::person;
 use super::options::ConnectOptions;
 use super::shell;
 use crate::config::HostKeys;
-use crate::connect::resolve;
+use crate::connect::{Resolved, resolve};
 use crate::error::{CommandError, Kind};
 use crate::ssh::session::Program;
 use crate::text::neutralise_json;
@@ -75,7 +75,7 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     wish.request.typed.host_keys = args.host_keys;
     let events = person(ui, args.connect.yes);
     if args.dry_run {
-        return dry_run(ui, &args, resolve(crate::connect::Wish { start: false, ..wish }, &events).await?.plan);
+        return dry_run(ui, &args, resolve(crate::connect::Wish { start: false, ..wish }, &events).await?).await;
     }
     let resolved = resolve(wish, &events).await?;
     let plan = resolved.plan.clone();
@@ -89,8 +89,15 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     result.map_err(|source| crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source) }.into())
 }
 
-fn dry_run(ui: &Ui, args: &SshArgs, plan: crate::plan::Plan) -> Result<u8, CommandError> {
-    let text = if args.json { neutralise_json(&format!("{:#}\n", plan.to_json())) } else { format!("{plan}\n") };
+async fn dry_run(ui: &Ui, args: &SshArgs, resolved: Resolved) -> Result<u8, CommandError> {
+    let (plan, facts) = (&resolved.plan, resolved.survey().await);
+    let text = if args.json {
+        let mut json = plan.to_json();
+        facts.add_to(&mut json);
+        neutralise_json(&format!("{json:#}\n"))
+    } else {
+        format!("{plan}\n{facts}")
+    };
     ui.out(&text)?;
     Ok(0)
 }

@@ -14,6 +14,7 @@ mod memory;
 mod obstacle;
 pub mod race;
 mod session;
+pub mod survey;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

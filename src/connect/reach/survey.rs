@@ -1,0 +1,63 @@
+//! What is known of the routes before any of them is taken: for the plan alone.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::Obstacle;
+use crate::connect::Resolved;
+use crate::plan::route::{self, Chosen, Route};
+
+/// What AWS says of the routes; `None` where it was not asked.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The endpoint that serves, or why none does.
+    pub endpoint: Option<Result<Chosen, Obstacle>>,
+    /// Whether the agent is there.
+    pub agent: Option<Result<(), Obstacle>>,
+}
+
+impl Resolved {
+    /// Asks what a connection would ask before the first route's turn, side by side; nothing is opened.
+    pub async fn survey(&self) -> Facts {
+        let plan = &self.plan;
+        let order = route::order(plan.via, &plan.addresses, None);
+        let asks = order.first() != Some(&Route::Direct) || !plan.instance.has_address_from_outside();
+        let wanted = |route| asks && order.contains(&route);
+        let endpoint = async { if wanted(Route::Eice) { Some(self.endpoint().await) } else { None } };
+        let agent = async { if wanted(Route::Ssm) { Some(self.agent().await) } else { None } };
+        let (endpoint, agent) = tokio::join!(endpoint, agent);
+        Facts { endpoint, agent }
+    }
+}
+
+impl Facts {
+    /// Into the plan for programs.
+    pub fn add_to(&self, json: &mut Value) {
+        json["endpoint"] = match &self.endpoint {
+            Some(Ok(chosen)) => json!({ "id": chosen.endpoint.id, "address": chosen.address.to_string() }),
+            Some(Err(why)) => json!({ "problem": why.to_string() }),
+            None => Value::Null,
+        };
+        json["agent"] = match &self.agent {
+            Some(Ok(())) => json!({ "connected": true }),
+            Some(Err(why)) => json!({ "connected": false, "problem": why.to_string() }),
+            None => Value::Null,
+        };
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.endpoint {
+            Some(Ok(chosen)) => writeln!(f, "endpoint   {chosen}")?,
+            Some(Err(why)) => writeln!(f, "endpoint   {why}")?,
+            None => {}
+        }
+        match &self.agent {
+            Some(Ok(())) => writeln!(f, "agent      connected to Session Manager"),
+            Some(Err(why)) => writeln!(f, "agent      {why}"),
+            None => Ok(()),
+        }
+    }
+}
