@@ -176,7 +176,8 @@ impl From<Error> for CommandError {
             Error::Web { source, .. } => {
                 let words = Self::from(source);
                 let mut error = Self::failed(message).cause(words.message);
-                (error.causes.extend(words.causes), error.hints.extend(words.hints));
+                error.causes.extend(words.causes);
+                error.hints.extend(words.hints);
                 error
             }
             Error::ForeignHost { .. } => Self::failed(message)

@@ -50,18 +50,17 @@ fn explain(plan: &Plan, obstacle: Obstacle) -> CommandError {
         Obstacle::NoEndpoint(why) => no_endpoint(plain, plan, &why),
         Obstacle::Port(_) => plain.hint(format!("through Session Manager any port will do: ec2ssh --via ssm {id}")),
         Obstacle::Aws(error) => {
-            let words = CommandError::from(error);
-            CommandError { message: words.message, ..words }
+            CommandError::from(*error)
         }
         Obstacle::Tunnel { endpoint_id, source, has_max_duration } => {
-            tunnel(plain, plan, &endpoint_id, source, has_max_duration)
+            tunnel(plain, plan, &endpoint_id, *source, has_max_duration)
         }
         Obstacle::NoAgent => plain
             .cause("it is stopped or not installed, its role lacks AmazonSSMManagedInstanceCore, or it has no way to the service on port 443")
             .hint(format!(
                 "what Systems Manager knows of it: aws ssm describe-instance-information --filters Key=InstanceIds,Values={id}"
             )),
-        Obstacle::Session(error) => session(plain, plan, error),
+        Obstacle::Session(error) => session(plain, plan, *error),
         Obstacle::NoBanner { .. } => plain.hint(format!(
             "what the instance says of itself: aws ec2 get-console-output --latest --output text --instance-id {id}"
         )),

@@ -128,7 +128,7 @@ proptest! {
             }
             let verdict = incoming.take(message.0, message.1);
             prop_assert_ne!(verdict, Verdict::Refused);
-            while let Some(bytes) = incoming.next() {
+            while let Some(bytes) = incoming.next_in_order() {
                 arrived.extend(bytes);
             }
             if fate != 2 {
@@ -247,7 +247,7 @@ fn both_directions_are_bounded() {
     assert!(taken * 1024 <= 9 << 20, "{taken}");
     // The one that all wait for has room all the same, and then there is room again.
     assert_eq!(incoming.take(0, vec![0; 1024]), Verdict::Taken);
-    assert_eq!(std::iter::from_fn(|| incoming.next()).count(), taken + 1);
+    assert_eq!(std::iter::from_fn(|| incoming.next_in_order()).count(), taken + 1);
     assert_eq!(incoming.take(0, Vec::new()), Verdict::Old);
 }
 

@@ -89,7 +89,8 @@ fn fifty_megabytes_go_both_ways_through_session_manager() {
 
 #[test]
 fn session_manager_loses_nothing_whatever_is_done_to_it() {
-    let knobs: &[(&str, fn(&mut Agent))] = &[
+    type Knob = fn(&mut Agent);
+    let knobs: &[(&str, Knob)] = &[
         ("messages come twice", |agent| agent.duplicate = true),
         ("messages change places", |agent| agent.reorder = true),
         ("acknowledgements are lost", |agent| agent.lose_acknowledgements = Some(40)),

@@ -276,7 +276,7 @@ impl Course<'_> {
         let url = resolved.aws.tunnel_url(&chosen.endpoint, &tunnel).await?;
         websocket::open(resolved.aws.dialler(), &url, &[]).await.map_err(|source| Obstacle::Tunnel {
             endpoint_id: chosen.endpoint.id.clone(),
-            source,
+            source: Box::new(source),
             has_max_duration: limit.is_some(),
         })
     }

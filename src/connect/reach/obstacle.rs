@@ -22,14 +22,14 @@ pub enum Obstacle {
     Port(u16),
     /// AWS could not be asked, or said no.
     #[error("{}", in_words(.0))]
-    Aws(#[from] aws::Error),
+    Aws(Box<aws::Error>),
     /// The endpoint did not open its tunnel, or closed it.
     #[error("{}: {}", neutralise(.endpoint_id), tunnel(.source))]
     Tunnel {
         /// The endpoint.
         endpoint_id: String,
         /// What came of it.
-        source: websocket::Error,
+        source: Box<websocket::Error>,
         /// The limit of its duration was sent.
         has_max_duration: bool,
     },
@@ -38,7 +38,7 @@ pub enum Obstacle {
     NoAgent,
     /// The session did not come about, or ended.
     #[error(transparent)]
-    Session(#[from] ssm::Error),
+    Session(Box<ssm::Error>),
     /// There is a way, and no SSH server at its end.
     #[error("{why}")]
     NoBanner {
@@ -47,6 +47,18 @@ pub enum Obstacle {
         /// The socket, where it is one: something more can be learned of it.
         socket: Option<TcpStream>,
     },
+}
+
+impl From<aws::Error> for Obstacle {
+    fn from(error: aws::Error) -> Self {
+        Self::Aws(Box::new(error))
+    }
+}
+
+impl From<ssm::Error> for Obstacle {
+    fn from(error: ssm::Error) -> Self {
+        Self::Session(Box::new(error))
+    }
 }
 
 fn in_words(error: &aws::Error) -> String {
@@ -73,11 +85,11 @@ impl Obstacle {
             && let Some(inner) = error.get_ref()
         {
             if let (Some(source), Some(id)) = (inner.downcast_ref::<websocket::Error>(), endpoint_id) {
-                let (endpoint_id, source) = (id.to_owned(), source.clone());
+                let (endpoint_id, source) = (id.to_owned(), Box::new(source.clone()));
                 return Self::Tunnel { endpoint_id, source, has_max_duration: false };
             }
             if let Some(source) = inner.downcast_ref::<ssm::Error>() {
-                return Self::Session(source.clone());
+                return source.clone().into();
             }
         }
         Self::NoBanner { why, socket: None }
@@ -89,7 +101,7 @@ impl Obstacle {
             Self::Tcp(error) => matches!(error, tcp::Error::Failed(_)),
             Self::NoEndpoint(_) | Self::Port(_) => false,
             Self::Aws(error) => error.code() == Some("TargetNotConnected"),
-            Self::Tunnel { source, .. } => matches!(source, websocket::Error::Closed { .. }),
+            Self::Tunnel { source, .. } => matches!(**source, websocket::Error::Closed { .. }),
             Self::NoAgent | Self::Session(_) | Self::NoBanner { .. } => true,
         }
     }

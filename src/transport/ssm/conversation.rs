@@ -112,7 +112,7 @@ impl Conversation {
             return Ok(());
         }
         self.acknowledge(sequence, id, now);
-        while let Some(Taken { payload_type, payload }) = self.incoming.next() {
+        while let Some(Taken { payload_type, payload }) = self.incoming.next_in_order() {
             self.process(payload_type, payload, now)?;
         }
         Ok(())

@@ -129,8 +129,11 @@ fn frame(command: u8, stream: u32, data: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Command, stream and data of a frame.
+type Parts<'a> = (u8, u32, &'a [u8]);
+
 /// The first frame, if all of it is here.
-fn split(bytes: &[u8]) -> Result<Option<(u8, u32, &[u8])>, Malformed> {
+fn split(bytes: &[u8]) -> Result<Option<Parts<'_>>, Malformed> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
     let [version, command, l0, l1, s0, s1, s2, s3] = *header;
     if version != VERSION {

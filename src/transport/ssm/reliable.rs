@@ -141,7 +141,7 @@ impl Timer {
 /// What to do with a message that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is new. Acknowledge it; [`Incoming::next`] has it in its turn.
+    /// It is new. Acknowledge it; [`Incoming::next_in_order`] has it in its turn.
     Taken,
     /// It was here before. Acknowledge it once more: the first time was lost.
     Old,
@@ -181,7 +181,7 @@ impl<M: AsRef<[u8]>> Incoming<M> {
     }
 
     /// The next message in order, if it is here.
-    pub fn next(&mut self) -> Option<M> {
+    pub fn next_in_order(&mut self) -> Option<M> {
         let message = self.early.remove(&self.expected)?;
         self.expected += 1;
         self.bytes -= message.as_ref().len();
