@@ -250,21 +250,8 @@ pub async fn resolve(wish: Wish, events: &Events) -> Result<Resolved, Error> {
     // The key is made while the look-up waits for the network.
     let key = async { key_file.is_none().then(Key::ephemeral) };
     let (found, ephemeral) = tokio::join!(found, key);
-    let Found { aws, instance, login, image, just_started } = found?;
-    events(Event::Step(format!("user {}: {}", login.user, login.source)));
-    let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
-    let typed = request.target.instance.to_string();
-    Ok(Resolved {
-        aws,
-        plan,
-        typed,
-        image,
-        just_started,
-        ephemeral,
-        key_file,
-        family: wish.family,
-        is_direct_shut: AtomicBool::default(),
-    })
+    let resolved = Resolved::planned(found?, &request, wish.family, events)?;
+    Ok(Resolved { ephemeral, key_file, ..resolved })
 }
 
 /// As [`resolve`], for `proxy`: what `-i` names is a public half and is not checked as a private key.
@@ -272,23 +259,28 @@ pub async fn resolve(wish: Wish, events: &Events) -> Result<Resolved, Error> {
 /// # Errors
 /// Whatever stands in the way of a plan.
 pub async fn resolve_for_proxy(wish: Wish, events: &Events) -> Result<Resolved, Error> {
-    let Found { aws, instance, login, image, just_started } = find(&wish, &wish.request, events).await?;
-    events(Event::Step(format!("user {}: {}", login.user, login.source)));
+    let found = find(&wish, &wish.request, events).await?;
     let mut request = wish.request;
-    let typed = request.target.instance.to_string();
     (request.typed.identity, request.configured.identity) = (None, None);
-    let plan = plan::plan(&request, aws.account().clone(), instance, login)?;
-    Ok(Resolved {
-        aws,
-        plan,
-        typed,
-        image,
-        just_started,
-        ephemeral: None,
-        key_file: None,
-        family: wish.family,
-        is_direct_shut: AtomicBool::default(),
-    })
+    Resolved::planned(found, &request, wish.family, events)
+}
+
+impl Resolved {
+    fn planned(found: Found, request: &Request, family: Family, events: &Events) -> Result<Self, Error> {
+        let Found { aws, instance, login, image, just_started } = found;
+        events(Event::Step(format!("user {}: {}", login.user, login.source)));
+        Ok(Self {
+            plan: plan::plan(request, aws.account().clone(), instance, login)?,
+            aws,
+            typed: request.target.instance.to_string(),
+            image,
+            just_started,
+            ephemeral: None,
+            key_file: None,
+            family,
+            is_direct_shut: AtomicBool::default(),
+        })
+    }
 }
 
 /// The one instance that `spec` names, whatever its state.

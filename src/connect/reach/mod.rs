@@ -1,5 +1,5 @@
 //! From the plan to bytes at the instance's SSH port: the routes race ([`race`]), the first to show an SSH server wins, and
-//! what worked is remembered ([`memory`]).
+//! what worked is remembered (`memory`).
 //!
 //! ```text
 //! direct  DNS, TCP -----------------------------------------------> its banner
