@@ -219,6 +219,9 @@ fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
             result
         })
     }));
+    if result.is_err() {
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(farewell())));
+    }
     // A read from the terminal cannot be taken back; it must not hold us, after a panic neither.
     runtime.shutdown_background();
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -67,8 +67,31 @@ pub struct Options {
     pub address: Option<AddressKind>,
     pub host_keys: Option<HostKeys>,
     pub via: Option<Via>,
+    #[serde(default, deserialize_with = "endpoint_id")]
     pub eice_id: Option<String>,
+    #[serde(default, deserialize_with = "tunnel_duration")]
     pub max_tunnel_duration: Option<u32>,
+}
+
+/// An endpoint's id as it is typed.
+///
+/// # Errors
+/// When it cannot be one.
+pub fn parse_endpoint_id(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("eice-").unwrap_or_default();
+    let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id { Ok(text.to_owned()) } else { Err("an endpoint's id looks like this: eice-0123456789abcdef0".to_owned()) }
+}
+
+fn endpoint_id<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    parse_endpoint_id(&String::deserialize(from)?).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn tunnel_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    match u32::deserialize(from)? {
+        seconds @ 1..=3600 => Ok(Some(seconds)),
+        _ => Err(serde::de::Error::custom("a tunnel lasts from 1 to 3600 seconds")),
+    }
 }
 
 impl Options {
@@ -120,7 +143,9 @@ impl<'de> Deserialize<'de> for Host {
             address: Option<AddressKind>,
             host_keys: Option<HostKeys>,
             via: Option<Via>,
+            #[serde(default, deserialize_with = "endpoint_id")]
             eice_id: Option<String>,
+            #[serde(default, deserialize_with = "tunnel_duration")]
             max_tunnel_duration: Option<u32>,
         }
         let raw = Raw::deserialize(deserializer)?;

@@ -192,6 +192,8 @@ pub enum Error {
         plan: Box<Plan>,
         /// What came of it.
         source: Box<ssh::Error>,
+        /// Other routes, and what stood in their way.
+        others: Vec<reach::Tried>,
     },
     /// The instance does not let us in.
     #[error("{} denied {} the login", plan.instance.id, plan.login.user)]

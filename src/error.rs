@@ -116,6 +116,15 @@ impl From<target::Error> for CommandError {
 
 impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
+        use crate::transport::{ssm, websocket};
+        let is_tunnel = |inner: &(dyn std::error::Error + Send + Sync + 'static)| {
+            inner.is::<websocket::Error>() || inner.is::<ssm::Error>()
+        };
+        if error.get_ref().is_some_and(is_tunnel) {
+            return Self::failed("the tunnel to the instance has ended")
+                .cause(error.to_string())
+                .hint("run the same command again; see the steps: ec2ssh -v INSTANCE");
+        }
         Self::failed("the local system refused").cause(error.to_string())
     }
 }

@@ -63,6 +63,8 @@ pub struct Aws {
     pub(super) is_ec2_overridden: bool,
     /// The same for Systems Manager.
     pub(super) is_ssm_overridden: bool,
+    /// And it is `http://`.
+    pub(super) is_ssm_in_clear: bool,
     credentials: SharedCredentialsProvider,
     dialler: Dialler,
     account: Account,
@@ -126,14 +128,16 @@ impl Aws {
         let credentials = SharedCredentialsProvider::new(credentials);
         let shared = loader.credentials_provider(credentials.clone()).load().await;
         let account = Account { region: region.to_string(), profile };
+        let ssm_endpoint = endpoint_of_choice(&shared, "SSM");
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
             fips: shared.use_fips().unwrap_or_default(),
             dual_stack: shared.use_dual_stack().unwrap_or_default(),
-            is_ec2_overridden: is_overridden(&shared, "EC2"),
-            is_ssm_overridden: is_overridden(&shared, "SSM"),
+            is_ec2_overridden: endpoint_of_choice(&shared, "EC2").is_some(),
+            is_ssm_overridden: ssm_endpoint.is_some(),
+            is_ssm_in_clear: ssm_endpoint.is_some_and(|url| url.starts_with("http://")),
             credentials,
             dialler,
             account,
@@ -206,11 +210,11 @@ async fn profile_facts(profile: Option<&str>) -> Result<ProfileFacts, Error> {
     Ok(ProfileFacts { login, ca_bundle })
 }
 
-/// Whether an endpoint of the caller's choice is set, for this service or for all.
-fn is_overridden(shared: &SdkConfig, service: &'static str) -> bool {
+/// The endpoint of the caller's choice, if one is set for this service or for all.
+fn endpoint_of_choice(shared: &SdkConfig, service: &'static str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let of_service = key.ok().zip(shared.service_config()).and_then(|(key, config)| config.load_config(key));
-    of_service.or_else(|| shared.endpoint_url().map(str::to_owned)).is_some()
+    of_service.or_else(|| shared.endpoint_url().map(str::to_owned))
 }
 
 async fn region(settings: &Settings, imds: imds::Client) -> Result<Region, Error> {

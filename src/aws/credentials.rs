@@ -36,9 +36,16 @@ impl Prefetched {
         if let Some(last) = last.filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now() + LEFT)) {
             return Ok(last);
         }
-        let fresh = self.chain.provide_credentials().await?;
-        *self.last() = Some(fresh.clone());
-        Ok(fresh)
+        let last = self.last().clone().filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now()));
+        match (self.chain.provide_credentials().await, last) {
+            (Ok(fresh), _) => {
+                *self.last() = Some(fresh.clone());
+                Ok(fresh)
+            }
+            // They are good for a moment still.
+            (Err(_), Some(last)) => Ok(last),
+            (Err(error), None) => Err(error),
+        }
     }
 }
 

@@ -184,7 +184,7 @@ where
             (Some(code), status) => Error::Service {
                 call,
                 code: code.to_owned(),
-                message: context.err().message().unwrap_or_default().to_owned(),
+                message: without_what_was_signed(context.err().message().unwrap_or_default()),
                 resource: resource.to_owned(),
                 status,
             },
@@ -204,6 +204,12 @@ where
         },
         _ => Error::Unreachable { call, detail: causes(&error) },
     }
+}
+
+/// A service that finds a signature wrong quotes what was signed, the session's token included.
+fn without_what_was_signed(message: &str) -> String {
+    let end = ["The Canonical String", "The canonical string"].iter().filter_map(|begin| message.find(begin)).min();
+    message[..end.unwrap_or(message.len())].trim_end().to_owned()
 }
 
 /// An answer without the service's form: a gateway's or a proxy's page, or half an answer.

@@ -18,8 +18,8 @@ const HOSTS: &[&str] = &["ssmmessages", "ssmmessages-fips"];
 pub struct Grant {
     /// The session.
     pub session_id: String,
-    /// The data channel's address, to be used byte for byte.
-    pub url: String,
+    /// The data channel's address, to be used byte for byte. It may be signed already.
+    pub url: Secret<String>,
     /// What opens it.
     pub token: Secret<String>,
     /// The headers that sign its upgrade.
@@ -96,7 +96,8 @@ impl Aws {
         let token = Secret::new(token);
         let wrong = |detail: String| Error::BadAnswer { call, detail };
         let uri: http::Uri = url.parse().map_err(|_| wrong("its stream URL is none".to_owned()))?;
-        let is_plain = uri.scheme_str() == Some("ws") && self.is_ssm_overridden;
+        // Who has his calls in clear has his streams so, too.
+        let is_plain = uri.scheme_str() == Some("ws") && self.is_ssm_in_clear;
         if uri.scheme_str() != Some("wss") && !is_plain {
             return Err(wrong("its stream URL is no wss:// one".to_owned()));
         }
@@ -109,6 +110,6 @@ impl Aws {
             let https = url.replacen("ws", "http", 1);
             self.signer(call).await?.headers(SERVICE, &https, SystemTime::now()).map_err(wrong)?
         };
-        Ok(Grant { session_id: session_id.to_owned(), url, token, headers })
+        Ok(Grant { session_id: session_id.to_owned(), url: Secret::new(url), token, headers })
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{AddressKind, Config, Options, Via};
+use crate::config::{AddressKind, Config, Options, Via, parse_endpoint_id};
 use crate::connect::Wish;
 use crate::error::CommandError;
 use crate::plan::Request;
@@ -65,15 +65,15 @@ pub struct ConnectOptions {
     #[arg(long, value_enum, value_name = "KIND")]
     pub address: Option<AddressKind>,
     /// The EC2 Instance Connect Endpoint to go through, instead of the nearest
-    #[arg(long, value_name = "ID", value_parser = endpoint_id)]
+    #[arg(long, value_name = "ID", value_parser = parse_endpoint_id)]
     pub eice_id: Option<String>,
     /// End a tunnel through an endpoint after so many seconds (1 to 3600), where a policy demands it
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub max_tunnel_duration: Option<u32>,
-    /// IPv4 only
+    /// IPv4 only, for a direct connection
     #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]
     pub ipv4: bool,
-    /// IPv6 only
+    /// IPv6 only, for a direct connection
     #[arg(short = '6', long = "ipv6")]
     pub ipv6: bool,
     /// Among several matches take the one launched last
@@ -143,11 +143,4 @@ impl ConnectOptions {
             _ => Family::Any,
         }
     }
-}
-
-/// An endpoint's id as it is typed.
-fn endpoint_id(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix("eice-").unwrap_or_default();
-    let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_id { Ok(text.to_owned()) } else { Err("an endpoint's id looks like this: eice-0123456789abcdef0".to_owned()) }
 }

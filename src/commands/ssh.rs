@@ -9,7 +9,7 @@ use crate::config::HostKeys;
 use crate::connect::{Resolved, resolve};
 use crate::error::{CommandError, Kind};
 use crate::ssh::session::Program;
-use crate::text::neutralise_json;
+use crate::text::{neutralise_json, neutralise_lines};
 use crate::ui::Ui;
 
 /// The status with which cloud-init's images end a login as root, after "Please login as the user …".
@@ -86,7 +86,7 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {
         ui.notice(&format!("Hint: this image wants another user than root: ec2ssh ubuntu@{}", plan.instance.id));
     }
-    result.map_err(|source| crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source) }.into())
+    result.map_err(|source| crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source), others: Vec::new() }.into())
 }
 
 async fn dry_run(ui: &Ui, args: &SshArgs, resolved: Resolved) -> Result<u8, CommandError> {
@@ -96,7 +96,7 @@ async fn dry_run(ui: &Ui, args: &SshArgs, resolved: Resolved) -> Result<u8, Comm
         facts.add_to(&mut json);
         neutralise_json(&format!("{json:#}\n"))
     } else {
-        format!("{plan}\n{facts}")
+        neutralise_lines(&format!("{plan}\n{facts}")) + "\n"
     };
     ui.out(&text)?;
     Ok(0)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::reach::Reached;
+use super::reach::{Reached, Tried, memory};
 use super::{Error, Event, Events, Resolved, identity, start};
 use crate::aws;
 use crate::config::Via;
@@ -123,25 +123,33 @@ impl Resolved {
         events: &Events,
         asked: &Arc<AtomicBool>,
     ) -> Result<Connection, Error> {
-        let Reached { link, route } = self.dial(events).await?;
+        let Reached { link, route, others } = self.dial(events).await?;
         let refused = match self.exchange_keys(link, check, events, asked).await {
             Err(ssh::Error::HostKey(refusal)) if route == Route::Direct && self.may_be_anothers(&refusal) => refusal,
-            other => return other.map_err(|source| self.ssh_error(source)),
+            other => return other.map_err(|source| self.ssh_error_with(source, others)),
         };
-        events(Event::Step(format!("another machine answers at the private address: {refused}; going another way")));
-        self.is_direct_shut.store(true, Ordering::Relaxed);
-        let refused = || self.ssh_error(ssh::Error::HostKey(refused));
+        events(Event::Notice(format!("Another machine answers at the private address: {refused}. Going another way.")));
+        self.shut_direct(events);
         match self.dial(events).await {
             Ok(Reached { link, .. }) => {
                 let connection = self.exchange_keys(link, check, events, asked).await;
                 connection.map_err(|source| self.ssh_error(source))
             }
-            Err(_) => Err(refused()),
+            Err(Error::NoWay { tried, .. }) => Err(self.ssh_error_with(ssh::Error::HostKey(refused), tried)),
+            Err(_) => Err(self.ssh_error(ssh::Error::HostKey(refused))),
+        }
+    }
+
+    /// The private address is another machine's: for this connection, and for those of the next day.
+    pub(super) fn shut_direct(&self, events: &Events) {
+        self.is_direct_shut.store(true, Ordering::Relaxed);
+        if let Err(error) = memory::direct_is_anothers(&self.plan.instance.id) {
+            events(Event::Step(format!("cannot remember that: {error}")));
         }
     }
 
     /// Whether this host key may be that of a machine that has nothing to do with the instance.
-    fn may_be_anothers(&self, refusal: &Refusal) -> bool {
+    pub(super) fn may_be_anothers(&self, refusal: &Refusal) -> bool {
         let is_contradiction = matches!(refusal, Refusal::Changed { .. } | Refusal::Contradicted { .. });
         is_contradiction && self.plan.via == Via::Auto && !self.plan.instance.has_address_from_outside()
     }
@@ -177,12 +185,19 @@ impl Resolved {
             self.push_line(&key.line, &name, events).await?;
             return Ok(reached.link);
         }
-        let (_, reached) = tokio::try_join!(self.push_line(&key.line, &name, events), self.dial(events))?;
+        let (pushed, reached) = tokio::try_join!(self.push_line(&key.line, &name, events), self.dial(events))?;
+        if pushed.elapsed() > STILL_FRESH {
+            self.push_line(&key.line, &name, events).await?;
+        }
         Ok(reached.link)
     }
 
     fn ssh_error(&self, source: ssh::Error) -> Error {
-        Error::Ssh { plan: Box::new(self.plan.clone()), source: Box::new(source) }
+        self.ssh_error_with(source, Vec::new())
+    }
+
+    fn ssh_error_with(&self, source: ssh::Error, others: Vec<Tried>) -> Error {
+        Error::Ssh { plan: Box::new(self.plan.clone()), source: Box::new(source), others }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::agent::server::{End, Keeper, serve};
 use crate::agent::socket::{Published, publish};
 use crate::agent::wire::{HostKeysRequest, Refused, is_login};
 use crate::aws::model::Image;
+use crate::plan::route::Route;
 use crate::ssh;
 use crate::ssh::host_keys::check::HostKeyCheck;
 use crate::ssh::keys::Key;
@@ -77,6 +78,7 @@ impl Resolved {
             check,
             pushed: Mutex::new(None),
             is_refused: AtomicBool::new(false),
+            is_direct: AtomicBool::new(false),
             is_told: AtomicBool::new(false),
             image: OnceCell::new(),
             events: Arc::clone(events),
@@ -90,6 +92,7 @@ impl Resolved {
         }
         let (reached, ()) =
             tokio::try_join!(keeper.resolved.dial(events), keeper.write_known_hosts(caller.known_hosts.as_ref()))?;
+        keeper.is_direct.store(reached.route == Route::Direct, Ordering::Relaxed);
         // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
         let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
         let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
@@ -106,6 +109,8 @@ struct LoginKeeper {
     pushed: Mutex<Option<Instant>>,
     /// The server is not the instance: nobody logs in.
     is_refused: AtomicBool,
+    /// ssh has a direct connection.
+    is_direct: AtomicBool,
     /// The person has been told why nobody logs in.
     is_told: AtomicBool,
     image: OnceCell<Option<Image>>,
@@ -153,7 +158,7 @@ impl LoginKeeper {
     async fn write_known_hosts(&self, place: Option<&(PathBuf, String)>) -> Result<(), Error> {
         let Some((file, name)) = place else { return Ok(()) };
         let plan = || Box::new(self.resolved.plan.clone());
-        let failed = |source: ssh::Error| Error::Ssh { plan: plan(), source: Box::new(source) };
+        let failed = |source: ssh::Error| Error::Ssh { plan: plan(), source: Box::new(source), others: Vec::new() };
         self.check.keep_printed().await.map_err(failed)?;
         let lines = self.check.lines_for_order(name).await.map_err(failed)?;
         replace_lines(file, name, &lines)
@@ -190,8 +195,16 @@ impl Keeper for LoginKeeper {
             _ => self.check.lines_for_key(&request.name, &request.key, notice, step).await,
         };
         lines.map_err(|source| {
+            if let ssh::Error::HostKey(refusal) = &source
+                && self.is_direct.load(Ordering::Relaxed)
+                && self.resolved.may_be_anothers(refusal)
+            {
+                // This ssh cannot be given another connection any more; the next one goes another way.
+                self.resolved.shut_direct(&self.events);
+                notice("Another machine may answer at the private address: the same command again goes another way.".to_owned());
+            }
             let plan = Box::new(self.resolved.plan.clone());
-            self.refuse(Error::Ssh { plan, source: Box::new(source) });
+            self.refuse(Error::Ssh { plan, source: Box::new(source), others: Vec::new() });
             Refused
         })
     }

@@ -96,6 +96,13 @@ const WORDS: &[(&str, Words)] = &[
             hint: WRONG_PLACE,
         },
     ),
+    (
+        "InvalidInstanceConnectEndpointId.NotFound",
+        Words {
+            meaning: "there is no such endpoint in this region and account",
+            hint: "see those there are: aws ec2 describe-instance-connect-endpoints",
+        },
+    ),
     ("UnauthorizedOperation", Words { meaning: "the IAM action ACTION is not allowed on RESOURCE", hint: WHO_AM_I }),
     ("AccessDenied", Words { meaning: "the IAM action ACTION is not allowed on RESOURCE", hint: WHO_AM_I }),
     ("AccessDeniedException", Words { meaning: "the IAM action ACTION is not allowed on RESOURCE", hint: WHO_AM_I }),
@@ -199,7 +206,9 @@ fn service(call: Call, code: &str, words: &str, resource: &str, status: u16) -> 
         None => (words.trim(), None),
     };
     let error = CommandError::failed(message);
-    let error = match words_for_code(code, action, resource) {
+    // What describes cannot be allowed for one resource alone.
+    let allowed_on = if call.name().starts_with("Describe") { "*" } else { resource };
+    let error = match words_for_code(code, action, allowed_on) {
         Some((meaning, hint)) => error.cause(meaning).cause(said(words)).hint(hint),
         None if status >= 500 => {
             error.cause("the service, or something before it, failed").cause(said(words)).hint(SLOW_DOWN)

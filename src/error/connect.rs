@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::aws::model::{Account, Image, Instance, State};
+use crate::config::AddressKind;
 use crate::connect::Error;
 use crate::login::{InstanceConnect, distribution};
 use crate::plan::{self, Authorization, LoginSource, Plan};
@@ -31,7 +32,7 @@ impl From<Error> for CommandError {
             Error::PublicKey(error) => public_key(&error),
             Error::Unreachable { plan, source } => unreachable(&plan, &source),
             Error::NoWay { plan, tried } => super::route::no_way(&plan, tried),
-            Error::Ssh { plan, source } => ssh::explain(&plan, &source),
+            Error::Ssh { plan, source, others } => super::route::and_others(ssh::explain(&plan, &source), others),
             Error::Denied { plan, image, methods } => denied(&plan, image.as_deref(), &methods),
             Error::Agent { source, .. } => {
                 Self::failed(message).cause(source.to_string()).hint(agent_hint(source.kind()))
@@ -161,6 +162,9 @@ pub(super) fn unreachable(plan: &Plan, error: &tcp::Error) -> CommandError {
         return plain
             .cause("the machine is there, and nothing listens on that port: sshd is not up (yet) or on another port")
             .hint(format!("another port: ec2ssh -p PORT {id}; the boot log: aws ec2 get-console-output --latest --output text --instance-id {id}"));
+    }
+    if !plan.instance.has_address_from_outside() || plan.address_kind == AddressKind::Private {
+        return plain.cause("a private address is reached from inside its network only (VPN, peering, the VPC itself)");
     }
     let plain = plain
         .cause("a security group or network ACL that does not admit you, no route to an internet gateway, or a firewall on this side")

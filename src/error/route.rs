@@ -2,7 +2,7 @@
 
 use crate::connect::reach::{Obstacle, Tried};
 use crate::plan::Plan;
-use crate::plan::route::{NoEndpoint, Route};
+use crate::plan::route::{ENDPOINT_PORTS, NoEndpoint, Route};
 use crate::text::shell_word;
 use crate::transport::{ssm, websocket};
 
@@ -12,7 +12,6 @@ use super::connect::unreachable;
 /// Why the instance cannot be reached by any of the routes that were tried.
 pub fn no_way(plan: &Plan, tried: Vec<Tried>) -> CommandError {
     let (id, port) = (&plan.instance.id, plan.port);
-    let is_alone = tried.len() == 1;
     let message = match tried.as_slice() {
         [Tried { route: Route::Eice, .. }] => {
             format!("cannot reach {id} on port {port} through an Instance Connect Endpoint")
@@ -20,26 +19,43 @@ pub fn no_way(plan: &Plan, tried: Vec<Tried>) -> CommandError {
         [Tried { route: Route::Ssm, .. }] => format!("cannot reach {id} on port {port} through Session Manager"),
         _ => format!("cannot reach {id} on port {port}: no route leads there"),
     };
-    tried.into_iter().fold(CommandError::failed(message), |mut error, Tried { route, obstacle }| {
-        let words = explain(plan, obstacle);
-        let causes = std::iter::once(words.message).chain(words.causes);
-        if is_alone {
-            error.causes.extend(causes.filter(|cause| !cause.is_empty()));
+    let routes: Vec<Route> = tried.iter().map(|tried| tried.route).collect();
+    let plain = CommandError::failed(message);
+    let is_alone = tried.len() == 1;
+    tried.into_iter().fold(plain, |error, Tried { route, obstacle }| {
+        let words = explain(plan, obstacle, &routes);
+        let causes: Vec<String> =
+            std::iter::once(words.message).chain(words.causes).filter(|cause| !cause.is_empty()).collect();
+        let error = if is_alone {
+            causes.into_iter().fold(error, CommandError::cause)
         } else {
-            let causes: Vec<String> = causes.filter(|cause| !cause.is_empty()).collect();
-            error.causes.push(format!("{route}: {}", causes.join("; ")));
-        }
-        for hint in words.hints {
-            if !error.hints.contains(&hint) {
-                error.hints.push(hint);
-            }
-        }
-        error
+            error.cause(format!("{route}: {}", causes.join("; ")))
+        };
+        let known = error.hints.clone();
+        words.hints.into_iter().filter(|hint| !known.contains(hint)).fold(error, CommandError::hint)
     })
 }
 
+/// What an SSH server's error is told with, where it was the last that was left: why the other routes did not do.
+pub fn and_others(error: CommandError, others: Vec<Tried>) -> CommandError {
+    others.into_iter().fold(error, |error, Tried { route, obstacle }| {
+        error.cause(format!("the other ways did not lead there; {route}: {obstacle}"))
+    })
+}
+
+/// "Another way", as a hint: only where that way has not failed as well.
+fn another_way(plain: CommandError, plan: &Plan, tried: &[Route]) -> CommandError {
+    let untried = [(Route::Eice, "eice"), (Route::Ssm, "ssm")].into_iter().find(|(route, _)| !tried.contains(route));
+    let port = if plan.port == 22 { String::new() } else { format!(" -p {}", plan.port) };
+    match untried {
+        Some((Route::Eice, _)) if !ENDPOINT_PORTS.contains(&plan.port) => plain,
+        Some((_, via)) => plain.hint(format!("another way: ec2ssh --via {via}{port} {}", plan.instance.id)),
+        None => plain,
+    }
+}
+
 /// One obstacle: what it is, what that means, and what to type.
-fn explain(plan: &Plan, obstacle: Obstacle) -> CommandError {
+fn explain(plan: &Plan, obstacle: Obstacle, tried: &[Route]) -> CommandError {
     let id = &plan.instance.id;
     let plain = CommandError::failed(obstacle.to_string());
     match obstacle {
@@ -48,19 +64,19 @@ fn explain(plan: &Plan, obstacle: Obstacle) -> CommandError {
             CommandError { message: error.to_string(), causes: words.causes.into_iter().skip(1).collect(), ..words }
         }
         Obstacle::NoEndpoint(why) => no_endpoint(plain, plan, &why),
-        Obstacle::Port(_) => plain.hint(format!("through Session Manager any port will do: ec2ssh --via ssm {id}")),
+        Obstacle::Port(_) => another_way(plain, plan, tried),
         Obstacle::Aws(error) => {
             CommandError::from(*error)
         }
         Obstacle::Tunnel { endpoint_id, source, has_max_duration } => {
-            tunnel(plain, plan, &endpoint_id, *source, has_max_duration)
+            tunnel(plain, (plan, tried), &endpoint_id, *source, has_max_duration)
         }
         Obstacle::NoAgent => plain
             .cause("it is stopped or not installed, its role lacks AmazonSSMManagedInstanceCore, or it has no way to the service on port 443")
             .hint(format!(
                 "what Systems Manager knows of it: aws ssm describe-instance-information --filters Key=InstanceIds,Values={id}"
             )),
-        Obstacle::Session(error) => session(plain, plan, *error),
+        Obstacle::Session(error) => session(plain, plan, tried, *error),
         Obstacle::NoBanner { .. } => plain.hint(format!(
             "what the instance says of itself: aws ec2 get-console-output --latest --output text --instance-id {id}"
         )),
@@ -89,7 +105,7 @@ fn no_endpoint(plain: CommandError, plan: &Plan, why: &NoEndpoint) -> CommandErr
 
 fn tunnel(
     plain: CommandError,
-    plan: &Plan,
+    (plan, tried): (&Plan, &[Route]),
     endpoint_id: &str,
     source: websocket::Error,
     has_max_duration: bool,
@@ -114,9 +130,9 @@ fn tunnel(
                 401 | 403 => plain
                     .cause("the IAM action ec2-instance-connect:OpenTunnel is not allowed for this endpoint, port or address, or the clock is off")
                     .hint("see who you are: aws sts get-caller-identity; then allow it in that identity's IAM policy; and the clock: date -u"),
-                429 => plain
+                429 => another_way(plain, plan, tried)
                     .cause("an endpoint carries 20 connections at a time")
-                    .hint("wait until one has ended, or go another way: ec2ssh --via ssm …"),
+                    .hint("wait until one has ended, then run the same command again"),
                 _ => plain.hint(format!(
                     "how the endpoint is: aws ec2 describe-instance-connect-endpoints --instance-connect-endpoint-ids {endpoint}"
                 )),
@@ -127,13 +143,14 @@ fn tunnel(
             .hint(format!(
                 "the endpoint's groups, which must be admitted: aws ec2 describe-instance-connect-endpoints --instance-connect-endpoint-ids {endpoint} --query 'InstanceConnectEndpoints[].SecurityGroupIds'"
             )),
-        websocket::Error::Silent { .. } | websocket::Error::Protocol { .. } => plain
-            .hint("something between here and AWS may be in the way: env | grep -iE 'proxy|AWS_ENDPOINT'")
-            .hint(format!("another way: ec2ssh --via ssm {}", plan.instance.id)),
+        websocket::Error::Silent { .. } | websocket::Error::Protocol { .. } => {
+            let hint = "something between here and AWS may be in the way: env | grep -iE 'proxy|AWS_ENDPOINT'";
+            another_way(plain.hint(hint), plan, tried)
+        }
     }
 }
 
-fn session(plain: CommandError, plan: &Plan, error: ssm::Error) -> CommandError {
+fn session(plain: CommandError, plan: &Plan, tried: &[Route], error: ssm::Error) -> CommandError {
     let (id, port) = (&plan.instance.id, plan.port);
     match error {
         ssm::Error::Websocket(websocket::Error::Web(error)) => {
@@ -146,6 +163,6 @@ fn session(plain: CommandError, plan: &Plan, error: ssm::Error) -> CommandError 
         ssm::Error::PortRefused => plain.cause(format!("nothing listens on port {port}: sshd is not up, or on another port")).hint(
             format!("another port: ec2ssh -p PORT --via ssm {id}; the boot log: aws ec2 get-console-output --latest --output text --instance-id {id}"),
         ),
-        _ => plain.hint(format!("see the steps: ec2ssh -v --via ssm {id}; another way: ec2ssh --via eice {id}")),
+        _ => another_way(plain.hint(format!("see the steps: ec2ssh -v --via ssm {id}")), plan, tried),
     }
 }

@@ -55,6 +55,15 @@ impl Link {
         Self::Tunnel { stream: Box::new(stream), watch: None }
     }
 
+    /// With something that ends when it does; a socket has nothing of the kind.
+    #[must_use]
+    pub fn watched(self, watch: AbortOnDropHandle<()>) -> Self {
+        match self {
+            Self::Tunnel { stream, .. } => Self::Tunnel { stream, watch: Some(watch) },
+            socket @ Self::Socket(_) => socket,
+        }
+    }
+
     /// A tunnel on which an SSH server has said its first word, which is left in the stream.
     ///
     /// # Errors

@@ -4,18 +4,21 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
 
 use super::web::Stream;
 
 /// As much of a refusal's body as is read.
 const BODY: usize = 16 * 1024;
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the other side said.
 pub enum Answer {
@@ -80,10 +83,20 @@ pub async fn ask(stream: Box<dyn Stream>, request: Request<String>) -> io::Resul
 }
 
 async fn refusal(response: http::Response<Incoming>) -> io::Result<Answer> {
-    let (head, body) = response.into_parts();
-    // A body that is cut off, too long or never ends: the status is known all the same.
-    let body = Limited::new(body, BODY).collect().await.map(|body| body.to_bytes().to_vec());
-    Ok(Answer::No { status: head.status, headers: head.headers, body: body.unwrap_or_default() })
+    let (head, mut body) = response.into_parts();
+    let mut beginning = Vec::new();
+    // A body that is cut off, too long or never ends: the status is known all the same, and so is its beginning.
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            beginning.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]));
+            if beginning.len() >= BODY {
+                break;
+            }
+        }
+    };
+    let _ = timeout(BODY_PATIENCE, read).await;
+    beginning.truncate(BODY);
+    Ok(Answer::No { status: head.status, headers: head.headers, body: beginning })
 }
 
 fn broken(error: hyper::Error) -> io::Error {

@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -31,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest frame we send: what AWS's own client keeps to.
 const FRAME: usize = 65_000;
 /// The largest frame we take: more is not a service of AWS.
-const LARGEST: usize = 4 << 20;
+const LARGEST: usize = 1 << 20;
 /// As much as waits in memory for the network.
 const BUFFER: usize = 256 * 1024;
 
@@ -124,6 +125,39 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Without what must not be shown: a service that finds a signature wrong quotes what was signed, the token included.
+    #[must_use]
+    pub fn without(self, secrets: &[Secret<String>]) -> Self {
+        let redact = |text: String| {
+            secrets.iter().fold(text, |text, secret| text.replace(secret.expose().as_str(), "(redacted)"))
+        };
+        Self { code: self.code.map(redact), message: redact(self.message), request_id: self.request_id.map(redact), ..self }
+    }
+}
+
+/// What is secret in a request: the signature's parameters, as they are sent and as they are meant, and its headers.
+fn secrets(uri: &Uri, headers: &[(String, Secret<String>)]) -> Vec<Secret<String>> {
+    let mut all = Vec::new();
+    for (name, value) in uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('=')) {
+        if matches!(name, "X-Amz-Signature" | "X-Amz-Security-Token") {
+            all.push(Secret::new(percent_decode(value)));
+            all.push(Secret::new(value.to_owned()));
+        }
+    }
+    for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date")) {
+        let signature = value.expose().rsplit("Signature=").next().unwrap_or_default();
+        let value = if name.eq_ignore_ascii_case("authorization") { signature } else { value.expose() };
+        all.push(Secret::new(value.to_owned()));
+    }
+    all.retain(|secret| secret.expose().len() >= 4);
+    all
+}
+
+fn percent_decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
 /// An open websocket.
 pub struct Opened {
     /// It.
@@ -151,12 +185,12 @@ pub async fn open(
     let answer = answer.map_err(|_| Error::Silent { host: host.clone(), seconds: PATIENCE.as_secs() })?;
     let wrong = |detail: String| Error::Protocol { host: host.clone(), detail };
     match answer.map_err(|source| web::Error::Broken { host: host.clone(), source: Arc::new(source) })? {
-        Answer::Yes { stream, headers } => {
+        Answer::Yes { stream, headers: answered } => {
             let expected = derive_accept_key(key.as_bytes());
-            if headers.get(SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
+            if answered.get(SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
                 return Err(wrong("its answer to the key is wrong".to_owned()));
             }
-            let request_id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
+            let request_id = answered.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
             Ok(Opened {
                 socket: WebSocketStream::from_raw_socket(stream, Role::Client, Some(config())).await,
                 request_id,
@@ -165,8 +199,9 @@ pub async fn open(
         Answer::No { status, .. } if status.is_success() || status == StatusCode::UPGRADE_REQUIRED => {
             Err(wrong(format!("it answers {status}")))
         }
-        Answer::No { status, headers, body } => {
-            Err(Error::Refused { host: host.clone(), refusal: Refusal::read(status.as_u16(), &headers, &body) })
+        Answer::No { status, headers: answered, body } => {
+            let refusal = Refusal::read(status.as_u16(), &answered, &body).without(&secrets(&uri, headers));
+            Err(Error::Refused { host: host.clone(), refusal })
         }
     }
 }
@@ -200,16 +235,18 @@ fn config() -> WebSocketConfig {
 pub fn sort(error: tungstenite::Error) -> io::Error {
     match error {
         tungstenite::Error::Io(error) => error,
-        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
-        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+        tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        | tungstenite::Error::Protocol(ProtocolError::SendAfterClosing) => io::ErrorKind::BrokenPipe.into(),
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             io::Error::new(io::ErrorKind::UnexpectedEof, "the websocket broke off")
         }
         other => io::Error::new(io::ErrorKind::InvalidData, other),
     }
 }
 
-/// The bytes of binary frames as a stream. Its end is the service's close with code 1000; any other close is an error that
-/// holds an [`Error::Closed`].
+/// The bytes of binary frames as a stream. Its end is the service's close with code 1000 and no reason; any other close is an
+/// error that holds an [`Error::Closed`].
 pub struct Frames {
     socket: WebSocket,
     /// What has come and has not been read.
@@ -237,15 +274,20 @@ impl Frames {
             Some(Ok(Message::Close(close))) => {
                 self.is_over = true;
                 let code = close.as_ref().map_or(CloseCode::Status, |close| close.code);
-                if code != CloseCode::Normal && !(code == CloseCode::Status && self.is_shut) {
-                    let reason = close.map(|close| close.reason.to_string()).unwrap_or_default();
+                let reason = close.map(|close| close.reason.to_string()).unwrap_or_default();
+                // An answer to our own close, or a plain end. With a reason, whatever the code, a person wants to know.
+                let is_plain = code == CloseCode::Normal && reason.is_empty();
+                if !is_plain && !self.is_shut {
                     return Err(io::Error::other(Error::Closed { code: code.into(), reason }));
                 }
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(error)) => {
                 self.is_over = true;
-                return Err(sort(error));
+                // After our own close a service need not be polite.
+                if !self.is_shut {
+                    return Err(sort(error));
+                }
             }
             None => self.is_over = true,
         }
@@ -286,7 +328,8 @@ impl AsyncWrite for Frames {
     /// A websocket has no half that could be closed alone: we say that we have said all, and read on until the service
     /// closes, too.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_shut {
+        // To a close of the service's the library has answered: that answer is all that is still to go.
+        if !self.is_shut && !self.is_over {
             ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(sort)?;
             self.is_shut = true;
             let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
@@ -294,6 +337,7 @@ impl AsyncWrite for Frames {
         }
         match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
             Ok(()) | Err(tungstenite::Error::ConnectionClosed) => Poll::Ready(Ok(())),
+            Err(_) if self.is_over => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(sort(error))),
         }
     }

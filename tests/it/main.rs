@@ -5,6 +5,7 @@
 
 mod agent;
 mod bad_servers;
+mod botocore;
 mod complete;
 mod config;
 mod console;

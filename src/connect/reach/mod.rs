@@ -10,7 +10,7 @@
 //! What is only asked is asked at once where direct is unlikely to do (no address from outside, or another route worked last
 //! time), else at the route's turn: most connections are direct and should cost no call more.
 
-mod memory;
+pub(super) mod memory;
 mod obstacle;
 pub mod race;
 mod session;
@@ -21,14 +21,14 @@ use std::time::{Duration, Instant};
 
 use tokio_util::task::AbortOnDropHandle;
 
+use self::memory::Remembered;
 pub use self::obstacle::{Obstacle, Tried};
 use self::race::{Turn, Won};
 use super::{Error, Event, Events, Resolved, start};
-use crate::aws;
 use crate::aws::endpoints::{self, Which};
-use crate::config::Via;
+use crate::config::{AddressKind, Via};
 use crate::plan::route::{self, Chosen, ENDPOINT_PORTS, Route};
-use crate::plan::{Address, Plan};
+use crate::plan::Address;
 use crate::transport::link::{self, Link};
 use crate::transport::tcp::{self, Host};
 use crate::transport::websocket::{self, Frames};
@@ -52,6 +52,8 @@ pub struct Reached {
     pub link: Link,
     /// By which route.
     pub route: Route,
+    /// What stood in the way of the others, where no SSH server was seen on this one either.
+    pub others: Vec<Tried>,
 }
 
 /// What a route brings.
@@ -59,6 +61,10 @@ struct Arrival {
     link: Link,
     /// Through what, in words.
     through: String,
+    /// An SSH server was seen.
+    is_proven: bool,
+    /// It ends after so many seconds, whatever goes on in it.
+    limit: Option<u32>,
 }
 
 impl Resolved {
@@ -83,12 +89,7 @@ impl Resolved {
 
     async fn round(&self, events: &Events) -> Result<Reached, Vec<Tried>> {
         let plan = &self.plan;
-        let is_auto = plan.via == Via::Auto;
-        let worked_last = if is_auto { memory::remembered(&plan.instance.id) } else { None };
-        let mut order = route::order(plan.via, &plan.addresses, worked_last);
-        if self.is_direct_shut.load(Ordering::Relaxed) {
-            order.retain(|route| *route != Route::Direct);
-        }
+        let (order, why) = self.order();
         let is_from_outside = plan.instance.has_address_from_outside();
         let course = Course {
             resolved: self,
@@ -103,18 +104,53 @@ impl Resolved {
             Route::Ssm => SESSION_PATIENCE,
         };
         match race::first(&order, patience, |route, turn| course.run(route, turn)).await {
-            Ok(Won { route, value, failed }) => {
-                let because = because(plan, route, &order, worked_last, &failed);
-                let line = format!("Route: {} ({because})", value.through);
-                events(if is_auto { Event::Route(line) } else { Event::Step(line) });
-                if is_auto && let Err(error) = memory::remember(&plan.instance.id, route, order.first() == Some(&route))
-                {
-                    events(Event::Step(format!("cannot remember the route: {error}")));
-                }
-                Ok(Reached { link: value.link, route })
-            }
+            Ok(won) => Ok(self.won(won, &order, why, events)),
             Err(failed) => or_say_what_it_is(failed),
         }
+    }
+
+    /// The routes in their order, and why the first is the first.
+    pub(super) fn order(&self) -> (Vec<Route>, First) {
+        let plan = &self.plan;
+        if plan.via != Via::Auto {
+            return (route::order(plan.via, &plan.addresses, None), First::AsAskedFor);
+        }
+        let Remembered { route, is_direct_anothers } = memory::remembered(&plan.instance.id);
+        // Who names a kind of address means that one, whatever worked without it.
+        let worked_last = route.filter(|_| plan.address_kind == AddressKind::Auto);
+        let mut order = route::order(plan.via, &plan.addresses, worked_last);
+        let is_shut = self.is_direct_shut.load(Ordering::Relaxed) || is_direct_anothers;
+        let is_shut = is_shut && !plan.instance.has_address_from_outside() && plan.address_kind == AddressKind::Auto;
+        if is_shut {
+            order.retain(|route| *route != Route::Direct);
+        }
+        let why = match order.first() {
+            first if worked_last.is_some() && first == worked_last.as_ref() => First::WorkedLast,
+            Some(Route::Direct) => First::HasAddress,
+            _ if is_shut => First::AddressIsAnothers,
+            _ => First::HasNoAddress,
+        };
+        (order, why)
+    }
+
+    /// Says which route it is and why, and remembers it.
+    fn won(&self, won: Won<Route, Arrival, Obstacle>, order: &[Route], why: First, events: &Events) -> Reached {
+        let Won { route, value, failed } = won;
+        let line = format!("Route: {} ({})", value.through, because(route, order, why, &failed));
+        events(if why == First::AsAskedFor { Event::Step(line) } else { Event::Route(line) });
+        // A machine that boots is reached by whatever is up first.
+        if why != First::AsAskedFor && value.is_proven && !self.just_started {
+            let is_usual = why == First::HasAddress && order.first() == Some(&route);
+            if let Err(error) = memory::remember(&self.plan.instance.id, route, is_usual) {
+                events(Event::Step(format!("cannot remember the route: {error}")));
+            }
+        }
+        let link = match value.limit {
+            Some(limit) => value.link.watched(announce_end(limit, events)),
+            None => value.link,
+        };
+        let others = failed.into_iter().map(|(route, obstacle)| Tried { route, obstacle });
+        Reached { link, route, others: if value.is_proven { Vec::new() } else { others.collect() } }
     }
 
     fn no_way(&self, mut tried: Vec<Tried>) -> Error {
@@ -131,6 +167,9 @@ impl Resolved {
     /// The endpoint that serves.
     pub(super) async fn endpoint(&self) -> Result<Chosen, Obstacle> {
         let (plan, instance) = (&self.plan, &self.plan.instance);
+        if !ENDPOINT_PORTS.contains(&plan.port) {
+            return Err(Obstacle::Port(plan.port));
+        }
         let which = match (&plan.tunnel.endpoint_id, &instance.vpc_id) {
             (Some(id), _) => Which::Id(id.clone()),
             (None, Some(vpc)) => Which::Vpc(vpc.clone()),
@@ -141,11 +180,11 @@ impl Resolved {
         Ok(route::choose(&all, instance, plan.address_kind, is_named)?)
     }
 
-    /// Whether the agent is there, as far as AWS tells: that this may not be asked says nothing about the session.
+    /// Whether the agent is there.
     pub(super) async fn agent(&self) -> Result<(), Obstacle> {
         match self.aws.is_agent_connected(&self.plan.instance.id).await {
+            Ok(true) => Ok(()),
             Ok(false) => Err(Obstacle::NoAgent),
-            Ok(true) | Err(aws::Error::Service { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -154,30 +193,33 @@ impl Resolved {
 /// A direct connection on which no SSH server spoke, where nothing else led anywhere: whoever speaks SSH over it will say
 /// what it is.
 fn or_say_what_it_is(failed: Vec<(Route, Obstacle)>) -> Result<Reached, Vec<Tried>> {
-    let mut tried = Vec::new();
+    let mut others = Vec::new();
     let mut found = None;
     for (route, obstacle) in failed {
         match obstacle {
-            Obstacle::NoBanner { socket: Some(socket), .. } => {
-                found = Some(Reached { link: Link::Socket(socket), route });
-            }
-            obstacle => tried.push(Tried { route, obstacle }),
+            Obstacle::NoBanner { socket: Some(socket), .. } => found = Some((Link::Socket(socket), route)),
+            obstacle => others.push(Tried { route, obstacle }),
         }
     }
-    found.ok_or(tried)
+    match found {
+        Some((link, route)) => Ok(Reached { link, route, others }),
+        None => Err(others),
+    }
+}
+
+/// Why the first route is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    AsAskedFor,
+    WorkedLast,
+    HasAddress,
+    /// What answers at its private address is another machine.
+    AddressIsAnothers,
+    HasNoAddress,
 }
 
 /// Why this route, in words.
-fn because(
-    plan: &Plan,
-    route: Route,
-    order: &[Route],
-    worked_last: Option<Route>,
-    failed: &[(Route, Obstacle)],
-) -> String {
-    if plan.via != Via::Auto {
-        return "as asked for".to_owned();
-    }
+fn because(route: Route, order: &[Route], why: First, failed: &[(Route, Obstacle)]) -> String {
     let before = order.iter().take_while(|other| **other != route);
     let before: Vec<String> = before
         .map(|other| match failed.iter().find(|(failed, _)| failed == other) {
@@ -185,12 +227,17 @@ fn because(
             None => format!("{other} has not answered yet"),
         })
         .collect();
-    match (before.is_empty(), route) {
+    let first = match why {
+        First::AsAskedFor => "as asked for",
+        First::WorkedLast => "it worked last time",
+        First::HasAddress => "it has an address that answers",
+        First::AddressIsAnothers => "another machine answers at its private address",
+        First::HasNoAddress => "it has no address to be dialled",
+    };
+    match (before.is_empty(), why) {
+        (true, _) => first.to_owned(),
+        (false, First::AddressIsAnothers) => format!("{first}; {}", before.join("; ")),
         (false, _) => before.join("; "),
-        (true, _) if worked_last == Some(route) => "it worked last time".to_owned(),
-        (true, Route::Direct) if plan.instance.public_ip.is_some() => "it has a public address".to_owned(),
-        (true, Route::Direct) => "it answers from here".to_owned(),
-        (true, _) => "it has no address to be dialled".to_owned(),
     }
 }
 
@@ -229,33 +276,32 @@ impl Course<'_> {
         // Where there is no other way (any more), SSH begins: it can say best what it finds there.
         let spoken = tokio::select! {
             biased;
-            spoken = link::banner_of(&socket, BANNER) => spoken,
-            () = turn.is_alone() => Ok(()),
+            spoken = link::banner_of(&socket, BANNER) => spoken.map(|()| true),
+            () = turn.is_alone() => Ok(false),
         };
         match spoken {
-            Ok(()) => Ok(Arrival { link: Link::Socket(socket), through: format!("direct to {peer}") }),
+            Ok(is_proven) => {
+                let through = format!("direct to {peer}");
+                Ok(Arrival { link: Link::Socket(socket), through, is_proven, limit: None })
+            }
             Err(why) => Err(Obstacle::NoBanner { why, socket: Some(socket) }),
         }
     }
 
     async fn eice(&self, mut turn: Turn) -> Result<Arrival, Obstacle> {
-        let plan = &self.resolved.plan;
-        if !ENDPOINT_PORTS.contains(&plan.port) {
-            return Err(Obstacle::Port(plan.port));
-        }
         if !self.asks_ahead {
             turn.comes().await;
         }
         let chosen = self.resolved.endpoint().await?;
         turn.comes().await;
-        let link = self.tunnel(&chosen).await?;
+        let (link, limit) = self.tunnel(&chosen).await?;
         turn.headway();
         let link = banner(link, Some(&chosen.endpoint.id)).await?;
-        Ok(Arrival { link, through: format!("endpoint {chosen}") })
+        Ok(Arrival { link, through: format!("endpoint {chosen}"), is_proven: true, limit: Some(limit) })
     }
 
     /// Opens the tunnel. Where a policy demands a limit of its duration, it is sent: the service's own is an hour.
-    async fn tunnel(&self, chosen: &Chosen) -> Result<Link, Obstacle> {
+    async fn tunnel(&self, chosen: &Chosen) -> Result<(Link, u32), Obstacle> {
         let asked = self.resolved.plan.tunnel.max_duration;
         let (opened, limit) = match self.open_tunnel(chosen, asked).await {
             Err(Obstacle::Tunnel { source, .. }) if asked.is_none() && demands_limit(&source) => {
@@ -266,8 +312,7 @@ impl Course<'_> {
         };
         let id = opened.request_id.unwrap_or_else(|| "no request id".to_owned());
         self.step(format!("{} opened a tunnel ({id})", chosen.endpoint.id));
-        let watch = announce_end(limit.unwrap_or(LONGEST_TUNNEL), self.events);
-        Ok(Link::Tunnel { stream: Box::new(Frames::new(opened.socket)), watch: Some(watch) })
+        Ok((Link::tunnel(Frames::new(opened.socket)), limit.unwrap_or(LONGEST_TUNNEL)))
     }
 
     async fn open_tunnel(&self, chosen: &Chosen, limit: Option<u32>) -> Result<websocket::Opened, Obstacle> {
@@ -286,14 +331,18 @@ impl Course<'_> {
             turn.comes().await;
         }
         if !self.is_alone {
-            self.resolved.agent().await?;
+            match self.resolved.agent().await {
+                // That this may not be asked says nothing about the session.
+                Err(Obstacle::Aws(error)) if error.code().is_some() => self.step(format!("{error}; trying all the same")),
+                other => other?,
+            }
         }
         turn.comes().await;
         let resolved = self.resolved;
         let stream = session::open(&resolved.aws, &resolved.plan.instance.id, resolved.plan.port, self.events).await?;
         turn.headway();
         let link = banner(Link::tunnel(stream), None).await?;
-        Ok(Arrival { link, through: "Session Manager".to_owned() })
+        Ok(Arrival { link, through: "Session Manager".to_owned(), is_proven: true, limit: None })
     }
 }
 
@@ -308,18 +357,25 @@ fn demands_limit(error: &websocket::Error) -> bool {
 }
 
 /// A tunnel ends after its time, whatever goes on in it: that is said while there is time left.
-fn announce_end(seconds: u32, events: &Events) -> AbortOnDropHandle<()> {
-    let (events, limit) = (events.clone(), Duration::from_secs(seconds.into()));
+fn announce_end(limit: u32, events: &Events) -> AbortOnDropHandle<()> {
+    let events = events.clone();
+    let (wait, text) = announcement(limit);
     AbortOnDropHandle::new(tokio::spawn(async move {
-        let left = limit.min(ANNOUNCED);
-        tokio::time::sleep(limit - left).await;
-        let left = match left.as_secs() {
-            seconds @ ..120 => format!("{seconds} s"),
-            seconds => format!("{} minutes", seconds / 60),
-        };
-        let text = format!("The endpoint ends this connection in {left}: it lets none last longer than {seconds} s.");
+        tokio::time::sleep(wait).await;
         events(Event::Notice(text));
     }))
+}
+
+/// When to say that a tunnel of so many seconds is about to end, and how.
+pub fn announcement(limit: u32) -> (Duration, String) {
+    let limit = Duration::from_secs(limit.into());
+    let left = limit.min(ANNOUNCED).as_secs();
+    let left_in_words = if left < 120 { format!("{left} s") } else { format!("{} minutes", left / 60) };
+    let text = format!(
+        "This connection ends in {left_in_words}: a tunnel through an endpoint lasts {} s at most.",
+        limit.as_secs()
+    );
+    (limit - Duration::from_secs(left), text)
 }
 
 fn host(address: &Address) -> Host {

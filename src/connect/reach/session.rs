@@ -9,27 +9,40 @@ use super::Obstacle;
 use crate::aws::{self, Aws, sessions};
 use crate::connect::{Event, Events};
 use crate::transport::ssm;
-use crate::transport::ssm::channel::{Answer, Broker, Grant, NoGrant, SessionStream};
+use crate::transport::ssm::channel::{Answer, Broker, Grant, NoGrant};
+use crate::transport::ssm::stream::SessionStream;
 
 /// Starts a session to a port of the instance and waits for its agent. Whoever stops waiting leaves no session behind.
 pub async fn open(aws: &Aws, instance_id: &str, port: u16, events: &Events) -> Result<SessionStream, Obstacle> {
-    let (reply, answer) = oneshot::channel();
+    let (mut reply, answer) = oneshot::channel();
     let (aws, instance_id, events) = (aws.clone(), instance_id.to_owned(), Arc::clone(events));
     ssm::channel::spawn(async move {
-        let opened = async {
-            let granted = aws.start_session(&instance_id, port).await?;
-            events(Event::Step(format!("started the session {}", granted.session_id)));
-            let broker = Arc::new(OneSession { aws: aws.clone(), session_id: granted.session_id.clone(), events });
-            Ok(ssm::channel::open(aws.dialler().clone(), grant(granted), broker).await?)
+        let granted = match aws.start_session(&instance_id, port).await {
+            Ok(granted) => granted,
+            Err(error) => return drop(reply.send(Err(error.into()))),
         };
-        // A stream that nobody takes is dropped, which ends its session.
-        let _ = reply.send(opened.await);
+        events(Event::Step(format!("started the session {}", granted.session_id)));
+        let broker = Arc::new(OneSession { aws: aws.clone(), session_id: granted.session_id.clone(), events });
+        let ended_by = Arc::clone(&broker);
+        tokio::select! {
+            opened = ssm::channel::open(aws.dialler().clone(), grant(granted), broker) => {
+                // A stream that nobody takes is dropped, which ends its session.
+                let _ = reply.send(opened.map_err(Obstacle::from));
+            }
+            () = reply.closed() => ended_by.terminate().await,
+        }
     });
     answer.await.unwrap_or_else(|_| Err(ssm::Error::Lost("its task has ended".to_owned()).into()))
 }
 
 fn grant(from: sessions::Grant) -> Grant {
     Grant { url: from.url, token: from.token, headers: from.headers }
+}
+
+/// Credentials that are renewed over the network fail with it.
+fn is_network(error: &aws::Error) -> bool {
+    use aws::Error::{Credentials, Timeout, Unreachable, Web};
+    matches!(error, Web { .. } | Timeout { .. } | Unreachable { .. } | Credentials { .. })
 }
 
 struct OneSession {
@@ -42,14 +55,11 @@ impl Broker for OneSession {
     fn resume(&self, old_url: String) -> Answer<'_, Result<Option<Grant>, NoGrant>> {
         Box::pin(async move {
             let resumed = self.aws.resume_session(&self.session_id, &old_url).await;
-            let resumed = resumed.map(|granted| granted.map(grant));
-            resumed.map_err(|error| NoGrant {
-                why: error.to_string(),
-                is_network: matches!(
-                    error,
-                    aws::Error::Web { .. } | aws::Error::Timeout { .. } | aws::Error::Unreachable { .. }
-                ),
-            })
+            match resumed {
+                Ok(granted) => Ok(granted.map(grant)),
+                Err(error) if error.code() == Some("DoesNotExistException") => Ok(None),
+                Err(error) => Err(NoGrant { why: error.to_string(), is_network: is_network(&error) }),
+            }
         })
     }
 

@@ -15,25 +15,30 @@ pub struct Facts {
     pub endpoint: Option<Result<Chosen, Obstacle>>,
     /// Whether the agent is there.
     pub agent: Option<Result<(), Obstacle>>,
+    /// The routes in the order in which they will be tried.
+    pub order: Vec<Route>,
+    /// That order is another than the plan's.
+    pub is_unusual: bool,
 }
 
 impl Resolved {
     /// Asks what a connection would ask before the first route's turn, side by side; nothing is opened.
     pub async fn survey(&self) -> Facts {
-        let plan = &self.plan;
-        let order = route::order(plan.via, &plan.addresses, None);
-        let asks = order.first() != Some(&Route::Direct) || !plan.instance.has_address_from_outside();
+        let (order, _) = self.order();
+        let asks = order.first() != Some(&Route::Direct) || !self.plan.instance.has_address_from_outside();
         let wanted = |route| asks && order.contains(&route);
         let endpoint = async { if wanted(Route::Eice) { Some(self.endpoint().await) } else { None } };
         let agent = async { if wanted(Route::Ssm) { Some(self.agent().await) } else { None } };
         let (endpoint, agent) = tokio::join!(endpoint, agent);
-        Facts { endpoint, agent }
+        let is_unusual = order != route::order(self.plan.via, &self.plan.addresses, None);
+        Facts { endpoint, agent, order, is_unusual }
     }
 }
 
 impl Facts {
     /// Into the plan for programs.
     pub fn add_to(&self, json: &mut Value) {
+        json["routes"] = json!(self.order);
         json["endpoint"] = match &self.endpoint {
             Some(Ok(chosen)) => json!({ "id": chosen.endpoint.id, "address": chosen.address.to_string() }),
             Some(Err(why)) => json!({ "problem": why.to_string() }),
@@ -41,7 +46,8 @@ impl Facts {
         };
         json["agent"] = match &self.agent {
             Some(Ok(())) => json!({ "connected": true }),
-            Some(Err(why)) => json!({ "connected": false, "problem": why.to_string() }),
+            Some(Err(Obstacle::NoAgent)) => json!({ "connected": false }),
+            Some(Err(why)) => json!({ "problem": why.to_string() }),
             None => Value::Null,
         };
     }
@@ -49,6 +55,10 @@ impl Facts {
 
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_unusual {
+            let order: Vec<String> = self.order.iter().map(ToString::to_string).collect();
+            writeln!(f, "order      {}: as it went last time", order.join(", then "))?;
+        }
         match &self.endpoint {
             Some(Ok(chosen)) => writeln!(f, "endpoint   {chosen}")?,
             Some(Err(why)) => writeln!(f, "endpoint   {why}")?,

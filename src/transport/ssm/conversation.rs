@@ -15,6 +15,13 @@ use super::reliable::{Incoming, Outgoing, Verdict};
 
 /// The largest payload we send: what plugin and agent send themselves.
 pub const PAYLOAD: usize = 1024;
+/// As many characters of what others want a person to read.
+const WORDS: usize = 1000;
+/// So many messages may wait for the websocket before no more are taken from it: each that comes is acknowledged.
+const BACKLOG: usize = 4096;
+/// Bytes of the session that may wait for whoever reads them; then the far side is made to wait. Acknowledgements and pings
+/// come by the same way: it must not be shut too early.
+const READ_AHEAD: usize = 1 << 20;
 /// On an acknowledgement: SYN and FIN, as the plugin has it.
 const ACKNOWLEDGE_FLAGS: u64 = 3;
 
@@ -42,6 +49,8 @@ enum Phase {
 pub struct Conversation {
     phase: Phase,
     agent: Version,
+    /// The agent's handshake has been answered.
+    has_answered: bool,
     incoming: Incoming<Taken>,
     outgoing: Outgoing<Bytes>,
     /// The service does not want data for the moment.
@@ -50,6 +59,10 @@ pub struct Conversation {
     to_send: VecDeque<Bytes>,
     /// Bytes of the session, in order.
     received: VecDeque<Bytes>,
+    /// How many bytes those are.
+    received_bytes: usize,
+    /// How much has come in its turn, or was acknowledged in its turn: that it grows is what counts.
+    progress: u64,
     /// What the administrators of the account tell everybody; untrusted.
     message: Option<String>,
     /// Of the next message; they only have to differ.
@@ -75,11 +88,14 @@ impl Conversation {
         Self {
             phase: Phase::Handshake,
             agent: Version::default(),
+            has_answered: false,
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
             is_paused: false,
             to_send: VecDeque::new(),
             received: VecDeque::new(),
+            received_bytes: 0,
+            progress: 0,
             message: None,
             next_id: seed,
         }
@@ -107,12 +123,14 @@ impl Conversation {
         // Whoever sends, listens.
         self.is_paused = false;
         let (sequence, id) = (frame.sequence, frame.id);
-        let taken = Taken { payload_type: frame.payload_type, payload: frame.payload };
+        // A copy: a slice would keep the whole of what it was read from in memory.
+        let taken = Taken { payload_type: frame.payload_type, payload: Bytes::copy_from_slice(&frame.payload) };
         if self.incoming.take(sequence, taken) == Verdict::Refused {
             return Ok(());
         }
         self.acknowledge(sequence, id, now);
         while let Some(Taken { payload_type, payload }) = self.incoming.next_in_order() {
+            self.progress += 1;
             self.process(payload_type, payload, now)?;
         }
         Ok(())
@@ -120,7 +138,9 @@ impl Conversation {
 
     fn process(&mut self, payload_type: u32, bytes: Bytes, now: Now) -> Result<(), Error> {
         match payload_type {
+            payload::HANDSHAKE_REQUEST if self.has_answered => Err(Error::Malformed("a second handshake".to_owned())),
             payload::HANDSHAKE_REQUEST => {
+                self.has_answered = true;
                 let answered = handshake::answer(&bytes)?;
                 self.agent = answered.agent;
                 self.send_data(payload::HANDSHAKE_RESPONSE, answered.response.into(), now);
@@ -129,13 +149,17 @@ impl Conversation {
             payload::HANDSHAKE_COMPLETE => {
                 let complete: Value = serde_json::from_slice(&bytes).unwrap_or_default();
                 let message = complete["CustomerMessage"].as_str().filter(|text| !text.trim().is_empty());
-                self.message = message.map(str::to_owned);
+                self.message = message.map(shortened);
                 if self.phase == Phase::Handshake {
                     self.phase = Phase::Open;
                 }
                 Ok(())
             }
+            payload::OUTPUT if self.phase == Phase::Handshake => {
+                Err(Error::Malformed("data before the end of the handshake".to_owned()))
+            }
             payload::OUTPUT => {
+                self.received_bytes += bytes.len();
                 self.received.push_back(bytes);
                 Ok(())
             }
@@ -149,7 +173,9 @@ impl Conversation {
         let content: Value = serde_json::from_slice(&frame.payload).unwrap_or_default();
         let sequence = content["AcknowledgedMessageSequenceNumber"].as_i64();
         let sequence = sequence.ok_or_else(|| Error::Malformed("an acknowledgement of nothing".to_owned()))?;
+        let before = self.outgoing.waiting();
         self.outgoing.acknowledge(sequence, now.instant);
+        self.progress += u64::from(self.outgoing.waiting() < before);
         Ok(())
     }
 
@@ -211,6 +237,11 @@ impl Conversation {
         self.is_open() && !self.is_paused && !self.outgoing.is_full()
     }
 
+    /// Whether messages may be taken from the websocket now.
+    pub fn can_take(&self) -> bool {
+        self.to_send.len() < BACKLOG && self.received_bytes < READ_AHEAD
+    }
+
     /// Sends bytes to the instance's port.
     pub fn send(&mut self, bytes: &[u8], now: Now) {
         for chunk in bytes.chunks(PAYLOAD) {
@@ -232,16 +263,16 @@ impl Conversation {
         knows
     }
 
-    /// What is late is sent again.
+    /// What is late is sent again; what still waits for the websocket is not late.
     pub fn tick(&mut self, now: Now) {
-        if !self.is_paused {
+        if !self.is_paused && self.to_send.is_empty() {
             self.to_send.extend(self.outgoing.due(now.instant));
         }
     }
 
     /// When to call [`Self::tick`].
     pub fn next_tick(&self) -> Option<Instant> {
-        if self.is_paused { None } else { self.outgoing.next_due() }
+        if self.is_paused || !self.to_send.is_empty() { None } else { self.outgoing.next_due() }
     }
 
     /// The websocket is a new one: what was on its way goes again.
@@ -267,7 +298,19 @@ impl Conversation {
 
     /// The next bytes of the session.
     pub fn next_received(&mut self) -> Option<Bytes> {
-        self.received.pop_front()
+        let bytes = self.received.pop_front()?;
+        self.received_bytes -= bytes.len();
+        Some(bytes)
+    }
+
+    /// Grows with each message that came or was acknowledged in its turn.
+    pub fn progress(&self) -> u64 {
+        self.progress
+    }
+
+    /// The service wants no data for the moment.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     /// What the account's administrators tell everybody, once; untrusted.
@@ -276,8 +319,13 @@ impl Conversation {
     }
 }
 
+/// Words for a person, not a flood of them.
+fn shortened(text: &str) -> String {
+    text.chars().take(WORDS).collect()
+}
+
 /// The service's words in a `channel_closed`.
 fn reason(payload: &[u8]) -> String {
     let content: Value = serde_json::from_slice(payload).unwrap_or_default();
-    content["Output"].as_str().unwrap_or_default().trim().to_owned()
+    shortened(content["Output"].as_str().unwrap_or_default().trim())
 }

@@ -46,6 +46,9 @@ pub struct Answered {
     pub declined: Option<String>,
 }
 
+/// There are two kinds of actions.
+const MOST: usize = 16;
+
 /// Answers the agent's request.
 ///
 /// # Errors
@@ -54,6 +57,9 @@ pub fn answer(request: &[u8]) -> Result<Answered, Error> {
     let malformed = || Error::Malformed("a handshake that cannot be read".to_owned());
     let request: Value = serde_json::from_slice(request).map_err(|_| malformed())?;
     let actions = request["RequestedClientActions"].as_array().ok_or_else(malformed)?;
+    if actions.len() > MOST {
+        return Err(malformed());
+    }
     let mut declined = None;
     let mut processed = Vec::new();
     for action in actions {

@@ -6,17 +6,26 @@
 //! handshake     what the agent asks for first, and its version
 //! conversation  the three joined: frames in, frames and bytes out; no clock, no socket
 //! mux           streams over the bytes (smux), for port forwarding sessions
-//! channel       the task that moves it: websocket, timers, resumption, the end
+//! resume        how often a lost connection is tried to be had again
+//!
+//! channel       a session's life: opened, and ended whatever happens
+//! relay         the task that moves the conversation, between ...
+//! line          ... the websocket below ...
+//! stream        ... and the user's end above
 //! ```
 //!
-//! All but `channel` are pure; the time is passed in.
+//! The first six are pure; the time is passed in.
 
 pub mod channel;
 pub mod conversation;
 pub mod frame;
 pub mod handshake;
+mod line;
 pub mod mux;
+mod relay;
 pub mod reliable;
+pub mod resume;
+pub mod stream;
 
 use super::websocket;
 
@@ -47,6 +56,19 @@ pub enum Error {
     /// What came makes no sense.
     #[error("Session Manager sent what makes no sense: {0}")]
     Malformed(String),
+}
+
+impl Error {
+    /// Whether it is the network, which may come back.
+    pub fn may_pass(&self) -> bool {
+        use super::web::Error::{Broken, Connect, Silent};
+        match self {
+            Self::Websocket(websocket::Error::Web(error)) => matches!(error, Connect { .. } | Silent(_) | Broken { .. }),
+            Self::Websocket(error) => matches!(error, websocket::Error::Silent { .. }),
+            Self::Lost(_) => true,
+            _ => false,
+        }
+    }
 }
 
 fn because(reason: &str) -> String {

@@ -13,6 +13,9 @@ const HEADER: usize = 8;
 /// The largest frame that both sides take.
 pub const LARGEST: usize = 32768;
 
+/// Streams at a time.
+const MOST: usize = 1024;
+
 const SYN: u8 = 0;
 const FIN: u8 = 1;
 const PSH: u8 = 2;
@@ -104,7 +107,10 @@ impl Mux {
             used += HEADER + data.len();
             events.extend(match command {
                 NOP => None,
-                SYN if self.open.insert(stream) => Some(Event::Opened(stream)),
+                // Its numbers are of the other parity than ours.
+                SYN if stream % 2 != self.next % 2 && self.open.len() < MOST && self.open.insert(stream) => {
+                    Some(Event::Opened(stream))
+                }
                 PSH if self.open.contains(&stream) => Some(Event::Data(stream, data.to_vec())),
                 FIN if self.open.remove(&stream) => Some(Event::Closed(stream)),
                 // It was on its way when we closed.

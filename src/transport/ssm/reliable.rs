@@ -25,6 +25,8 @@ pub struct Outgoing<M> {
     next: i64,
     /// In order and without gaps; what was acknowledged behind one that was not stays until its turn.
     sent: VecDeque<Sent<M>>,
+    /// When the oldest message became the oldest: before that nobody waited for its acknowledgement (RFC 6298, 5.3).
+    progress: Option<Instant>,
     timer: Timer,
 }
 
@@ -36,9 +38,15 @@ struct Sent<M> {
     is_acknowledged: bool,
 }
 
+impl<M> Sent<M> {
+    fn waits_since(&self, progress: Option<Instant>) -> Instant {
+        progress.map_or(self.last, |progress| progress.max(self.last))
+    }
+}
+
 impl<M: Clone> Default for Outgoing<M> {
     fn default() -> Self {
-        Self { next: 0, sent: VecDeque::new(), timer: Timer::default() }
+        Self { next: 0, sent: VecDeque::new(), progress: None, timer: Timer::default() }
     }
 }
 
@@ -51,6 +59,11 @@ impl<M: Clone> Outgoing<M> {
     /// So many are on their way that no more should be.
     pub fn is_full(&self) -> bool {
         self.sent.len() >= WINDOW
+    }
+
+    /// So many are on their way.
+    pub fn waiting(&self) -> usize {
+        self.sent.len()
     }
 
     /// All has arrived.
@@ -67,9 +80,8 @@ impl<M: Clone> Outgoing<M> {
     /// The other side has the message with this number. Numbers that it cannot mean are passed over.
     pub fn acknowledge(&mut self, sequence: i64, now: Instant) {
         let oldest = self.next - i64::try_from(self.sent.len()).unwrap_or(i64::MAX);
-        let Some(sent) = usize::try_from(sequence - oldest).ok().and_then(|index| self.sent.get_mut(index)) else {
-            return;
-        };
+        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
+        let Some(sent) = index.and_then(|index| self.sent.get_mut(index)) else { return };
         // Karn's algorithm: what was sent twice tells nothing of the way's length.
         if !sent.is_acknowledged && sent.first == sent.last {
             self.timer.sample(now.saturating_duration_since(sent.first));
@@ -77,25 +89,31 @@ impl<M: Clone> Outgoing<M> {
         sent.is_acknowledged = true;
         while self.sent.front().is_some_and(|sent| sent.is_acknowledged) {
             self.sent.pop_front();
+            self.progress = Some(now);
         }
     }
 
     /// The messages that are late and are to be sent again now.
     pub fn due(&mut self, now: Instant) -> Vec<M> {
-        let timeout = self.timer.timeout;
+        let (timeout, progress) = (self.timer.timeout, self.progress);
         let oldest = self.sent.iter_mut().filter(|sent| !sent.is_acknowledged).take(AGAIN);
-        let late = oldest.filter(|sent| sent.last + timeout <= now);
-        late.map(|sent| {
-            sent.last = now;
-            sent.message.clone()
-        })
-        .collect()
+        let late = oldest.filter(|sent| sent.waits_since(progress) + timeout <= now);
+        let late: Vec<M> = late
+            .map(|sent| {
+                sent.last = now;
+                sent.message.clone()
+            })
+            .collect();
+        if !late.is_empty() {
+            self.timer.back_off();
+        }
+        late
     }
 
     /// When to ask for [`Self::due`] next.
     pub fn next_due(&self) -> Option<Instant> {
         let oldest = self.sent.iter().filter(|sent| !sent.is_acknowledged).take(AGAIN);
-        oldest.map(|sent| sent.last + self.timer.timeout).min()
+        oldest.map(|sent| sent.waits_since(self.progress) + self.timer.timeout).min()
     }
 
     /// Everything that is not acknowledged: the connection it went over is gone.
@@ -131,6 +149,11 @@ impl Default for Timer {
 }
 
 impl Timer {
+    /// What is sent twice is not sampled: without this a way that is longer than the timeout would never be known as such.
+    fn back_off(&mut self) {
+        self.timeout = (self.timeout * 2).min(LONGEST_TIMEOUT);
+    }
+
     fn sample(&mut self, round_trip: Duration) {
         self.variation = self.variation * 3 / 4 + self.smoothed.abs_diff(round_trip) / 4;
         self.smoothed = self.smoothed * 7 / 8 + round_trip / 8;

@@ -2,7 +2,8 @@
 //! websockets both go this way, so that what holds for one holds for the other.
 //!
 //! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (names, suffixes, addresses, CIDR) mean what they mean to curl;
-//! user and password of a proxy stand in its URL.
+//! user and password of a proxy stand in its URL. Link-local addresses, and this machine where nothing is encrypted, are never
+//! asked of a proxy: who answers there hands out credentials.
 
 mod proxy;
 mod roots;
@@ -150,7 +151,7 @@ impl Dialler {
     }
 
     fn proxy_for(&self, place: &Place) -> Result<Option<(Place, Option<http::HeaderValue>)>, Error> {
-        if place.is_link_local() {
+        if place.is_link_local() || (!place.tls && place.is_loopback()) {
             return Ok(None);
         }
         // The matcher knows the schemes of HTTP alone.
@@ -158,7 +159,9 @@ impl Dialler {
         let asked = format!("{scheme}://{place}/").parse().map_err(|_| Error::Address(place.to_string()))?;
         let Some(found) = self.inner.proxies.intercept(&asked) else { return Ok(None) };
         if !matches!(found.uri().scheme_str(), Some("http" | "https")) {
-            return Err(Error::ProxyKind(found.uri().authority().map_or_else(String::new, ToString::to_string)));
+            // Not the authority: a password with an at sign in it would be half in there.
+            let (host, port) = (found.uri().host().unwrap_or_default(), found.uri().port_u16().unwrap_or_default());
+            return Err(Error::ProxyKind(format!("{host}:{port}")));
         }
         Ok(Some((Place::of(found.uri())?, found.basic_auth().cloned())))
     }
@@ -206,6 +209,11 @@ impl Place {
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls })
+    }
+
+    /// A helper of this machine's that hands out credentials, in clear because it is here: no proxy stands before it either.
+    fn is_loopback(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost") || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
     /// The instance's own metadata service and its like: no proxy stands before them.
