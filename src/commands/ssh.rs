@@ -86,7 +86,9 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {
         ui.notice(&format!("Hint: this image wants another user than root: ec2ssh ubuntu@{}", plan.instance.id));
     }
-    result.map_err(|source| crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source), others: Vec::new() }.into())
+    result.map_err(|source| {
+        crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source), others: Vec::new() }.into()
+    })
 }
 
 async fn dry_run(ui: &Ui, args: &SshArgs, resolved: Resolved) -> Result<u8, CommandError> {

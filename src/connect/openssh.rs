@@ -201,7 +201,10 @@ impl Keeper for LoginKeeper {
             {
                 // This ssh cannot be given another connection any more; the next one goes another way.
                 self.resolved.shut_direct(&self.events);
-                notice("Another machine may answer at the private address: the same command again goes another way.".to_owned());
+                notice(
+                    "Another machine may answer at the private address: the same command again goes another way."
+                        .to_owned(),
+                );
             }
             let plan = Box::new(self.resolved.plan.clone());
             self.refuse(Error::Ssh { plan, source: Box::new(source), others: Vec::new() });

@@ -132,7 +132,12 @@ impl Refusal {
         let redact = |text: String| {
             secrets.iter().fold(text, |text, secret| text.replace(secret.expose().as_str(), "(redacted)"))
         };
-        Self { code: self.code.map(redact), message: redact(self.message), request_id: self.request_id.map(redact), ..self }
+        Self {
+            code: self.code.map(redact),
+            message: redact(self.message),
+            request_id: self.request_id.map(redact),
+            ..self
+        }
     }
 }
 

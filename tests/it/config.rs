@@ -68,3 +68,18 @@ fn no_file_is_an_empty_one() {
     assert_eq!(Config::load(Path::new("/nowhere/at/all")).unwrap(), Config::default());
     assert!(matches!(Config::load(Path::new("/")), Err(Error::Read { .. })));
 }
+
+#[test]
+fn values_for_tunnels_are_checked_as_typed_ones_are() {
+    for (text, words) in [
+        ("max-tunnel-duration = 7200", "a tunnel lasts from 1 to 3600 seconds"),
+        ("max-tunnel-duration = 0", "a tunnel lasts from 1 to 3600 seconds"),
+        ("eice-id = \"nonsense\"", "an endpoint's id looks like this"),
+        ("via = \"vpn\"", "unknown variant `vpn`"),
+    ] {
+        for table in ["[defaults]", "[[host]]\nmatch = \"x\""] {
+            let error = Config::parse(&format!("{table}\n{text}\n"), Path::new("c.toml")).unwrap_err().to_string();
+            assert!(error.contains(words) && error.starts_with("c.toml:"), "{error}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use ec2ssh::transport::ssm::frame::{Frame, Kind, Malformed, flag, payload};
 use ec2ssh::transport::ssm::handshake::{Version, answer, open_data_channel};
 use ec2ssh::transport::ssm::mux::{self, Event, Mux};
 use ec2ssh::transport::ssm::reliable::{Incoming, Outgoing, Verdict};
+use ec2ssh::transport::ssm::resume::Resumption;
 use ec2ssh::transport::ssm::{CLIENT_VERSION, Error};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -216,7 +217,8 @@ fn a_timeout_follows_the_round_trip_and_has_its_bounds() {
     // Sent twice: its acknowledgement says nothing of the way's length.
     outgoing.acknowledge(0, at(900));
     outgoing.push(1, at(1000));
-    assert_eq!(outgoing.next_due(), Some(at(1200)));
+    // The timeout that was too short has been doubled.
+    assert_eq!(outgoing.next_due(), Some(at(1400)));
     // A long way is waited for, but never more than a second.
     for round in 0..20 {
         let when = 2000 + round * 3000;
@@ -413,6 +415,103 @@ fn signals_go_both_ways() {
     conversation.take(&closed.encode(), now()).unwrap();
     assert_eq!(conversation.closed(), Some("Session was terminated by an administrator"));
     assert!(!conversation.can_send());
+}
+
+/// What a hostile agent might do to our memory and our patience.
+#[test]
+fn an_agent_that_does_not_keep_to_the_protocol_is_cut_short() {
+    let malformed = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
+    malformed(Conversation::new(1).take(&from_agent(0, payload::OUTPUT, "early"), now()));
+    malformed(open().take(&from_agent(2, payload::HANDSHAKE_REQUEST, request()), now()));
+    let many = json!({ "AgentVersion": "3.1", "RequestedClientActions": vec![0; 17] }).to_string();
+    malformed(Conversation::new(1).take(&from_agent(0, payload::HANDSHAKE_REQUEST, many), now()));
+    // Each that comes is acknowledged; at some time no more are taken.
+    let mut conversation = open();
+    let mut taken = 0;
+    while conversation.can_take() {
+        conversation.take(&from_agent(0, payload::OUTPUT, ""), now()).unwrap();
+        taken += 1;
+        assert!(taken < 100_000);
+    }
+    let mut conversation = open();
+    for sequence in 2.. {
+        if !conversation.can_take() {
+            break;
+        }
+        conversation.take(&from_agent(sequence, payload::OUTPUT, vec![0; 100_000]), now()).unwrap();
+        sent(&mut conversation);
+        assert!(sequence < 100);
+    }
+    while conversation.next_received().is_some() {}
+    assert!(conversation.can_take());
+    conversation.take(&acknowledge(i64::MIN), now()).unwrap();
+    let flood = json!({ "CustomerMessage": "x".repeat(100_000) }).to_string();
+    let mut conversation = Conversation::new(1);
+    conversation.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    conversation.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, flood), now()).unwrap();
+    assert_eq!(conversation.take_message().unwrap().len(), 1000);
+}
+
+/// An uplink on which a window takes longer than any timeout: nothing is late that only waits for its turn.
+#[test]
+fn a_slow_way_is_not_taken_for_a_lossy_one() {
+    let begun = Instant::now();
+    let at = |ms: u64| begun + Duration::from_millis(ms);
+    let mut outgoing = Outgoing::default();
+    for _ in 0..2000 {
+        outgoing.push(0, at(0));
+    }
+    // One message each 5 ms arrives and is acknowledged 100 ms later.
+    for number in 0..2000_u64 {
+        let when = at(100 + 5 * number);
+        assert!(outgoing.due(when).is_empty(), "{number}");
+        outgoing.acknowledge(i64::try_from(number).unwrap(), when);
+    }
+    assert!(outgoing.is_empty());
+}
+
+/// A way that is longer than the first timeout: after one that was sent twice the timeout fits it.
+#[test]
+fn a_long_way_is_learned() {
+    let begun = Instant::now();
+    let at = |ms: u64| begun + Duration::from_millis(ms);
+    let mut outgoing = Outgoing::default();
+    let mut again = 0;
+    for number in 0..10_u64 {
+        let start = 1000 * number;
+        outgoing.push(0, at(start));
+        for ms in (0..300).step_by(10) {
+            again += outgoing.due(at(start + ms)).len();
+        }
+        outgoing.acknowledge(i64::try_from(number).unwrap(), at(start + 300));
+    }
+    assert!(again <= 2, "{again}");
+}
+
+#[test]
+fn a_lost_connection_is_tried_as_often_as_it_may_help() {
+    let begun = Instant::now();
+    let at = |seconds: u64| begun + Duration::from_secs(seconds);
+    let ms = Duration::from_millis;
+    // The service says no: five times, with longer and longer pauses.
+    let mut resumption = Resumption::default();
+    assert_eq!(resumption.lost(7, at(0)), ms(0));
+    let pauses: Vec<_> = std::iter::from_fn(|| resumption.failed(false, at(1))).collect();
+    assert_eq!(pauses, [ms(200), ms(400), ms(800), ms(1600)]);
+    // The network is gone: two minutes.
+    let mut resumption = Resumption::default();
+    resumption.lost(7, at(0));
+    assert!((0..100).all(|second| resumption.failed(true, at(second)).is_some()));
+    assert_eq!(resumption.failed(true, at(120)), None);
+    // Connections that come and bring nothing are not made one after the other, nor for ever.
+    let mut resumption = Resumption::default();
+    assert_eq!(resumption.lost(7, at(0)), ms(0));
+    assert_eq!(resumption.lost(7, at(0)), ms(200));
+    assert_eq!(resumption.lost(7, at(1)), ms(400));
+    assert!(!resumption.is_hopeless(at(119)) && resumption.is_hopeless(at(120)));
+    // One that brought something was one.
+    assert_eq!(resumption.lost(8, at(130)), ms(0));
+    assert!(!resumption.is_hopeless(at(140)));
 }
 
 #[test]

@@ -221,9 +221,9 @@ fn a_key_files_mode_is_offered_to_be_set_and_its_passphrase_asked_for_without_ec
     terminal.wait_for("Set it to 0400 now? (yes/no)");
     terminal.type_in("yes\r");
     terminal.wait_for("Passphrase for");
-    terminal.type_in("wrong\r");
+    terminal.type_secret("wrong\r");
     terminal.wait_for("That does not open it.");
-    terminal.type_in("open sesame\r");
+    terminal.type_secret("open sesame\r");
     terminal.wait_for("status 0");
     let text = terminal.text();
     assert!(!text.contains("sesame") && !text.contains("wrong"), "{text}");

@@ -6,7 +6,7 @@ use std::process::Command;
 use ec2ssh::transport::web::{Dialler, Error};
 
 use crate::support::proxy::{Detour, Tinyproxy, in_tls};
-use crate::support::{ID, Run, World};
+use crate::support::{Run, World};
 
 fn run(world: &World, line: &str, change: impl FnOnce(&mut Command)) -> Run {
     let mut command = world.ec2ssh(line);
@@ -220,5 +220,51 @@ async fn link_local_addresses_are_never_asked_of_a_proxy() {
     assert!(matches!(dial("http://aws.test/").await, Ok(Err(Error::ProxyRefused { .. }))));
     assert_eq!(detour.asked(), ["aws.test:80"]);
     assert!(matches!(dial("ftp://aws.test/").await, Ok(Err(Error::Address(_)))));
-    let _ = ID;
+    // A helper of this machine's that hands out credentials in clear.
+    let _ = dial("http://127.0.0.1:1/credentials").await;
+    let _ = dial("http://localhost:1/credentials").await;
+    let _ = dial("http://[::1]:1/credentials").await;
+    assert_eq!(detour.asked(), ["aws.test:80"]);
+    let _ = dial("https://localhost:1/").await;
+    assert_eq!(detour.asked(), ["aws.test:80", "localhost:1"]);
+}
+
+#[tokio::test]
+async fn a_proxy_of_another_kind_is_named_without_its_password() {
+    let proxies =
+        hyper_util::client::proxy::matcher::Matcher::builder().all("socks5://me:p@ss@proxy.test:1080").build();
+    let error = Dialler::with(proxies, None).dial(&"https://aws.test/".parse().unwrap()).await.err().unwrap();
+    assert!(!error.to_string().contains("ss@"), "{error}");
+    assert!(error.to_string().contains(":1080"), "{error}");
+}
+
+/// The name to dial goes by what is asked for: FIPS, IPv6 beside IPv4, both.
+#[test]
+fn the_endpoints_name_goes_by_fips_and_dual_stack() {
+    let world = World::private();
+    let id = "eice-0aaaaaaaaaaaaaaa0";
+    let name =
+        |label: &str, domain: &str| Some(format!("{label}.0123abcd.ec2-instance-connect-endpoint.eu-west-1.{domain}"));
+    world.cloud.add_endpoint(ec2ssh_lab::Endpoint {
+        host: name("plain", "amazonaws.com"),
+        fips_host: name("fips", "amazonaws.com"),
+        dual_hosts: name("dual", "api.aws").zip(name("dualfips", "api.aws")),
+        ..ec2ssh_lab::Endpoint::new(id)
+    });
+    let tls: u16 = world.cloud.tls_endpoint().rsplit(':').next().unwrap().parse().unwrap();
+    let detour = Detour::start(vec![(".eu-west-1.a", tls)]);
+    let dialled = |fips: &str, dual: &str, id: &str| {
+        let mut command = world.ec2ssh(&format!("--eice-id {id} db-1 true"));
+        command.env_remove("AWS_ENDPOINT_URL").env("HTTPS_PROXY", format!("http://{}", detour.address));
+        command.env("AWS_USE_FIPS_ENDPOINT", fips).env("AWS_USE_DUALSTACK_ENDPOINT", dual);
+        let run = Run::of(command.output().unwrap()).expect(255);
+        let asked = detour.asked().into_iter().rfind(|target| target.contains("ec2-instance-connect-endpoint"));
+        (asked.unwrap_or_default().split('.').next().unwrap().to_owned(), run)
+    };
+    assert_eq!(dialled("false", "false", id).0, "plain");
+    assert_eq!(dialled("true", "false", id).0, "fips");
+    assert_eq!(dialled("false", "true", id).0, "dual");
+    assert_eq!(dialled("true", "true", id).0, "dualfips");
+    let (_, none) = dialled("true", "false", "eice-0123456789abcdef0");
+    assert!(none.stderr.contains("has no FIPS name, and FIPS endpoints are asked for"), "{none}");
 }

@@ -54,7 +54,10 @@ pub struct Remembered {
 /// What is remembered of an instance.
 pub fn remembered(instance_id: &str) -> Remembered {
     let entry = file().and_then(|path| load(&path).remove(instance_id)).filter(|entry| is_fresh(entry, now()));
-    entry.map_or_else(Remembered::default, |Entry { route, is_direct_anothers, .. }| Remembered { route, is_direct_anothers })
+    entry.map_or_else(Remembered::default, |Entry { route, is_direct_anothers, .. }| Remembered {
+        route,
+        is_direct_anothers,
+    })
 }
 
 /// Remembers that this route worked. What is the usual one is not worth an entry, unless there is another already.

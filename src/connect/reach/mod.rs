@@ -27,8 +27,8 @@ use self::race::{Turn, Won};
 use super::{Error, Event, Events, Resolved, start};
 use crate::aws::endpoints::{self, Which};
 use crate::config::{AddressKind, Via};
-use crate::plan::route::{self, Chosen, ENDPOINT_PORTS, Route};
 use crate::plan::Address;
+use crate::plan::route::{self, Chosen, ENDPOINT_PORTS, Route};
 use crate::transport::link::{self, Link};
 use crate::transport::tcp::{self, Host};
 use crate::transport::websocket::{self, Frames};
@@ -333,7 +333,9 @@ impl Course<'_> {
         if !self.is_alone {
             match self.resolved.agent().await {
                 // That this may not be asked says nothing about the session.
-                Err(Obstacle::Aws(error)) if error.code().is_some() => self.step(format!("{error}; trying all the same")),
+                Err(Obstacle::Aws(error)) if error.code().is_some() => {
+                    self.step(format!("{error}; trying all the same"))
+                }
                 other => other?,
             }
         }

@@ -172,7 +172,9 @@ impl Ear {
 
 fn ended(message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> String {
     match message {
-        Some(Ok(Message::Close(Some(close)))) => format!("closed with code {}: {}", u16::from(close.code), close.reason),
+        Some(Ok(Message::Close(Some(close)))) => {
+            format!("closed with code {}: {}", u16::from(close.code), close.reason)
+        }
         Some(Err(error)) => websocket::sort(error).to_string(),
         _ => "closed".to_owned(),
     }

@@ -63,7 +63,9 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         use super::web::Error::{Broken, Connect, Silent};
         match self {
-            Self::Websocket(websocket::Error::Web(error)) => matches!(error, Connect { .. } | Silent(_) | Broken { .. }),
+            Self::Websocket(websocket::Error::Web(error)) => {
+                matches!(error, Connect { .. } | Silent(_) | Broken { .. })
+            }
             Self::Websocket(error) => matches!(error, websocket::Error::Silent { .. }),
             Self::Lost(_) => true,
             _ => false,

@@ -91,12 +91,30 @@ impl Terminal {
 
     /// Whether the terminal is in raw mode, going by its own settings: no line by line input, no echo.
     pub fn is_raw(&self) -> bool {
+        !self.modes().intersects(rustix::termios::LocalModes::ICANON | rustix::termios::LocalModes::ECHO)
+    }
+
+    fn modes(&self) -> rustix::termios::LocalModes {
         let fd = self.master.as_raw_fd().unwrap();
         // SAFETY: the master owns the descriptor and outlives this call.
         #[allow(unsafe_code, reason = "portable-pty lends its descriptor as a bare number")]
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-        let modes = rustix::termios::tcgetattr(fd).unwrap().local_modes;
-        !modes.intersects(rustix::termios::LocalModes::ICANON | rustix::termios::LocalModes::ECHO)
+        rustix::termios::tcgetattr(fd).unwrap().local_modes
+    }
+
+    /// Types in a secret, once nothing is echoed any more: the prompt stands a moment before that.
+    #[track_caller]
+    pub fn type_secret(&mut self, text: &str) {
+        let begun = Instant::now();
+        while self.echoes() {
+            assert!(begun.elapsed() < PATIENCE, "the echo is not switched off");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.type_in(text);
+    }
+
+    fn echoes(&self) -> bool {
+        self.modes().intersects(rustix::termios::LocalModes::ECHO)
     }
 
     #[track_caller]

@@ -28,6 +28,7 @@ fn make() -> Authority {
         "localhost",
         "127.0.0.1",
         "*.eu-west-1.amazonaws.com",
+        "*.eu-west-1.api.aws",
         "*.0123abcd.ec2-instance-connect-endpoint.eu-west-1.amazonaws.com",
     ];
     let names: Vec<String> = names.map(str::to_owned).to_vec();

@@ -1,6 +1,6 @@
 //! EC2 Instance Connect Endpoints: DescribeInstanceConnectEndpoints, and the tunnels with the service's checks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,6 +21,8 @@ use crate::streams::{Service, Socket, raw, refuse};
 
 /// The largest frame that is taken.
 const FRAME: usize = 65_000;
+/// What is in a ping.
+const PING: &[u8] = b"are you there";
 /// The service's limit.
 const AT_A_TIME: usize = 20;
 
@@ -37,6 +39,8 @@ pub struct Endpoint {
     /// In place of the embedded cloud's own name and port.
     pub host: Option<String>,
     pub fips_host: Option<String>,
+    /// The names for IPv4 and IPv6, plain and FIPS.
+    pub dual_hosts: Option<(String, String)>,
 }
 
 impl Endpoint {
@@ -51,6 +55,7 @@ impl Endpoint {
             address_type: "ipv4",
             host: None,
             fips_host: None,
+            dual_hosts: None,
         }
     }
 }
@@ -66,6 +71,8 @@ pub enum TunnelFault {
     Close(u16, String),
     /// The upgrade, then nothing.
     Mute,
+    /// A signature that is said to be wrong, with what was signed.
+    Quote,
     /// A policy that demands `maxTunnelDuration`.
     DemandDuration,
 }
@@ -103,8 +110,13 @@ pub fn describe(state: &State, body: &str) -> Response<Body> {
 fn item(endpoint: &Endpoint, port: u16) -> String {
     let host = endpoint.host.clone().unwrap_or_else(|| format!("localhost:{port}"));
     let fips = endpoint.fips_host.as_ref().map_or(String::new(), |host| format!("<fipsDnsName>{host}</fipsDnsName>"));
+    let dual = endpoint.dual_hosts.as_ref().map_or(String::new(), |(host, fips)| {
+        format!(
+            "<publicDnsNames><dualstack><dnsName>{host}</dnsName><fipsDnsName>{fips}</fipsDnsName></dualstack></publicDnsNames>"
+        )
+    });
     format!(
-        "<item><instanceConnectEndpointId>{}</instanceConnectEndpointId><state>{}</state><dnsName>{}</dnsName>{fips}\
+        "<item><instanceConnectEndpointId>{}</instanceConnectEndpointId><state>{}</state><dnsName>{}</dnsName>{fips}{dual}\
          <vpcId>{}</vpcId><subnetId>{}</subnetId><availabilityZone>{}</availabilityZone>\
          <ipAddressType>{}</ipAddressType></item>",
         escape(&endpoint.id),
@@ -147,6 +159,13 @@ pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorRespon
     let duration: Option<u64> = of("maxTunnelDuration").and_then(|seconds| seconds.parse().ok());
     match &state.tunnel_fault {
         Some(TunnelFault::Refuse(status, body)) => return Err(raw(*status, body)),
+        Some(TunnelFault::Quote) => {
+            let words = format!(
+                "The signature does not match. The request was {query} with the token {:?}",
+                of("X-Amz-Security-Token")
+            );
+            return Err(refuse(403, "SignatureDoesNotMatch", &words));
+        }
         Some(TunnelFault::DemandDuration) if duration.is_none() => {
             let words = "Explicit deny: ec2-instance-connect:maxTunnelDuration must be given.";
             return Err(refuse(403, "AccessDenied", words));
@@ -183,7 +202,7 @@ pub async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
         (Some(TunnelFault::Mute), _) => while let Some(Ok(_)) = socket.next().await {},
         (_, port) => match TcpStream::connect(("127.0.0.1", port.unwrap_or(1))).await {
             Ok(target) => {
-                if tokio::time::timeout(tunnel.duration, carry(&mut socket, target)).await.is_err() {
+                if tokio::time::timeout(tunnel.duration, carry(&mut socket, target, &service.state)).await.is_err() {
                     close(&mut socket, 1000, "Max tunnel duration reached").await;
                 }
             }
@@ -197,11 +216,13 @@ pub async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
     }
 }
 
-async fn carry(socket: &mut Socket, target: TcpStream) {
+async fn carry(socket: &mut Socket, target: TcpStream, state: &Mutex<State>) {
     let _ = target.set_nodelay(true);
     let (mut from, mut to) = target.into_split();
     let mut chunk = vec![0; 32 * 1024];
     let mut is_told = false;
+    // The client has to answer, and to pass over it.
+    let mut ping = tokio::time::interval(Duration::from_millis(50));
     loop {
         tokio::select! {
             frame = socket.next() => match frame {
@@ -211,6 +232,7 @@ async fn carry(socket: &mut Socket, target: TcpStream) {
                     }
                 }
                 Some(Ok(Message::Binary(_))) => return close(socket, 1009, "Frame too large").await,
+                Some(Ok(Message::Pong(bytes))) if bytes[..] == *PING => lock(state).pongs += 1,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 // What the target has to say still goes out before the close is answered.
                 Some(Ok(Message::Close(_))) => {
@@ -219,6 +241,11 @@ async fn carry(socket: &mut Socket, target: TcpStream) {
                 }
                 _ => return,
             },
+            _ = ping.tick(), if !is_told => {
+                if socket.send(Message::Ping(PING.to_vec().into())).await.is_err() {
+                    return;
+                }
+            }
             read = from.read(&mut chunk), if !is_told => match read {
                 Ok(0) | Err(_) => return close(socket, 1000, "").await,
                 Ok(count) => {

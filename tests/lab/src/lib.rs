@@ -128,6 +128,11 @@ impl Cloud {
         self.state().tunnels.clone()
     }
 
+    /// How many pings of tunnels were answered.
+    pub fn pongs(&self) -> usize {
+        self.state().pongs
+    }
+
     /// How many tunnels are open.
     pub fn open_tunnels(&self) -> usize {
         self.state().open_tunnels.len()

@@ -151,6 +151,8 @@ pub struct State {
     /// The endpoint of each tunnel that is open.
     pub open_tunnels: Vec<String>,
     pub tunnel_fault: Option<TunnelFault>,
+    /// The pings of tunnels that were answered.
+    pub pongs: usize,
     /// By instance.
     pub agents: HashMap<String, Agent>,
     pub sessions: Vec<Session>,
