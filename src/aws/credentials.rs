@@ -7,9 +7,12 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
+use tokio::time::timeout;
 
 /// Credentials that expire sooner are loaded anew: a call takes its time, and so does a clock that is a little off.
 const LEFT: Duration = Duration::from_secs(120);
+/// For new ones while the old ones are good.
+const RENEWAL: Duration = Duration::from_secs(3);
 
 /// Credentials that were loaded before the first call. Loaded within a call they are under its time limit, and tried again
 /// with it: a `credential_process` that waits for a person's token takes longer than any answer of AWS. In a run of minutes
@@ -37,15 +40,16 @@ impl Prefetched {
             return Ok(last);
         }
         let last = self.last().clone().filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now()));
-        match (self.chain.provide_credentials().await, last) {
-            (Ok(fresh), _) => {
-                *self.last() = Some(fresh.clone());
-                Ok(fresh)
-            }
-            // They are good for a moment still.
-            (Err(_), Some(last)) => Ok(last),
-            (Err(error), None) => Err(error),
-        }
+        let fresh = match last {
+            // They are good for a moment still: that is no time to wait for a network that is gone.
+            Some(last) => match timeout(RENEWAL, self.chain.provide_credentials()).await {
+                Ok(Ok(fresh)) => fresh,
+                _ => return Ok(last),
+            },
+            None => self.chain.provide_credentials().await?,
+        };
+        *self.last() = Some(fresh.clone());
+        Ok(fresh)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::reach::{Reached, Tried, memory};
 use super::{Error, Event, Events, Resolved, identity, start};
 use crate::aws;
-use crate::config::Via;
+use crate::config::{AddressKind, Via};
 use crate::plan::Authorization;
 use crate::plan::route::Route;
 use crate::ssh;
@@ -151,7 +151,8 @@ impl Resolved {
     /// Whether this host key may be that of a machine that has nothing to do with the instance.
     pub(super) fn may_be_anothers(&self, refusal: &Refusal) -> bool {
         let is_contradiction = matches!(refusal, Refusal::Changed { .. } | Refusal::Contradicted { .. });
-        is_contradiction && self.plan.via == Via::Auto && !self.plan.instance.has_address_from_outside()
+        let is_auto = self.plan.via == Via::Auto && self.plan.address_kind == AddressKind::Auto;
+        is_contradiction && is_auto && !self.plan.instance.has_address_from_outside()
     }
 
     async fn exchange_keys(

@@ -126,19 +126,35 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// Without what must not be shown: a service that finds a signature wrong quotes what was signed, the token included.
-    #[must_use]
-    pub fn without(self, secrets: &[Secret<String>]) -> Self {
-        let redact = |text: String| {
-            secrets.iter().fold(text, |text, secret| text.replace(secret.expose().as_str(), "(redacted)"))
-        };
+    /// As [`Self::read`], without what must not be shown: a service that finds a signature wrong quotes what was signed, the
+    /// token included.
+    pub fn read_without(status: u16, headers: &HeaderMap, body: &[u8], secrets: &[Secret<String>]) -> Self {
+        // Before it is cut anywhere, and again where JSON had it in other letters.
+        let body = redacted(&String::from_utf8_lossy(body), secrets);
+        let read = Self::read(status, headers, body.as_bytes());
+        let again = |text: String| redacted(&text, secrets);
         Self {
-            code: self.code.map(redact),
-            message: redact(self.message),
-            request_id: self.request_id.map(redact),
-            ..self
+            code: read.code.map(again),
+            message: again(read.message),
+            request_id: read.request_id.map(again),
+            ..read
         }
     }
+}
+
+/// The text without the secrets, and without the beginning of one at its end, where it was cut off.
+fn redacted(text: &str, secrets: &[Secret<String>]) -> String {
+    const GONE: &str = "(redacted)";
+    let mut text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose().as_str(), GONE));
+    for secret in secrets {
+        let secret = secret.expose();
+        let begins = |length: &usize| secret.is_char_boundary(*length) && text.ends_with(&secret[..*length]);
+        if let Some(length) = (8..secret.len()).rev().find(begins) {
+            text.truncate(text.len() - length);
+            text.push_str(GONE);
+        }
+    }
+    text
 }
 
 /// What is secret in a request: the signature's parameters, as they are sent and as they are meant, and its headers.
@@ -205,7 +221,7 @@ pub async fn open(
             Err(wrong(format!("it answers {status}")))
         }
         Answer::No { status, headers: answered, body } => {
-            let refusal = Refusal::read(status.as_u16(), &answered, &body).without(&secrets(&uri, headers));
+            let refusal = Refusal::read_without(status.as_u16(), &answered, &body, &secrets(&uri, headers));
             Err(Error::Refused { host: host.clone(), refusal })
         }
     }

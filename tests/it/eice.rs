@@ -9,6 +9,7 @@ use ec2ssh::aws::model::{AddressType, Endpoint, Instance};
 use ec2ssh::aws::sign::Signer;
 use ec2ssh::config::AddressKind;
 use ec2ssh::plan::route::{Nearness, NoEndpoint, choose};
+use ec2ssh::secret::Secret;
 use ec2ssh::transport::websocket::Refusal;
 use http::HeaderMap;
 
@@ -192,4 +193,19 @@ fn a_refusal_is_read_in_whatever_form_it_comes() {
     let by_header = Refusal::read(429, &headers, b"");
     assert_eq!(by_header.code.as_deref(), Some("ThrottlingException"));
     assert_eq!(by_header.request_id.as_deref(), Some("abc"));
+}
+
+#[test]
+fn a_refusal_shows_no_secret_whole_or_in_part() {
+    let token = "IQoJb3JpZ2luX2VjE/long+token==".repeat(20);
+    let secrets = [Secret::new(token.clone()), Secret::new("0123456789abcdef".to_owned())];
+    let read = |body: &str| Refusal::read_without(403, &HeaderMap::new(), body.as_bytes(), &secrets).message;
+    assert_eq!(read(&format!("the token:{token} is wrong")), "the token:(redacted) is wrong");
+    assert_eq!(read(&format!("{{\"Message\":\"{token}\"}}")), "(redacted)");
+    // JSON may write a slash in another way.
+    let escaped = token.replace('/', "\\/");
+    assert_eq!(read(&format!("{{\"Message\":\"it was {escaped}\"}}")), "it was (redacted)");
+    // The answer was cut off in the middle of it.
+    assert_eq!(read(&format!("it was {}", &token[..100])), "it was (redacted)");
+    assert_eq!(read("signature 01234567"), "signature (redacted)");
 }

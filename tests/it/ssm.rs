@@ -512,6 +512,12 @@ fn a_lost_connection_is_tried_as_often_as_it_may_help() {
     // One that brought something was one.
     assert_eq!(resumption.lost(8, at(130)), ms(0));
     assert!(!resumption.is_hopeless(at(140)));
+    // And one that lived, although nobody said anything on it: the second roaming of an idle session.
+    resumption.had(at(131));
+    assert_eq!(resumption.lost(8, at(500)), ms(0));
+    assert!(!resumption.is_hopeless(at(500)));
+    resumption.had(at(501));
+    assert_eq!(resumption.lost(8, at(502)), ms(200));
 }
 
 #[test]

@@ -222,7 +222,9 @@ fn a_person_works_on_each_route() {
         terminal.resize(30, 100);
         terminal.type_in("tput cols\r");
         terminal.wait_for("100");
-        terminal.type_in("sleep 100\r");
+        // Once it says so, it is the one whom Ctrl-C interrupts.
+        terminal.type_in("sh -c 'echo rea\"\"dy; exec sleep 100'\r");
+        terminal.wait_for("ready");
         terminal.type_in("\u{3}");
         terminal.type_in("echo still $((6 * 7))\r");
         terminal.wait_for("still 42");

@@ -87,9 +87,12 @@ fn change(instance_id: &str, make: impl Fn(Option<Entry>) -> Option<(Option<Rout
     }
     store::under_lock(&path, || {
         let mut all = load(&path);
-        let Some((route, is_direct_anothers)) = make(old(&all)) else { return Ok(()) };
+        let old = old(&all);
+        let Some((route, is_direct_anothers)) = make(old) else { return Ok(()) };
+        // That the address is another's is found out anew after a day, whatever was learned meanwhile.
+        let at = old.filter(|old| old.is_direct_anothers).map_or(now, |old| old.at);
         all.retain(|_, entry| is_fresh(entry, now));
-        all.insert(instance_id.to_owned(), Entry { route, is_direct_anothers, at: now });
+        all.insert(instance_id.to_owned(), Entry { route, is_direct_anothers, at });
         store::replace(&path, &serde_json::to_vec(&all).map_err(io::Error::other)?)
     })
 }

@@ -95,7 +95,7 @@ impl Resolved {
             resolved: self,
             events,
             asks_ahead: !is_from_outside || order.first() != Some(&Route::Direct),
-            is_alone: order.len() == 1,
+            starts_with_session: order.first() == Some(&Route::Ssm),
         };
         let patience = |route| match route {
             Route::Direct if is_from_outside => PUBLIC_PATIENCE,
@@ -139,7 +139,8 @@ impl Resolved {
         let line = format!("Route: {} ({})", value.through, because(route, order, why, &failed));
         events(if why == First::AsAskedFor { Event::Step(line) } else { Event::Route(line) });
         // A machine that boots is reached by whatever is up first.
-        if why != First::AsAskedFor && value.is_proven && !self.just_started {
+        let is_usual_wish = why != First::AsAskedFor && self.plan.address_kind == AddressKind::Auto;
+        if is_usual_wish && value.is_proven && !self.just_started {
             let is_usual = why == First::HasAddress && order.first() == Some(&route);
             if let Err(error) = memory::remember(&self.plan.instance.id, route, is_usual) {
                 events(Event::Step(format!("cannot remember the route: {error}")));
@@ -247,8 +248,8 @@ struct Course<'a> {
     events: &'a Events,
     /// What is only asked is asked before the route's turn.
     asks_ahead: bool,
-    /// There is no other route.
-    is_alone: bool,
+    /// Session Manager goes first: to start the session tells as well whether the agent is there.
+    starts_with_session: bool,
 }
 
 impl Course<'_> {
@@ -330,7 +331,7 @@ impl Course<'_> {
         if !self.asks_ahead {
             turn.comes().await;
         }
-        if !self.is_alone {
+        if !self.starts_with_session {
             match self.resolved.agent().await {
                 // That this may not be asked says nothing about the session.
                 Err(Obstacle::Aws(error)) if error.code().is_some() => {

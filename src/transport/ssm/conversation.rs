@@ -158,6 +158,7 @@ impl Conversation {
             payload::OUTPUT if self.phase == Phase::Handshake => {
                 Err(Error::Malformed("data before the end of the handshake".to_owned()))
             }
+            payload::OUTPUT if bytes.is_empty() => Ok(()),
             payload::OUTPUT => {
                 self.received_bytes += bytes.len();
                 self.received.push_back(bytes);

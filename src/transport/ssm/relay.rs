@@ -24,8 +24,6 @@ const CHUNK: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 /// For our last bytes to arrive, where the far side says nothing more.
 const LAST_BYTES: Duration = Duration::from_secs(30);
-/// A message that nobody acknowledges for so long has nobody to acknowledge it: what the plugin's 3000 attempts amount to.
-const UNHEARD: Duration = Duration::from_secs(300);
 /// For the service's word that the session has ended.
 const FAREWELL: Duration = Duration::from_millis(700);
 /// Between two looks where there is nothing to be done.
@@ -151,15 +149,18 @@ impl Task {
     ) -> Result<End, Error> {
         let mut chunk = vec![0; CHUNK];
         let mut user = User::default();
+        // How it ended. What has come is the user's before he is told.
+        let mut end: Option<Result<End, Error>> = None;
         loop {
-            if let Some(end) = self.serve(&mut user) {
-                return Ok(end);
+            if let Some(ours) = self.serve(&mut user, end.is_some()) {
+                return end.unwrap_or(Ok(ours));
             }
-            let can_read = self.conversation.can_send() && user.said_all.is_none();
-            let can_take = self.conversation.can_take() && self.conversation.closed().is_none();
+            let is_over = end.is_some() || self.conversation.closed().is_some();
+            let can_read = self.conversation.can_send() && user.said_all.is_none() && !is_over;
+            let can_take = self.conversation.can_take() && !is_over;
             let (next_tick, next_look) = (self.conversation.next_tick(), self.next_look(&user));
             let moved = tokio::select! {
-                () = self.mouth.say(&mut self.conversation) => Moved::Nothing,
+                () = self.mouth.say(&mut self.conversation), if !is_over => Moved::Nothing,
                 written = to_user.write(&user.waiting), if !user.waiting.is_empty() => {
                     written.map_or(Moved::Gone, Moved::Written)
                 }
@@ -167,54 +168,80 @@ impl Task {
                 heard = self.ear.listen(), if can_take => Moved::Heard(heard),
                 read = from_user.read(&mut chunk), if can_read => Moved::Read(read.unwrap_or_default()),
                 _ = &mut *gone => Moved::Gone,
-                () = until(next_tick) => Moved::Nothing,
-                () = sleep_until(next_look.into()) => Moved::Nothing,
+                () = until(next_tick), if !is_over => Moved::Nothing,
+                () = sleep_until(next_look.into()), if !is_over => Moved::Nothing,
             };
-            let is_heard = matches!(moved, Moved::Heard(_));
-            let lost = match moved {
-                Moved::Heard(Heard::Messages(messages)) => {
-                    self.take(&messages)?;
-                    user.moved();
-                    None
-                }
-                Moved::Heard(Heard::End(why)) => Some(why),
-                Moved::Read(0) => {
-                    user.said_all = Some(Instant::now());
-                    None
-                }
-                Moved::Read(count) => {
-                    self.conversation.send(&chunk[..count], now());
-                    None
-                }
-                Moved::Written(count) => {
-                    drop(user.waiting.split_to(count));
-                    user.moved();
-                    None
-                }
-                Moved::Gone => return Ok(End::Ours),
-                Moved::Nothing => None,
-            };
-            if !can_take && !is_heard {
+            if !can_take {
                 self.ear.has_rested();
             }
+            let lost = match moved {
+                Moved::Gone => return Ok(End::Ours),
+                moved => match self.follow(moved, &chunk, &mut user) {
+                    Ok(lost) => lost,
+                    Err(error) => {
+                        end = Some(Err(error));
+                        continue;
+                    }
+                },
+            };
+            if is_over || self.conversation.closed().is_some() {
+                continue;
+            }
             self.conversation.tick(now());
-            // What has come is the user's, also where nothing more will.
-            let is_closed = self.conversation.closed().is_some();
-            if let Some(why) = lost.or_else(|| self.look())
-                && !is_closed
-            {
-                tokio::select! {
-                    resumed = self.resume(&why) => if !resumed? {
-                        return Ok(End::Closed("the service says that it has timed out".to_owned()));
-                    },
-                    _ = &mut *gone => return Ok(End::Ours),
-                }
+            // Where nobody listens, the last words may still be on their way.
+            let Some(why) = lost.or_else(|| if can_take { self.look() } else { None }) else { continue };
+            match self.resume_beside(&why, to_user, &mut user, gone).await {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => end = Some(Ok(End::Closed("the service says that it has timed out".to_owned()))),
+                Some(Err(error)) => end = Some(Err(error)),
+                None => return Ok(End::Ours),
             }
         }
     }
 
-    /// What follows from how far the two sides have come.
-    fn serve(&mut self, user: &mut User) -> Option<End> {
+    /// Resumes the session, while what has come goes on to the user; `None`: he has gone.
+    async fn resume_beside(
+        &mut self,
+        why: &str,
+        to_user: &mut WriteHalf<DuplexStream>,
+        user: &mut User,
+        gone: &mut oneshot::Receiver<()>,
+    ) -> Option<Result<bool, Error>> {
+        let resumed = self.resume(why);
+        tokio::pin!(resumed);
+        loop {
+            tokio::select! {
+                resumed = &mut resumed => return Some(resumed),
+                written = to_user.write(&user.waiting), if !user.waiting.is_empty() => match written {
+                    Ok(count) => drop(user.waiting.split_to(count)),
+                    Err(_) => return None,
+                },
+                _ = &mut *gone => return None,
+            }
+        }
+    }
+
+    /// What follows from what moved; why the connection was lost, if it was.
+    fn follow(&mut self, moved: Moved, chunk: &[u8], user: &mut User) -> Result<Option<String>, Error> {
+        match moved {
+            Moved::Heard(Heard::Messages(messages)) => {
+                self.take(&messages)?;
+                user.moved();
+            }
+            Moved::Heard(Heard::End(why)) => return Ok(Some(why)),
+            Moved::Read(0) => user.said_all = Some(Instant::now()),
+            Moved::Read(count) => self.conversation.send(&chunk[..count], now()),
+            Moved::Written(count) => {
+                drop(user.waiting.split_to(count));
+                user.moved();
+            }
+            Moved::Gone | Moved::Nothing => {}
+        }
+        Ok(None)
+    }
+
+    /// What follows from how far the two sides have come; `is_over`: there is nothing more to come.
+    fn serve(&mut self, user: &mut User, is_over: bool) -> Option<End> {
         if user.waiting.is_empty() {
             user.waiting = self.conversation.next_received().unwrap_or_default();
         }
@@ -223,6 +250,9 @@ impl Task {
         }
         if let Some(reason) = self.conversation.closed() {
             return Some(End::Closed(reason.to_owned()));
+        }
+        if is_over {
+            return Some(End::Ours);
         }
         let quiet = user.said_all?.elapsed();
         match (self.conversation.is_settled(), user.is_told) {
@@ -260,9 +290,6 @@ impl Task {
     /// A new websocket for the same session; `false`: the service says that it is over.
     async fn resume(&mut self, why: &str) -> Result<bool, Error> {
         self.broker.step(format!("the connection to Session Manager was lost ({why}); resuming the session"));
-        if self.conversation.waiting_for(now()) >= UNHEARD {
-            return Err(Error::Lost(format!("nothing was acknowledged in {} s", UNHEARD.as_secs())));
-        }
         let mut pause = self.resumption.lost(self.conversation.progress(), Instant::now());
         if self.resumption.is_hopeless(Instant::now()) {
             return Err(Error::Lost(why.to_owned()));
@@ -294,6 +321,7 @@ impl Task {
     fn taken_up(&mut self, socket: WebSocket, url: String) {
         (self.mouth, self.ear) = line::split(socket);
         self.url = url;
+        self.resumption.had(Instant::now());
         self.conversation.reconnected(now());
         self.broker.step("the session goes on".to_owned());
     }

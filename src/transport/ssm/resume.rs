@@ -9,19 +9,24 @@ const NETWORK_BACK: Duration = Duration::from_secs(120);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// A connection that lived so long was one, also where nobody said anything on it: longer than it takes to see that it is dead.
+const LIVED: Duration = Duration::from_secs(30);
+
 /// How it has gone since the session last went on for good.
 #[derive(Debug)]
 pub struct Resumption {
     tries: u32,
     pause: Duration,
     lost: Option<Instant>,
+    /// When there was a connection again.
+    had: Option<Instant>,
     /// How far the conversation had come then.
     progress: u64,
 }
 
 impl Default for Resumption {
     fn default() -> Self {
-        Self { tries: 0, pause: FIRST_PAUSE, lost: None, progress: 0 }
+        Self { tries: 0, pause: FIRST_PAUSE, lost: None, had: None, progress: 0 }
     }
 }
 
@@ -29,11 +34,17 @@ impl Resumption {
     /// The connection was lost, with the conversation so far on. How long to wait before the first try: one that brought
     /// nothing is not repeated at once.
     pub fn lost(&mut self, progress: u64, now: Instant) -> Duration {
-        if self.lost.is_none() || progress > self.progress {
+        let has_lived = self.had.is_some_and(|had| now.saturating_duration_since(had) >= LIVED);
+        if self.lost.is_none() || progress > self.progress || has_lived {
             *self = Self { progress, lost: Some(now), ..Self::default() };
             return Duration::ZERO;
         }
         self.next_pause()
+    }
+
+    /// There is a connection again.
+    pub fn had(&mut self, now: Instant) {
+        self.had = Some(now);
     }
 
     /// A try came to nothing: how long to wait before the next, or `None` if there should be no next.

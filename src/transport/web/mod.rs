@@ -160,8 +160,8 @@ impl Dialler {
         let Some(found) = self.inner.proxies.intercept(&asked) else { return Ok(None) };
         if !matches!(found.uri().scheme_str(), Some("http" | "https")) {
             // Not the authority: a password with an at sign in it would be half in there.
-            let (host, port) = (found.uri().host().unwrap_or_default(), found.uri().port_u16().unwrap_or_default());
-            return Err(Error::ProxyKind(format!("{host}:{port}")));
+            let port = found.uri().port_u16().map_or(String::new(), |port| format!(":{port}"));
+            return Err(Error::ProxyKind(format!("{}{port}", found.uri().host().unwrap_or_default())));
         }
         Ok(Some((Place::of(found.uri())?, found.basic_auth().cloned())))
     }
