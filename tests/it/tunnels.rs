@@ -325,3 +325,20 @@ fn the_plain_proxy_goes_by_each_route() {
     }
     wait_until_closed(&place);
 }
+
+/// Who has said all is still told what there is, and then it is over: there is no half of a tunnel that could stay open.
+#[test]
+fn the_plain_proxy_ends_after_its_input_does() {
+    let place = there();
+    crate::support::keygen(&place.world.path(".ssh"), "id_ed25519", &["-t", "ed25519", "-N", ""]);
+    for via in ["eice", "ssm"] {
+        let command = place.world.ec2ssh(&format!("proxy --via {via} {}@my-instance", place.sshd.user));
+        let run = place.world.run_with_input(command, b"").expect(0);
+        assert!(run.out().starts_with("SSH-2.0-"), "{via}: {run}");
+        wait_until_closed(&place);
+    }
+    let agent = with_agent(&place, |_| ());
+    let command = place.world.ec2ssh(&format!("proxy --via ssm {}@my-instance", place.sshd.user));
+    place.world.run_with_input(command, b"SSH-2.0-none\r\n").expect(0);
+    assert_no_complaints(&agent);
+}
