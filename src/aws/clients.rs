@@ -1,9 +1,9 @@
 //! The SDK's clients and how they are set up: profile, region, credentials, time limits. Made once a run.
 //!
 //! All that the AWS CLI honours is left to the SDK: `AWS_*` variables, shared config, SSO, `aws login` sessions,
-//! `credential_process`, `AWS_ENDPOINT_URL` and its form per service, FIPS, retries; the HTTP
-//! client alone is ours, for proxies and certificate authorities. Only the metadata service is given
-//! less patience than the SDK's, because off EC2 nobody answers there.
+//! `credential_process`, `AWS_ENDPOINT_URL` and its form per service, FIPS, retries; the HTTP client alone is ours, for
+//! proxies and certificate authorities. Only the metadata service is given less patience than the SDK's, because off EC2
+//! nobody answers there.
 
 use std::borrow::Cow;
 use std::path::PathBuf;

@@ -65,9 +65,7 @@ fn explain(plan: &Plan, obstacle: Obstacle, tried: &[Route]) -> CommandError {
         }
         Obstacle::NoEndpoint(why) => no_endpoint(plain, plan, &why),
         Obstacle::Port(_) => another_way(plain, plan, tried),
-        Obstacle::Aws(error) => {
-            CommandError::from(*error)
-        }
+        Obstacle::Aws(error) => CommandError::from(*error),
         Obstacle::Tunnel { endpoint_id, source, has_max_duration } => {
             tunnel(plain, (plan, tried), &endpoint_id, *source, has_max_duration)
         }

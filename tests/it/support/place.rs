@@ -43,12 +43,12 @@ impl Place {
         Self { world, sshd, config }
     }
 
-    /// The block without ProxyUseFdpass: our process stays between.
     /// An instance whose sshd looks at no pushed keys, as one without Instance Connect.
     pub fn deaf() -> Self {
         Self::at("i-0123456789abcde09", "", "--match my-*")
     }
 
+    /// The block without ProxyUseFdpass: our process stays between.
     pub fn plain() -> Self {
         Self::new().without_fdpass()
     }

@@ -1,5 +1,6 @@
 //! The embedded cloud: EC2, EC2 Instance Connect and Systems Manager over HTTP, the websockets of the last two, and an SSH
-//! server per instance, on loopback and in process. For the tests and the playground; the product knows nothing of it and reaches it by `AWS_ENDPOINT_URL`.
+//! server per instance, on loopback and in process. For the tests and the playground; the product knows nothing of it and
+//! reaches it by `AWS_ENDPOINT_URL`.
 //!
 //! ```text
 //! http.rs        one listener: EC2's query protocol, Instance Connect's JSON, and /lab/keys for a real sshd
