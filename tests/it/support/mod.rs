@@ -50,7 +50,13 @@ impl World {
     pub fn private() -> Self {
         let world = Self::empty();
         world.add_amazon_linux();
-        world.cloud.add(Instance::named(ID, "db-1").private());
+        let instance = Instance::named(ID, "db-1").private();
+        let nobody = (instance.private_ip.clone().unwrap(), 22);
+        assert!(
+            std::net::TcpStream::connect(&nobody).is_err(),
+            "an sshd on all addresses of this machine answers at {nobody:?}, where nobody should: stop it for the tests"
+        );
+        world.cloud.add(instance);
         let sshd = Sshd::default();
         world.cloud.print_host_keys(ID, &[sshd.host_key.public_line()]);
         let port = world.cloud.sshd(ID, sshd);
