@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::support::RealSshd;
 use crate::support::World;
-use crate::support::sshd::RealSshd;
 
 /// A server that does this with each connection.
 fn server(act: fn(TcpStream)) -> u16 {
@@ -85,7 +85,7 @@ fn one_that_speaks_nonsense_after_its_banner() {
 #[test]
 fn one_without_a_common_algorithm() {
     let (world, _) = World::with_instance();
-    let sshd = RealSshd::start(&world, crate::support::ID, "Ciphers 3des-cbc");
+    let sshd = RealSshd::start(&world.cloud, crate::support::ID, "Ciphers 3des-cbc");
     let run = world.run(&format!("--host-keys accept-new -p {} my-instance true", sshd.port)).expect(255);
     assert!(run.stderr.contains("no common cipher algorithm"), "{run}");
     assert!(run.stderr.contains("the server has 3des-cbc; ec2ssh has aes256-gcm@openssh.com"), "{run}");

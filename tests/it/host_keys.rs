@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ec2ssh_lab::{Fault, HostKey, Instance, Sshd};
 
+use crate::support::RealSshd;
 use crate::support::pty::Terminal;
-use crate::support::sshd::RealSshd;
 use crate::support::{ID, World, keygen, tool};
 
 /// An instance whose console prints `printed`, and whose server has `presented`.
@@ -40,7 +40,7 @@ fn the_console_verifies_a_first_contact_without_a_question_and_once() {
 fn every_printed_key_is_kept_and_the_negotiated_one_is_of_a_printed_algorithm() {
     // The server has ed25519 too, which would be negotiated by itself; the console printed only its ECDSA key.
     let (world, _) = World::with_instance();
-    let sshd = RealSshd::start(&world, ID, "");
+    let sshd = RealSshd::start(&world.cloud, ID, "");
     let line = |kind: &str| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned();
     world.cloud.print_host_keys(ID, &[line("ecdsa")]);
     let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
@@ -203,7 +203,7 @@ fn the_callers_known_hosts_knows_it_by_a_name_or_an_address() {
 /// A real sshd with a host certificate for `principals`, and the authority's public key.
 fn certified(world: &World, principals: &str, validity: &str) -> (RealSshd, String) {
     let authority = keygen(world.home.path(), "authority", &["-t", "ed25519", "-N", ""]);
-    let sshd = RealSshd::start(world, ID, "");
+    let sshd = RealSshd::start(&world.cloud, ID, "");
     let mut sign = Command::new(tool("ssh-keygen"));
     sign.args(["-q", "-s"]).arg(&authority).args(["-I", "test", "-h", "-n", principals, "-V", validity]);
     let signed = sign.arg(sshd.host_key("ed25519")).output().unwrap();

@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::support::sshd::RealSshd;
+use crate::support::RealSshd;
 use crate::support::{BINARY, ID, Run, World, keygen, tool};
 
 const NEW: &str = "--host-keys accept-new";
 
 fn world() -> (World, RealSshd) {
     let (world, _) = World::with_instance();
-    let sshd = RealSshd::start(&world, ID, "");
+    let sshd = RealSshd::start(&world.cloud, ID, "");
     (world, sshd)
 }
 
@@ -34,7 +34,7 @@ fn a_pushed_key_gets_in_and_no_other() {
 #[test]
 fn the_callers_own_keys_are_not_offered() {
     let (world, _) = World::with_instance();
-    let sshd = RealSshd::start(&world, ID, "LogLevel VERBOSE");
+    let sshd = RealSshd::start(&world.cloud, ID, "LogLevel VERBOSE");
     let in_file = keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
     let in_agent = keygen(world.home.path(), "in_agent", &["-t", "ed25519", "-N", ""]);
     let public = |path: &std::path::Path| fs::read_to_string(path.with_extension("pub")).unwrap();
@@ -68,7 +68,7 @@ fn rsa_signs_with_what_the_server_takes() {
     let (world, _) = World::with_instance();
     let key = keygen(world.home.path(), "rsa", &["-t", "rsa", "-b", "2048", "-N", ""]);
     for algorithm in ["rsa-sha2-256", "rsa-sha2-512"] {
-        let sshd = RealSshd::start(&world, ID, &format!("PubkeyAcceptedAlgorithms {algorithm}"));
+        let sshd = RealSshd::start(&world.cloud, ID, &format!("PubkeyAcceptedAlgorithms {algorithm}"));
         sshd.authorize(&fs::read_to_string(key.with_extension("pub")).unwrap());
         let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
         world.run(&format!("-q {NEW} -i rsa {target} true")).expect(0);

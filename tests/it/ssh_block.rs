@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use ec2ssh_lab::{Fault, HostKey, Instance};
 
+use crate::support::RealSshd;
 use crate::support::place::Place;
 use crate::support::pty::Terminal;
-use crate::support::sshd::RealSshd;
 use crate::support::{BINARY, ID, Run, World, keygen, tool};
 
 #[test]
@@ -379,7 +379,7 @@ fn an_older_ssh_has_a_file() {
     let path = format!("{}:{}", world.path("bin").display(), std::env::var("PATH").unwrap());
     let block = Run::of(print.env("PATH", path).output().unwrap()).expect(0).out();
     assert!(!block.contains("KnownHostsCommand") && block.contains("UserKnownHostsFile"), "{block}");
-    let sshd = RealSshd::start(&world, ID, "");
+    let sshd = RealSshd::start(&world.cloud, ID, "");
     let line = fs::read_to_string(sshd.host_key("ecdsa")).unwrap().trim().to_owned();
     world.cloud.print_host_keys(ID, &[line]);
     // ssh takes ~ from the password file.

@@ -3,14 +3,14 @@
 pub mod place;
 pub mod proxy;
 pub mod pty;
-pub mod sshd;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+pub use ec2ssh_lab::openssh::{RealSshd, keygen, tool};
 use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Sshd};
 
 /// The id of the usual instance.
@@ -198,20 +198,4 @@ impl std::fmt::Display for Run {
         let stdout = String::from_utf8_lossy(&self.stdout);
         write!(f, "status: {}\n--- stdout\n{stdout}--- stderr\n{}", self.code, self.stderr)
     }
-}
-
-/// A program that the tests need; where it is missing `make test` was not used.
-pub fn tool(name: &str) -> PathBuf {
-    let folders = std::env::var("PATH").unwrap() + ":/usr/sbin:/usr/local/sbin";
-    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not installed: run `make test`, which installs what the tests need"))
-}
-
-/// Makes a key pair by ssh-keygen; returns the private file's path.
-pub fn keygen(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
-    let path = folder.join(name);
-    let made = Command::new(tool("ssh-keygen")).args(["-q", "-C", "test", "-f"]).arg(&path).args(arguments).output();
-    let made = made.unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    path
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::sshd::RealSshd;
+use super::RealSshd;
 use super::{ID, Run, World, tool};
 
 /// A real sshd whose host keys are on its instance's console, and an ssh_config with the block.
@@ -29,7 +29,7 @@ impl Place {
     /// Whose sshd has the keys that are pushed to this instance.
     pub fn at(instance_id: &str, sshd_config: &str, options: &str) -> Self {
         let (world, _) = World::with_instance();
-        let sshd = RealSshd::start(&world, instance_id, sshd_config);
+        let sshd = RealSshd::start(&world.cloud, instance_id, sshd_config);
         let keys = ["ed25519", "ecdsa"].map(|kind| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned());
         world.cloud.print_host_keys(ID, &keys);
         let block = world.run(&format!("config print {options}")).expect(0).out();

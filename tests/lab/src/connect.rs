@@ -41,6 +41,18 @@ impl State {
         mine.map(|pushed| pushed.key.clone()).collect()
     }
 
+    /// Has these keys, one on a line, as if they had been pushed just now, and no others.
+    pub fn set_keys(&mut self, instance_id: &str, user: &str, keys: &str) {
+        let pushed = |key: &str| Pushed {
+            instance_id: instance_id.to_owned(),
+            user: user.to_owned(),
+            key: key.to_owned(),
+            at: Instant::now(),
+            aged: Duration::ZERO,
+        };
+        self.pushed = keys.lines().map(pushed).collect();
+    }
+
     /// Makes all pushed keys older.
     pub fn age_keys(&mut self, by: Duration) {
         for pushed in &mut self.pushed {

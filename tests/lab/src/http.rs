@@ -42,7 +42,8 @@ pub async fn serve_tls(service: Service) -> std::io::Result<u16> {
 }
 
 fn router(service: Service) -> Router {
-    Router::new().route("/", post(call)).route("/lab/keys", get(keys)).with_state(service)
+    let lab = get(keys).put(set_keys);
+    Router::new().route("/", post(call)).route("/lab/keys", lab).with_state(service)
 }
 
 struct InTls(TcpListener);
@@ -78,11 +79,14 @@ async fn call(
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
         None => ec2::parameter(&body, "Action").unwrap_or_default(),
     };
-    let fault = {
+    let (fault, delay) = {
         let mut state = lock(&state);
         state.calls.push(Recorded { operation: operation.clone(), body: body.clone() });
-        state.fault(&operation)
+        (state.fault(&operation), state.call_delay)
     };
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     match fault {
         Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
         Some(fault) => return fault.answer(json).await,
@@ -113,7 +117,26 @@ async fn keys(
     Shared(Service { state, .. }): Shared<Service>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response<Body> {
+    let delay = lock(&state).look_up_delay;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let of = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let keys = lock(&state).pushed_keys(of("instance"), of("user"));
     respond(200, "text/plain", keys.iter().map(|key| format!("{key}\n")).collect())
+}
+
+/// Has these keys, one on a line, in the place of all that were pushed: each makes the next look-up slower, and a
+/// benchmark has to begin all its runs alike. Only for who has the access key.
+async fn set_keys(
+    Shared(Service { state, access_key }): Shared<Service>,
+    Query(query): Query<HashMap<String, String>>,
+    body: String,
+) -> Response<Body> {
+    let of = |name: &str| query.get(name).cloned().unwrap_or_default();
+    if of("access_key") != access_key {
+        return respond(403, "text/plain", String::new());
+    }
+    lock(&state).set_keys(&of("instance"), &of("user"), &body);
+    respond(200, "text/plain", String::new())
 }

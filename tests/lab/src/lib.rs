@@ -14,6 +14,8 @@
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
 //! fault.rs       what goes wrong on demand
+//! openssh.rs     a real sshd, which asks for the pushed keys as an instance's does
+//! relay.rs       distance: a relay that delays what it passes on
 //! ```
 
 mod agent;
@@ -24,7 +26,9 @@ mod ec2;
 mod eice;
 mod fault;
 mod http;
+pub mod openssh;
 mod program;
+mod relay;
 mod sigv4;
 mod sshd;
 mod ssm;
@@ -180,6 +184,24 @@ impl Cloud {
     /// The next `times` calls of this operation (for example `DescribeInstances`) go wrong so.
     pub fn fail(&self, operation: &str, fault: Fault, times: usize) {
         self.state().faults.push((operation.to_owned(), fault, times));
+    }
+
+    /// Each call is answered so much later.
+    pub fn delay_calls(&self, by: Duration) {
+        self.state().call_delay = by;
+    }
+
+    /// So long an instance's look-up of the pushed keys takes, each time that its sshd makes one.
+    pub fn delay_key_look_up(&self, by: Duration) {
+        self.state().look_up_delay = by;
+    }
+
+    /// A port of loopback behind which `port` is, a round trip away.
+    ///
+    /// # Panics
+    /// When loopback cannot be listened on.
+    pub fn relay(&self, port: u16, round_trip: Duration) -> u16 {
+        self.runtime().block_on(relay::serve(port, round_trip)).expect("loopback can be listened on")
     }
 
     /// The calls so far.

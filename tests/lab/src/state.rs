@@ -137,6 +137,10 @@ pub struct State {
     pub page_limit: usize,
     pub faults: Vec<(String, Fault, usize)>,
     pub calls: Vec<Recorded>,
+    /// Each call is answered so much later.
+    pub call_delay: Duration,
+    /// So long an instance's look-up of pushed keys takes.
+    pub look_up_delay: Duration,
     pub pushed: Vec<Pushed>,
     pub authorized: Vec<(String, String, String)>,
     /// Instance, output as posted after boot, output as it is now.
