@@ -1,7 +1,6 @@
 //! The command line: parse, make the [`Ui`], dispatch, report. The one place where a result becomes an exit code.
 
 use std::ffi::OsString;
-use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -13,12 +12,12 @@ use crate::commands::complete::{self, CompleteArgs, takes_next};
 use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
-use crate::commands::farewell;
 use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
 use crate::commands::ssh::{self, SshArgs};
+use crate::commands::{farewell, farewell_after_panic};
 use crate::error::{CommandError, Family, Kind};
 use crate::secret::keep_out_of_dumps;
 use crate::terminal::raw;
@@ -131,8 +130,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// Runs `program` so that a panic, on whatever thread, gives the terminal back and reaches the person as an error of
-/// ours; on this one it ends the program with 255.
+/// Runs `program` so that a panic, on whatever thread, gives the terminal back, reaches the person as an error of ours, and
+/// ends the program with 255 there and then. Nothing is unwound: the release build has no tables for it.
 pub fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         raw::restore();
@@ -142,8 +141,10 @@ pub fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
             .cause(format!("{words} ({place})"))
             .hint("please report it, with what this shows: RUST_BACKTRACE=1 ec2ssh -vv …");
         report(&Ui::wire(Volume::default()), &error);
+        farewell_after_panic();
+        std::process::exit(255);
     }));
-    std::panic::catch_unwind(AssertUnwindSafe(program)).unwrap_or(ExitCode::from(255))
+    program()
 }
 
 /// The command tree, for the completion scripts and their test.
@@ -208,23 +209,18 @@ fn trace(verbose: u8) {
 
 fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async {
-            let mut fatal = if command.is_run_by_ssh() { Fatal::without_hangup() } else { Fatal::install() }?;
-            let result = tokio::select! {
-                result = dispatch(ui, command) => result,
-                signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
-            };
-            farewell().await;
-            result
-        })
-    }));
-    if result.is_err() {
-        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(farewell())));
-    }
-    // A read from the terminal cannot be taken back; it must not hold us, after a panic neither.
+    let result = runtime.block_on(async {
+        let mut fatal = if command.is_run_by_ssh() { Fatal::without_hangup() } else { Fatal::install() }?;
+        let result = tokio::select! {
+            result = dispatch(ui, command) => result,
+            signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
+        };
+        farewell().await;
+        result
+    });
+    // A read from the terminal cannot be taken back; it must not hold us.
     runtime.shutdown_background();
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    result
 }
 
 async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {

@@ -29,7 +29,7 @@ use super::credentials::Prefetched;
 use super::http::Http;
 use super::model::Account;
 use super::sign::Signer;
-use super::{Call, Error, causes, sort};
+use super::{Call, Error, causes, early, sort};
 use crate::transport::web::Dialler;
 
 /// The metadata service is one hop away or not there.
@@ -47,6 +47,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// The region.
     pub region: Option<String>,
+    /// A key will be pushed.
+    pub will_push: bool,
 }
 
 /// The clients of one account and region.
@@ -113,12 +115,15 @@ impl Aws {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region.clone())
             .timeout_config(timeouts)
-            .http_client(http)
+            .http_client(http.clone())
+            .no_credentials()
             .app_name(AppName::new("ec2ssh").expect("the name has only letters and digits"));
         if let Some(name) = &settings.profile {
             credentials = credentials.profile_name(name);
             loader = loader.profile_name(name);
         }
+        let shared = loader.load().await;
+        early::connect(&http, &shared, settings.will_push);
         let credentials = Prefetched::load(credentials.build().await).await;
         let credentials = credentials.map_err(|error| Error::Credentials {
             profile: profile.clone(),
@@ -126,7 +131,7 @@ impl Aws {
             detail: causes(&error),
         })?;
         let credentials = SharedCredentialsProvider::new(credentials);
-        let shared = loader.credentials_provider(credentials.clone()).load().await;
+        let shared = shared.into_builder().credentials_provider(credentials.clone()).build();
         let account = Account { region: region.to_string(), profile };
         let ssm_endpoint = endpoint_of_choice(&shared, "SSM");
         Ok(Self {
@@ -143,6 +148,14 @@ impl Aws {
             account,
             login,
         })
+    }
+
+    /// The same for Session Manager's calls, by connections of its own: those of the pool belong to the runtime on which they
+    /// were made.
+    pub fn afresh(&self) -> Self {
+        let http = Http::new(self.dialler.clone());
+        let ssm = aws_sdk_ssm::Client::from_conf(self.ssm.config().to_builder().http_client(http).build());
+        Self { ssm, ..self.clone() }
     }
 
     /// Where the calls go.
@@ -211,7 +224,7 @@ async fn profile_facts(profile: Option<&str>) -> Result<ProfileFacts, Error> {
 }
 
 /// The endpoint of the caller's choice, if one is set for this service or for all.
-fn endpoint_of_choice(shared: &SdkConfig, service: &'static str) -> Option<String> {
+pub(super) fn endpoint_of_choice(shared: &SdkConfig, service: &'static str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let of_service = key.ok().zip(shared.service_config()).and_then(|(key, config)| config.load_config(key));
     of_service.or_else(|| shared.endpoint_url().map(str::to_owned))

@@ -1,10 +1,11 @@
 //! The HTTP client that the SDK is given: hyper over the one way to web services ([`crate::transport::web`]), so that
 //! proxies and certificate authorities are the same for calls and for websockets.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::task::JoinHandle;
 
 use crate::transport::web::{self, Dialler, Stream};
 
@@ -30,8 +32,8 @@ const READ_PATIENCE: Duration = Duration::from_secs(20);
 /// The client. One pool of connections for all services.
 #[derive(Clone)]
 pub struct Http {
-    dialler: Dialler,
-    client: std::sync::Arc<OnceLock<Client<Connector, SdkBody>>>,
+    connector: Connector,
+    client: Arc<OnceLock<Client<Connector, SdkBody>>>,
 }
 
 impl fmt::Debug for Http {
@@ -43,13 +45,24 @@ impl fmt::Debug for Http {
 impl Http {
     /// A client that connects so.
     pub fn new(dialler: Dialler) -> Self {
-        Self { dialler, client: std::sync::Arc::default() }
+        Self { connector: Connector { dialler, early: Early::default() }, client: Arc::default() }
+    }
+
+    /// Opens a connection to this service now; the first call there takes it.
+    pub fn connect_early(&self, url: &str) {
+        let Ok(uri) = url.parse::<Uri>() else { return };
+        let Connector { dialler, early } = self.connector.clone();
+        let connection = tokio::spawn({
+            let uri = uri.clone();
+            async move { dialler.dial(&uri).await }
+        });
+        early.lock().unwrap_or_else(PoisonError::into_inner).entry(place(&uri)).or_default().push(connection);
     }
 }
 
 impl HttpClient for Http {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        let make = || Client::builder(TokioExecutor::new()).build(Connector(self.dialler.clone()));
+        let make = || Client::builder(TokioExecutor::new()).build(self.connector.clone());
         let client = self.client.get_or_init(make).clone();
         SharedHttpConnector::new(Caller { client, patience: settings.read_timeout().unwrap_or(READ_PATIENCE) })
     }
@@ -95,8 +108,24 @@ pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a web:
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-#[derive(Clone, Debug)]
-struct Connector(Dialler);
+/// Connections that were opened before they were asked for, by their place.
+type Early = Arc<Mutex<HashMap<String, Vec<JoinHandle<Result<Box<dyn Stream>, web::Error>>>>>>;
+
+#[derive(Clone)]
+struct Connector {
+    dialler: Dialler,
+    early: Early,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.dialler.fmt(f)
+    }
+}
+
+fn place(uri: &Uri) -> String {
+    format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |place| place.as_str()))
+}
 
 impl tower_service::Service<Uri> for Connector {
     type Response = Io;
@@ -108,8 +137,15 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let dialler = self.0.clone();
-        Box::pin(async move { Ok(Io(TokioIo::new(dialler.dial(&uri).await?))) })
+        let dialler = self.dialler.clone();
+        let early = self.early.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&place(&uri)).and_then(Vec::pop);
+        Box::pin(async move {
+            let stream = match early {
+                Some(early) => early.await.unwrap_or_else(|_| Err(web::Error::Silent(place(&uri))))?,
+                None => dialler.dial(&uri).await?,
+            };
+            Ok(Io(TokioIo::new(stream)))
+        })
     }
 }
 

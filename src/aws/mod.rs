@@ -12,6 +12,7 @@
 pub mod clients;
 pub mod console;
 mod credentials;
+mod early;
 pub mod endpoints;
 pub mod hosts;
 mod http;

@@ -75,7 +75,7 @@ fn ask_in_the_background(profile: Option<String>, region: Option<String>) {
 
 async fn refresh(args: CompleteArgs) -> Result<u8, CommandError> {
     let key = names::key(args.profile.as_deref(), args.region.as_deref());
-    let aws = Aws::load(Settings { profile: args.profile, region: args.region }).await?;
+    let aws = Aws::load(Settings { profile: args.profile, region: args.region, ..Settings::default() }).await?;
     let found = aws.instances(&Query::all()).await?;
     names::keep(&key, Names::of(&found, now()))?;
     Ok(0)

@@ -161,7 +161,7 @@ async fn id(aws: AwsOptions, target: &Target) -> Result<String, CommandError> {
     let config = Config::load_default()?;
     let typed = Options { profile: aws.profile, region: aws.region, ..Options::default() };
     let options = typed.or(&config.options_for(&target.instance.to_string()));
-    let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
+    let aws = Aws::load(Settings { profile: options.profile, region: options.region, ..Settings::default() }).await?;
     match single(&aws, &target.instance).await {
         Ok(instance) => Ok(instance.id),
         Err(error @ connect::Error::Several { .. }) => {

@@ -42,7 +42,7 @@ pub async fn run(ui: &Ui, args: ListArgs) -> Result<u8, CommandError> {
     let typed = Options { profile: args.aws.profile, region: args.aws.region, ..Options::default() };
     let options = typed.or(&config.options_for(args.pattern.as_deref().unwrap_or_default()));
     let (profile, region) = (options.profile, options.region);
-    let aws = Aws::load(Settings { profile: profile.clone(), region: region.clone() }).await?;
+    let aws = Aws::load(Settings { profile: profile.clone(), region: region.clone(), ..Settings::default() }).await?;
     let found = match &spec {
         Some(spec) => aws.search(spec).await?,
         None => aws.instances(&Query::all()).await?,

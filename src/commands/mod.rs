@@ -15,10 +15,24 @@ pub mod ssh;
 
 use std::time::Duration;
 
+use crate::transport::ssm::channel;
+
 /// Services are told of the end of what they opened for us; a network that is gone must not hold us.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What is to be done before the program ends, whatever ended it.
 pub async fn farewell() {
-    crate::transport::ssm::channel::all_ended(FAREWELL).await;
+    channel::all_ended(FAREWELL).await;
+}
+
+/// The same after a panic. What the program ran on may be what stands still: this has a thread and a runtime of its own.
+pub fn farewell_after_panic() {
+    if !channel::any_open() {
+        return;
+    }
+    let told = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map(|runtime| runtime.block_on(channel::terminate_all(FAREWELL)))
+    });
+    let _ = told.join();
 }

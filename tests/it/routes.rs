@@ -1,8 +1,11 @@
 //! The routes to an instance that has no address from outside: an endpoint, Session Manager, and the choice between them. The
 //! binary against the embedded cloud, whose endpoint and service check what they are sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ec2ssh::commands::options::ConnectOptions;
+use ec2ssh::config::Via;
 use ec2ssh::connect::reach::announcement;
 use ec2ssh_lab::{Agent, Endpoint, Fault, Instance, Sshd, TunnelFault};
 
@@ -69,6 +72,39 @@ fn the_session_is_ended_on_every_way_out() {
         wait_until("the session ends with us", is_ended);
     }
     assert_no_complaints(&agent);
+}
+
+const PANIC: &str = "EC2SSH_TEST_PANICS_IN_A_SESSION";
+
+/// Not a test by itself: what the next one runs.
+#[test]
+fn child_that_panics_in_a_session() {
+    if std::env::var_os(PANIC).is_none() {
+        return;
+    }
+    ec2ssh::cli::guarded(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let events: ec2ssh::connect::Events = Arc::new(|_| {});
+            let options = ConnectOptions { via: Some(Via::Ssm), ..ConnectOptions::default() };
+            let key = ec2ssh::connect::public_half(Some(&"key.pub".into())).unwrap();
+            let _link = ec2ssh::connect::stream(options.wish("db-1").unwrap(), &key, &events).await.unwrap();
+            // On the very thread that would have to serve the session.
+            panic!("as it was asked to");
+        })
+    });
+}
+
+#[test]
+fn a_panic_ends_the_session_too() {
+    let world = World::private();
+    crate::support::keygen(world.home.path(), "key", &["-t", "ed25519", "-N", ""]);
+    let mut child = world.command(std::env::current_exe().unwrap());
+    child.args(["--exact", "routes::child_that_panics_in_a_session", "--nocapture"]).env(PANIC, "1");
+    let run = crate::support::Run::of(child.output().unwrap()).expect(255);
+    assert!(run.stderr.contains("Error: ec2ssh has a defect"), "{run}");
+    assert_eq!((world.cloud.sessions().0, world.cloud.count("TerminateSession")), (1, 1), "{run}");
+    assert_eq!(world.cloud.open_sessions(), 0);
 }
 
 /// The person goes while the agent is still waited for.

@@ -71,6 +71,13 @@ impl Broker for OneSession {
         })
     }
 
+    fn terminate_afresh(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            // The program ends by a defect: there is nobody to be told.
+            let _ = self.aws.afresh().terminate_session(&self.session_id).await;
+        })
+    }
+
     fn step(&self, text: String) {
         (self.events)(Event::Step(text));
     }

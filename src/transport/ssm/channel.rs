@@ -1,10 +1,11 @@
 //! A session's life: its data channel is opened, its task runs, and the service is told of its end whatever happens.
 
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::SinkExt;
+use futures_util::future::join_all;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::task::TaskTracker;
@@ -51,6 +52,8 @@ pub trait Broker: Send + Sync + 'static {
     fn resume(&self, old_url: String) -> Answer<'_, Result<Option<Grant>, NoGrant>>;
     /// Ends the session.
     fn terminate(&self) -> Answer<'_, ()>;
+    /// Ends the session by connections that nobody has used: for a runtime of its own.
+    fn terminate_afresh(&self) -> Answer<'_, ()>;
     /// For `-v`.
     fn step(&self, text: String);
     /// For the person.
@@ -59,6 +62,24 @@ pub trait Broker: Send + Sync + 'static {
 
 /// The sessions that the service has not been told the end of.
 static OPEN: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+
+/// Those who can end them, where the tasks that would are no longer run.
+static BROKERS: Mutex<Vec<Weak<dyn Broker>>> = Mutex::new(Vec::new());
+
+fn brokers() -> Vec<Arc<dyn Broker>> {
+    BROKERS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+}
+
+/// Whether there is a session that the service takes for open.
+pub fn any_open() -> bool {
+    !brokers().is_empty()
+}
+
+/// Ends each session, by connections of this runtime; but not for ever.
+pub async fn terminate_all(patience: Duration) {
+    let brokers = brokers();
+    let _ = timeout(patience, join_all(brokers.iter().map(|broker| broker.terminate_afresh()))).await;
+}
 
 /// Runs a piece of a session's life that must come to its end although nobody waits for it.
 pub fn spawn(life: impl Future<Output = ()> + Send + 'static) {
@@ -81,6 +102,7 @@ pub async fn all_ended(patience: Duration) {
 /// # Errors
 /// Whatever stands in the way.
 pub async fn open(dialler: Dialler, grant: Grant, broker: Arc<dyn Broker>) -> Result<SessionStream, Error> {
+    BROKERS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&broker));
     let url = grant.url.expose().clone();
     let opened = async {
         let mut task = Task::new(connect(&dialler, grant).await?, dialler, url, Arc::clone(&broker));
