@@ -11,6 +11,7 @@
 //! `reach` is the race between the routes (direct, an endpoint, Session Manager). It asks and tells by [`Event`]s; nothing here prints. What is learned on the way goes into the errors, so that they
 //! can say what is in the way.
 
+mod ahead;
 mod attempt;
 mod identity;
 mod images;
@@ -18,23 +19,27 @@ mod lookup;
 #[cfg(unix)]
 pub mod openssh;
 pub mod reach;
+mod remembered;
+mod resolve;
 pub mod start;
 mod trust;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tokio::sync::oneshot;
 
+pub use attempt::{session, stream};
+pub use resolve::{Resolved, resolve};
+
 use crate::aws::model::{Account, Image, Instance};
-use crate::aws::{self, Aws, Settings};
+use crate::aws::{self, Aws};
 use crate::config::expand_home;
 use crate::plan::{self, Plan, Request};
 use crate::secret::Secret;
 use crate::select::Pick;
-use crate::ssh::keys::{Key, PublicHalf};
+use crate::ssh::keys::PublicHalf;
 use crate::ssh::{self, key_file, keys};
 use crate::target::Spec;
 use crate::transport::tcp::{self, Family};
@@ -218,106 +223,12 @@ pub enum Error {
     NoDataFolder,
 }
 
-/// An instance that was found, and the plan to get onto it.
-pub struct Resolved {
-    aws: Aws,
-    /// The plan.
-    pub plan: Plan,
-    typed: String,
-    image: Option<Image>,
-    just_started: bool,
-    ephemeral: Option<Key>,
-    key_file: Option<key_file::KeyFile>,
-    family: Family,
-    /// What answers at its address is another machine.
-    is_direct_shut: AtomicBool,
-}
-
-/// Checks the key file, looks the instance up and makes the plan. Nothing is changed but what was asked for or agreed to
-/// on the way: `--start` starts the instance, a key file's mode is mended.
-///
-/// # Errors
-/// Whatever stands in the way of a plan.
-pub async fn resolve(wish: Wish, events: &Events) -> Result<Resolved, Error> {
-    let mut request = wish.request.clone();
-    for options in [&mut request.typed, &mut request.configured] {
-        options.identity = options.identity.take().map(|path| expand_home(&path));
-    }
-    let options = request.options();
-    let key_file = match &options.identity {
-        Some(path) => Some(identity::open(path, events).await?),
-        None => None,
-    };
-    let found = find(&wish, &request, events);
-    // The key is made while the look-up waits for the network.
-    let key = async { key_file.is_none().then(Key::ephemeral) };
-    let (found, ephemeral) = tokio::join!(found, key);
-    let resolved = Resolved::planned(found?, &request, wish.family, events)?;
-    Ok(Resolved { ephemeral, key_file, ..resolved })
-}
-
-/// As [`resolve`], for `proxy`: what `-i` names is a public half and is not checked as a private key.
-///
-/// # Errors
-/// Whatever stands in the way of a plan.
-pub async fn resolve_for_proxy(wish: Wish, events: &Events) -> Result<Resolved, Error> {
-    let found = find(&wish, &wish.request, events).await?;
-    let mut request = wish.request;
-    (request.typed.identity, request.configured.identity) = (None, None);
-    Resolved::planned(found, &request, wish.family, events)
-}
-
-impl Resolved {
-    fn planned(found: Found, request: &Request, family: Family, events: &Events) -> Result<Self, Error> {
-        let Found { aws, instance, login, image, just_started } = found;
-        events(Event::Step(format!("user {}: {}", login.user, login.source)));
-        Ok(Self {
-            plan: plan::plan(request, aws.account().clone(), instance, login)?,
-            aws,
-            typed: request.target.instance.to_string(),
-            image,
-            just_started,
-            ephemeral: None,
-            key_file: None,
-            family,
-            is_direct_shut: AtomicBool::default(),
-        })
-    }
-}
-
 /// The one instance that `spec` names, whatever its state.
 ///
 /// # Errors
 /// When none or several do, or AWS cannot be asked.
 pub async fn single(aws: &Aws, spec: &Spec) -> Result<Instance, Error> {
     lookup::single(aws, spec).await
-}
-
-struct Found {
-    aws: Aws,
-    instance: Instance,
-    login: plan::Login,
-    image: Option<Image>,
-    just_started: bool,
-}
-
-async fn find(wish: &Wish, request: &Request, events: &Events) -> Result<Found, Error> {
-    let options = request.options();
-    let aws = Aws::load(Settings { profile: options.profile, region: options.region }).await?;
-    let wanted = (options.address.unwrap_or_default(), options.via.unwrap_or_default());
-    let found = lookup::find(&aws, &request.target.instance, wish.pick, wish.start, events).await?;
-    let (instance, just_started) = match found {
-        lookup::Found::Running(instance) => (instance, false),
-        lookup::Found::Stopped(instance) => (start::start(&aws, instance, wanted, events).await?, true),
-    };
-    let (login, image) = match request.user() {
-        Some(login) => (login, images::remembered(instance.image_id.as_deref())),
-        None => {
-            let image = images::image(&aws, &instance, events).await;
-            (plan::login_by_image(image.as_ref()), image)
-        }
-    };
-    Ok(Found { aws, instance, login, image, just_started })
 }
 
 /// The public half that `proxy` pushes: what `-i` names, else the caller's default.

@@ -59,6 +59,7 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod confirmation;
 pub mod connect;
 pub mod error;
 pub mod login;

@@ -6,7 +6,7 @@ use super::answers::person;
 use super::options::ConnectOptions;
 use super::shell;
 use crate::config::HostKeys;
-use crate::connect::{Resolved, resolve};
+use crate::connect::{Resolved, resolve, session};
 use crate::error::{CommandError, Kind};
 use crate::ssh::session::Program;
 use crate::text::{neutralise_json, neutralise_lines};
@@ -77,9 +77,7 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     if args.dry_run {
         return dry_run(ui, &args, resolve(crate::connect::Wish { start: false, ..wish }, &events).await?).await;
     }
-    let resolved = resolve(wish, &events).await?;
-    let plan = resolved.plan.clone();
-    let connection = resolved.connect(&events).await?;
+    let (plan, connection) = session(wish, &events).await?;
     let wishes = shell::Wishes { program: args.program(), tty: args.tty, no_tty: args.no_tty, no_stdin: args.no_stdin };
     let result = shell::run(ui, &connection, &wishes).await;
     connection.close().await;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::ahead::find_and;
 use super::reach::{Reached, Tried, memory};
-use super::{Error, Event, Events, Resolved, identity, start};
+use super::resolve::{Resolved, Search};
+use super::{Error, Event, Events, Wish, identity, start};
 use crate::aws;
 use crate::config::{AddressKind, Via};
-use crate::plan::Authorization;
 use crate::plan::route::Route;
+use crate::plan::{Authorization, Plan};
 use crate::ssh;
 use crate::ssh::client::Connection;
 use crate::ssh::host_keys::Refusal;
@@ -21,16 +23,35 @@ use crate::transport::link::Link;
 /// A pushed key older than this is pushed again before it is used: the login itself takes a moment.
 pub(super) const STILL_FRESH: Duration = Duration::from_secs(aws::keys::KEY_LIFETIME.as_secs() - 15);
 
+/// Finds the instance and logs in.
+///
+/// # Errors
+/// Whatever stands in the way, with the plan in it where there is one.
+pub async fn session(wish: Wish, events: &Events) -> Result<(Plan, Connection), Error> {
+    let search = Search::with_identity(wish, events).await?;
+    let work = |resolved: Resolved, events| async move {
+        let plan = resolved.plan.clone();
+        Ok((plan, Box::pin(resolved.connect(&events)).await?))
+    };
+    find_and(search, events, work).await
+}
+
+/// Finds the instance, pushes the public half and dials, side by side: the byte stream of `proxy`.
+///
+/// # Errors
+/// Whatever stands in the way.
+pub async fn stream(wish: Wish, key: &PublicHalf, events: &Events) -> Result<Link, Error> {
+    let search = Search::without_identity(wish).await?;
+    let work = |resolved: Resolved, events| async move { Box::pin(resolved.open_stream(key, &events)).await };
+    find_and(search, events, work).await
+}
+
 impl Resolved {
     /// Opens the connection and logs in.
-    ///
-    /// # Errors
-    /// Whatever stands in the way, with the plan in it.
-    pub async fn connect(mut self, events: &Events) -> Result<Connection, Error> {
-        let key = match (self.key_file.take(), self.ephemeral.take()) {
-            (Some(file), _) => identity::unlock(&file, &self.plan, events).await?,
-            (None, Some(key)) => key,
-            (None, None) => Key::ephemeral(),
+    async fn connect(self, events: &Events) -> Result<Connection, Error> {
+        let key = match &self.key_file {
+            Some(file) => identity::unlock(file, &self.plan, events).await?,
+            None => Key::ephemeral(),
         };
         let asked = Arc::new(AtomicBool::new(false));
         let begun = Instant::now();
@@ -83,6 +104,7 @@ impl Resolved {
         let push = self.push(key, events);
         let dial = self.handshake(check, events, asked);
         let (pushed, mut connection) = tokio::try_join!(push, dial)?;
+        self.confirmed.wait().await;
         if pushed.is_some_and(|when| when.elapsed() > STILL_FRESH) {
             self.push(key, events).await?;
         }
@@ -128,6 +150,8 @@ impl Resolved {
             Err(ssh::Error::HostKey(refusal)) if route == Route::Direct && self.may_be_anothers(&refusal) => refusal,
             other => return other.map_err(|source| self.ssh_error_with(source, others)),
         };
+        // What answers at an old address says nothing about the instance.
+        self.confirmed.wait().await;
         events(Event::Notice(format!("Another machine answers at the private address: {refused}. Going another way.")));
         self.shut_direct(events);
         match self.dial(events).await {
@@ -174,11 +198,8 @@ impl Resolved {
         Ok(connection)
     }
 
-    /// Pushes the public half and dials, side by side: the byte stream of `proxy`.
-    ///
-    /// # Errors
-    /// Whatever stands in the way.
-    pub async fn open_stream(&self, key: &PublicHalf, events: &Events) -> Result<Link, Error> {
+    /// Pushes the public half and dials, side by side.
+    async fn open_stream(&self, key: &PublicHalf, events: &Events) -> Result<Link, Error> {
         let name = key.path.display().to_string();
         if self.just_started {
             // sshd may take minutes to come up, and the key would be gone by then.

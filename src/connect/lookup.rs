@@ -1,6 +1,6 @@
 //! Finds the one instance that is meant, with as few calls as the way of naming allows.
 
-use super::{Error, Event, Events, ask};
+use super::{Error, Event, Events, Wish, ask};
 use crate::aws::instances::Query;
 use crate::aws::model::{Instance, State};
 use crate::aws::{self, Aws};
@@ -14,6 +14,8 @@ const NEAR: usize = 5;
 pub enum Found {
     /// It runs.
     Running(Instance),
+    /// It runs, and a person chose it among several.
+    Chosen(Instance),
     /// It does not, and may be started.
     Stopped(Instance),
 }
@@ -31,7 +33,8 @@ pub async fn single(aws: &Aws, spec: &Spec) -> Result<Instance, Error> {
 }
 
 /// Finds it. A person at a terminal is asked which of several, and whether a stopped one may be started.
-pub async fn find(aws: &Aws, spec: &Spec, pick: Pick, start: bool, events: &Events) -> Result<Found, Error> {
+pub async fn find(aws: &Aws, wish: &Wish, events: &Events) -> Result<Found, Error> {
+    let (spec, pick, start) = (&wish.request.target.instance, wish.pick, wish.start);
     let found = aws.search(spec).await?;
     let typed = spec.to_string();
     match choose(spec, found, pick) {
@@ -46,7 +49,7 @@ pub async fn find(aws: &Aws, spec: &Spec, pick: Pick, start: bool, events: &Even
             let answer = ask(events, |reply| Event::Choose { candidates: shown, reply }).await;
             let seen = answer.is_some();
             match answer.flatten().and_then(|index| candidates.get(index)).cloned() {
-                Some(chosen) if chosen.state == State::Running => Ok(Found::Running(chosen)),
+                Some(chosen) if chosen.state == State::Running => Ok(Found::Chosen(chosen)),
                 Some(chosen) => may_start(chosen, typed, start, events).await,
                 None => Err(Error::Several { typed, candidates, seen }),
             }

@@ -8,8 +8,10 @@ use std::time::Instant;
 
 use tokio::sync::{Mutex, OnceCell};
 
+use super::ahead::find_and;
 use super::attempt::STILL_FRESH;
-use super::{Error, Event, Events, Resolved, images};
+use super::resolve::{Resolved, Search};
+use super::{Error, Event, Events, Wish, images};
 use crate::agent::owner::Owner;
 pub use crate::agent::server::Rest;
 use crate::agent::server::{End, Keeper, serve};
@@ -65,12 +67,22 @@ impl Agent {
     }
 }
 
+/// Finds the instance, makes a key, publishes its agent, and dials while the key is being pushed.
+///
+/// # Errors
+/// Whatever stands in the way.
+pub async fn open(wish: Wish, caller: &Caller, events: &Events) -> Result<Opened, Error> {
+    let search = Search::without_identity(wish).await?;
+    let work = |resolved: Resolved, events| async move {
+        let caller = caller.clone();
+        Box::pin(resolved.open_for_openssh(caller, &events)).await
+    };
+    find_and(search, events, work).await
+}
+
 impl Resolved {
     /// Makes a key, publishes its agent, and dials while the key is being pushed.
-    ///
-    /// # Errors
-    /// Whatever stands in the way.
-    pub async fn open_for_openssh(self, caller: Caller, events: &Events) -> Result<Opened, Error> {
+    async fn open_for_openssh(self, caller: Caller, events: &Events) -> Result<Opened, Error> {
         let check = self.host_key_check()?;
         let keeper = Arc::new(LoginKeeper {
             resolved: self,
@@ -92,6 +104,7 @@ impl Resolved {
         }
         let (reached, ()) =
             tokio::try_join!(keeper.resolved.dial(events), keeper.write_known_hosts(caller.known_hosts.as_ref()))?;
+        keeper.resolved.confirmed.wait().await;
         keeper.is_direct.store(reached.route == Route::Direct, Ordering::Relaxed);
         // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
         let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
@@ -157,6 +170,7 @@ impl LoginKeeper {
     /// For an ssh without KnownHostsCommand: the lines are in the file before it has the server's first byte.
     async fn write_known_hosts(&self, place: Option<&(PathBuf, String)>) -> Result<(), Error> {
         let Some((file, name)) = place else { return Ok(()) };
+        self.resolved.confirmed.wait().await;
         let plan = || Box::new(self.resolved.plan.clone());
         let failed = |source: ssh::Error| Error::Ssh { plan: plan(), source: Box::new(source), others: Vec::new() };
         self.check.keep_printed().await.map_err(failed)?;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Error, Resolved};
+use super::Error;
+use super::resolve::Resolved;
 use crate::aws::{self, Aws};
 use crate::config::HostKeys;
 use crate::plan::Plan;
@@ -33,6 +34,7 @@ impl Resolved {
                 HostKeys::Strict => ssh::Policy::Strict,
                 HostKeys::AcceptNew => ssh::Policy::AcceptNew,
             },
+            confirmed: self.confirmed.clone(),
         };
         if check.is_first_contact() {
             let console = check.console.clone();

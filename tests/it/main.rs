@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a child of a test speaks to it")]
 
 mod agent;
+mod ahead;
 mod bad_servers;
 mod botocore;
 mod complete;

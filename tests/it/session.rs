@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ec2ssh::confirmation::Confirmation;
 use ec2ssh::ssh::client::Connection;
 use ec2ssh::ssh::host_keys::Refusal;
 use ec2ssh::ssh::host_keys::check::{Console, HostKeyCheck};
@@ -101,6 +102,7 @@ fn check(folder: &Path, policy: Policy) -> HostKeyCheck {
         callers: Vec::new(),
         console: Console::new(|| async { Ok(Printed::default()) }),
         policy,
+        confirmed: Confirmation::given(),
     }
 }
 

@@ -13,7 +13,7 @@ use clap::Args;
 use super::answers::person;
 use super::options::ConnectOptions;
 use crate::config::HostKeys;
-use crate::connect::{Wish, public_half, resolve_for_proxy};
+use crate::connect::{Wish, public_half, stream};
 use crate::error::CommandError;
 use crate::target::bracket_ipv6;
 use crate::terminal::raw::close_stdout;
@@ -74,8 +74,7 @@ pub async fn run(ui: &Ui, args: ProxyArgs) -> Result<u8, CommandError> {
     let events = person(ui, args.connect.yes);
     let identity = wish.request.options().identity;
     let key = public_half(identity.as_ref())?;
-    let resolved = resolve_for_proxy(wish, &events).await?;
-    let link = resolved.open_stream(&key, &events).await?;
+    let link = stream(wish, &key, &events).await?;
     ui.step("joining standard input and output to it");
     pump::join(tokio::io::stdin(), tokio::io::stdout(), link, close_stdout, AfterInput::ForEver).await?;
     Ok(0)

@@ -21,8 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::ProxyArgs;
 use crate::agent::owner::Owner;
 use crate::commands::answers::person;
-use crate::connect::openssh::{Caller, Opened};
-use crate::connect::resolve_for_proxy;
+use crate::connect::openssh::{self, Caller, Opened};
 use crate::error::CommandError;
 use crate::ssh::host_keys::lines::at_port;
 use crate::terminal::raw::{close_stderr, close_stdin, close_stdout};
@@ -163,6 +162,5 @@ async fn open(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Result
         owner,
         known_hosts: known_hosts.map(|file| (file, at_port(&args.instance.to_lowercase(), port))),
     };
-    let resolved = resolve_for_proxy(wish, &events).await?;
-    Ok(resolved.open_for_openssh(caller, &events).await?)
+    Ok(openssh::open(wish, &caller, &events).await?)
 }

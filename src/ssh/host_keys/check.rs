@@ -17,6 +17,7 @@ use super::console::{Printed, Word};
 use super::known_hosts::KnownHosts;
 use super::lines::{self, Line, Marker};
 use super::{Policy, Refusal, Verdict, fingerprint, judge};
+use crate::confirmation::Confirmation;
 use crate::ssh::Error;
 use crate::when::today;
 
@@ -76,6 +77,8 @@ pub struct HostKeyCheck {
     pub console: Console,
     /// What to do with a key that no source knows.
     pub policy: Policy,
+    /// It is the instance that is meant. Before that nothing is learned of it.
+    pub confirmed: Confirmation,
 }
 
 /// How a key came to be trusted, or that nobody knows it.
@@ -136,7 +139,11 @@ impl HostKeyCheck {
             }
         }
         let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
-        match judge(&known, &key) {
+        let verdict = judge(&known, &key);
+        if !matches!(verdict, Verdict::Known { .. }) {
+            self.confirmed.wait().await;
+        }
+        match verdict {
             Verdict::Known { line, how } => {
                 let how = if how.is_empty() { String::new() } else { format!(", trusted by: {how}") };
                 Ok(Outcome::Trusted(format!("known ({}:{line}{how})", self.store.path().display())))

@@ -1,0 +1,84 @@
+//! Going ahead: the work that an instance is wanted for begins with what is remembered of it, while AWS is asked what it is
+//! now. Where the two agree, the work goes on as if it had been begun with the answer; where they do not, it is dropped and
+//! begun anew.
+//!
+//! What may be done before the answer: push a key that nobody has used yet, dial, exchange keys with a server whose host key
+//! is known. What waits for it ([`Confirmation`]): to log in, to hand the connection to anybody, to learn a host key, to
+//! remember a suspicion; and whatever a person would see or be asked (`Gate`), but for the steps of `-v`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::resolve::{Resolved, Search};
+use super::{Error, Event, Events};
+use crate::confirmation::Confirmation;
+
+/// Finds the instance and does the work with it, ahead of the answer where it is remembered.
+pub async fn find_and<T, W>(search: Search, events: &Events, work: impl Fn(Resolved, Events) -> W) -> Result<T, Error>
+where
+    W: Future<Output = Result<T, Error>>,
+{
+    let Some(remembered) = search.recall().and_then(|found| search.plan(found).ok()) else {
+        let found = search.find(events).await?;
+        return work(search.planned(found, events)?, Arc::clone(events)).await;
+    };
+    let (plan, gate) = (remembered.plan.clone(), Arc::new(Gate::new(events)));
+    let (confirmer, confirmed) = Confirmation::awaited();
+    let mut begun = Box::pin(work(Resolved { confirmed, ..remembered }, gate.events()));
+    events(Event::Step(format!("going ahead with {}, as it was last time", plan.instance.id)));
+    let mut look_up = Box::pin(search.find(events));
+    let mut result = None;
+    let found = loop {
+        tokio::select! {
+            found = &mut look_up => break found?,
+            ended = &mut begun, if result.is_none() => result = Some(ended),
+        }
+    };
+    let resolved = search.planned(found, events)?;
+    if resolved.plan == plan && !resolved.just_started {
+        confirmer.confirm();
+        gate.open();
+        return match result {
+            Some(result) => result,
+            None => begun.await,
+        };
+    }
+    drop(begun);
+    events(Event::Step(format!("{} is not what it was last time: beginning anew", resolved.plan.instance.id)));
+    work(resolved, Arc::clone(events)).await
+}
+
+/// Holds events back until it is known that they mean something. Dropped unopened, it answers nobody.
+struct Gate {
+    /// `None`: it is open.
+    held: Mutex<Option<Vec<Event>>>,
+    beyond: Events,
+}
+
+impl Gate {
+    fn new(beyond: &Events) -> Self {
+        Self { held: Mutex::new(Some(Vec::new())), beyond: Arc::clone(beyond) }
+    }
+
+    fn events(self: &Arc<Self>) -> Events {
+        let gate = Arc::clone(self);
+        Arc::new(move |event| gate.pass(event))
+    }
+
+    fn pass(&self, event: Event) {
+        let is_step = matches!(event, Event::Step(_) | Event::Ssh(crate::ssh::Event::Step(_)));
+        {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(held), false) = (held.as_mut(), is_step) {
+                return held.push(event);
+            }
+        }
+        (self.beyond)(event);
+    }
+
+    fn open(&self) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for event in held.into_iter().flatten() {
+            (self.beyond)(event);
+        }
+    }
+}
