@@ -1,6 +1,6 @@
 # The two commands of the README, and what CI adds to them.
 
-.PHONY: test playground lint
+.PHONY: test playground bench lint
 
 test:
 	./scripts/prepare-tests
@@ -8,6 +8,12 @@ test:
 
 playground:
 	cargo run --locked --example playground
+
+# ec2ssh beside ssh. ARGS names parts: time start throughput memory typing.
+bench:
+	./scripts/prepare-tests bench
+	cargo build --release --locked --bin ec2ssh --example bench
+	cargo run --release --locked --quiet --example bench -- $(ARGS)
 
 lint:
 	cargo fmt --all --check

@@ -1,0 +1,35 @@
+//! ec2ssh beside ssh (and beside the AWS CLI and mssh, where they are given), in one run: time to `true`, the CPU before
+//! the first call, throughput, memory, typing. It prints tables in Markdown; nothing here passes or fails.
+//!
+//! ```text
+//! make bench                                     everything
+//! make bench ARGS="time typing"                  these parts
+//! AWS_CLI=/path/to/aws MSSH=/path/to/mssh make bench ARGS=time
+//! RUNS=20                                        runs of each command (else 12)
+//! ```
+#![allow(clippy::unwrap_used, reason = "a benchmark that panics has failed")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to whoever runs it")]
+
+mod figures;
+mod memory;
+mod place;
+mod start;
+mod throughput;
+mod time;
+mod typing;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let parts: [(&str, fn()); 5] = [
+        ("time", time::run),
+        ("start", start::run),
+        ("throughput", throughput::run),
+        ("memory", memory::run),
+        ("typing", typing::run),
+    ];
+    for (name, run) in parts {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            run();
+        }
+    }
+}

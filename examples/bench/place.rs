@@ -1,0 +1,185 @@
+//! Where it is measured: the embedded cloud, a real sshd behind it, and a home of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use ec2ssh_lab::openssh::{RealSshd, keygen, tool};
+use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, SECRET};
+
+pub const ID: &str = "i-0123456789abcde01";
+pub const EICE: &str = "eice-0123456789abcdef0";
+/// Has no address from outside, and the same sshd.
+pub const PRIVATE_ID: &str = "i-0123456789abcde02";
+
+/// The product, built beside this.
+pub fn product() -> String {
+    let here = std::env::current_exe().unwrap();
+    let path = here.parent().and_then(Path::parent).unwrap().join("ec2ssh");
+    assert!(path.exists(), "{} is not there: `make bench` builds it", path.display());
+    path.display().to_string()
+}
+
+/// How far away things are.
+#[derive(Clone, Copy, Debug)]
+pub struct Distance {
+    /// To the instance and back.
+    pub round_trip: Duration,
+    /// Until a call is answered.
+    pub call: Duration,
+    /// The calls go through TLS, a round trip away.
+    pub tls: bool,
+}
+
+impl Distance {
+    pub const NONE: Self = Self { round_trip: Duration::ZERO, call: Duration::ZERO, tls: false };
+    pub const FAR: Self = Self { round_trip: Duration::from_millis(80), call: Duration::from_millis(80), tls: false };
+}
+
+/// An instance's look-up of pushed keys, each time that sshd asks for it.
+pub const LOOK_UP: Duration = Duration::from_millis(190);
+
+pub struct Place {
+    pub cloud: Cloud,
+    pub sshd: RealSshd,
+    /// Where the sshd is found, at its distance.
+    pub port: u16,
+    endpoint: String,
+    home: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new(distance: Distance, look_up: Duration) -> Self {
+        let cloud = Cloud::start();
+        let image = "al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64";
+        cloud.add_image(Image {
+            id: "ami-0a1b2c3d4e5f60718".to_owned(),
+            name: image.to_owned(),
+            owner: "137112412989".to_owned(),
+            description: "Amazon Linux 2023".to_owned(),
+        });
+        cloud.add(Instance::named(ID, "my-instance"));
+        cloud.add(Instance::named(PRIVATE_ID, "db-1").private());
+        cloud.add_endpoint(Endpoint::new(EICE));
+        cloud.agent(PRIVATE_ID, Agent::recent());
+        cloud.delay_calls(distance.call);
+        cloud.delay_key_look_up(look_up);
+        let sshd = RealSshd::start_as(&cloud, ID, "ec2-user", "");
+        let keys = ["ed25519", "ecdsa"].map(|kind| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned());
+        cloud.print_host_keys(ID, &keys);
+        cloud.print_host_keys(PRIVATE_ID, &keys);
+        let near = distance.round_trip.is_zero();
+        let port = if near { sshd.port } else { cloud.relay(sshd.port, distance.round_trip) };
+        cloud.port(PRIVATE_ID, 22, port);
+        let endpoint = if distance.tls {
+            let address = cloud.tls_endpoint();
+            let behind = address.rsplit(':').next().unwrap().parse().unwrap();
+            format!("https://localhost:{}", cloud.relay(behind, distance.round_trip))
+        } else {
+            cloud.endpoint().to_owned()
+        };
+        let place = Self { cloud, sshd, port, endpoint, home: tempfile::tempdir().unwrap() };
+        place.furnish(&keys[0]);
+        place
+    }
+
+    fn furnish(&self, host_key: &str) {
+        for folder in ["bin", "run", "config/ec2ssh", ".ssh"] {
+            fs::create_dir_all(self.path(folder)).unwrap();
+        }
+        fs::write(self.path("authority.pem"), Cloud::authority()).unwrap();
+        keygen(&self.path(".ssh"), "floor", &["-t", "ed25519", "-N", ""]);
+        keygen(&self.path(".ssh"), "filed", &["-t", "ed25519", "-N", ""]);
+        self.sshd.authorize(&fs::read_to_string(self.path(".ssh/filed.pub")).unwrap());
+        fs::write(self.path(".ssh/known_hosts"), format!("[127.0.0.1]:{} {host_key}\n", self.port)).unwrap();
+        let config = format!(
+            "BatchMode yes\nIdentitiesOnly yes\nStrictHostKeyChecking yes\nUserKnownHostsFile {}\n\
+             GlobalKnownHostsFile /dev/null\n",
+            self.path(".ssh/known_hosts").display()
+        );
+        fs::write(self.path("ssh_config"), config).unwrap();
+        // Who logs in, where it is not the image's usual user.
+        let user = &self.sshd.user;
+        let host =
+            if user == "ec2-user" { String::new() } else { format!("[[host]]\nmatch = \"*\"\nuser = \"{user}\"\n") };
+        fs::write(self.path("config/ec2ssh/config.toml"), host).unwrap();
+        // The CLI and mssh run the first `ssh` that they find, and give it no command.
+        let ssh = format!("exec {} -F {} -T \"$@\" true", tool("ssh").display(), self.path("ssh_config").display());
+        self.script("bin/ssh", &ssh);
+        let keys = format!(
+            "{}/lab/keys?instance={ID}&user={user}&access_key={}",
+            self.cloud.endpoint(),
+            self.cloud.access_key()
+        );
+        let put = |body: &str| format!("{} -sf -X PUT --data-binary {body} '{keys}'", tool("curl").display());
+        self.script("no-keys", &put("''"));
+        self.script("floor-key", &put(&format!("@{}", self.path(".ssh/floor.pub").display())));
+        let forget = format!("rm -rf {0}/cache {0}/data; {1}", self.home.path().display(), put("''"));
+        self.script("nothing-known", &forget);
+    }
+
+    /// A program for `hyperfine --prepare`, or to be found as `ssh`.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// A command with nothing but this place to see.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+        command.env_clear().env("PATH", path).current_dir(self.home.path()).stdin(std::process::Stdio::null());
+        for (name, folder) in [
+            ("HOME", ""),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_RUNTIME_DIR", "run"),
+            ("AWS_CA_BUNDLE", "authority.pem"),
+        ] {
+            command.env(name, self.path(folder));
+        }
+        command
+            .env("TERM", "xterm-256color")
+            .env("LANG", "C.UTF-8")
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_DEFAULT_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", self.cloud.access_key())
+            .env("AWS_SECRET_ACCESS_KEY", SECRET)
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    /// The words of `ec2ssh NAME`, the port of this place in them.
+    pub fn ec2ssh(&self, rest: &str) -> String {
+        format!("{} -q -p {} {rest}", product(), self.port)
+    }
+
+    /// The words of plain ssh with one of the keys.
+    pub fn ssh(&self, key: &str, rest: &str) -> String {
+        format!(
+            "{} -F {} -i {} -p {} {}@127.0.0.1 {rest}",
+            tool("ssh").display(),
+            self.path("ssh_config").display(),
+            self.path(".ssh").join(key).display(),
+            self.port,
+            self.sshd.user
+        )
+    }
+
+    /// Runs a command line of plain words to its end.
+    pub fn run(&self, line: &str) {
+        let mut words = line.split_whitespace();
+        let status = self.command(words.next().unwrap()).args(words).status().unwrap();
+        assert!(status.success(), "{line}: {status}");
+    }
+}

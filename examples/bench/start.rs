@@ -1,0 +1,66 @@
+//! What the process costs before it does anything: CPU and threads at the first byte to AWS, and the commands that ask
+//! nobody.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::figures::{median, quantile, table};
+use crate::place::{Distance, Place, product};
+
+const RUNS: usize = 25;
+
+pub fn run() {
+    let place = Place::new(Distance::NONE, Duration::ZERO);
+    place.run(&place.ec2ssh("my-instance true"));
+    let mut rows = Vec::new();
+    let (cpu, threads): (Vec<f64>, Vec<usize>) = (0..RUNS).map(|_| before_the_first_byte(&place)).unzip();
+    let most = threads.iter().max().unwrap();
+    rows.push(row(&format!("`ec2ssh NAME`, until the first byte to AWS ({most} threads at most)"), &cpu));
+    for words in ["--help", "completions bash", "complete --index 1 -- ec2ssh my-"] {
+        let all: Vec<f64> = (0..RUNS).map(|_| whole(&place, words)).collect();
+        rows.push(row(&format!("`ec2ssh {words}`, all of it"), &all));
+    }
+    table("CPU of a start", &["", "median, ms", "90 %"], &rows);
+}
+
+fn row(name: &str, times: &[f64]) -> Vec<String> {
+    vec![name.to_owned(), format!("{:.1}", median(times)), format!("{:.1}", quantile(times, 0.9))]
+}
+
+/// The CPU time (ms) that the process has used when its first request arrives, and its threads.
+fn before_the_first_byte(place: &Place) -> (f64, usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let mut command = place.command(product());
+    command.args(["-q", "my-instance", "true"]).env("AWS_ENDPOINT_URL", endpoint);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    let used = cpu(child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    used
+}
+
+/// On the CPU so far, all threads together; in milliseconds.
+fn cpu(pid: u32) -> (f64, usize) {
+    let threads: Vec<_> =
+        fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let of = |thread: &std::path::PathBuf| -> f64 {
+        let text = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+        text.split_whitespace().next().map_or(0.0, |nanoseconds| nanoseconds.parse().unwrap())
+    };
+    (threads.iter().map(of).sum::<f64>() / 1e6, threads.len())
+}
+
+/// From the start to the end, in milliseconds of the clock: there is nothing to wait for.
+fn whole(place: &Place, words: &str) -> f64 {
+    let mut command = place.command(product());
+    command.args(words.split(' ')).stdout(Stdio::null());
+    let begun = std::time::Instant::now();
+    assert!(command.status().unwrap().success(), "{words}");
+    begun.elapsed().as_secs_f64() * 1000.0
+}

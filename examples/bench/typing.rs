@@ -1,0 +1,141 @@
+//! From a key to its echo, in a pty; also while another channel of the same connection is busy.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+use crate::figures::{median, quantile, table};
+use crate::place::{Distance, Place, product};
+
+const KEYS: usize = 200;
+const BETWEEN: Duration = Duration::from_millis(15);
+/// About 8 MB a second on the other channel: a busy one, not one that fills the path.
+const BUSY: &str = "while head -c 80000 /dev/zero; do sleep 0.01; done";
+
+pub fn run() {
+    let place = Place::new(Distance::NONE, Duration::ZERO);
+    let ec2ssh = product();
+    place.run(&place.ec2ssh("my-instance true"));
+    let direct = place.ssh("filed", "");
+    let proxy = format!("exec {ec2ssh} proxy -q -i {} -p {} %r@my-instance", key(&place).display(), place.port);
+    let tunnel = format!("exec {ec2ssh} proxy -q --via ssm -i {} -p 22 %r@db-1", key(&place).display());
+    let by =
+        |proxy: &str| direct.replacen(" -F ", &format!(" -o ProxyCommand='{proxy}' -F "), 1).replace("filed", "floor");
+    let cases = [
+        ("ssh", direct.clone(), false),
+        ("ec2ssh", place.ec2ssh("-t my-instance"), false),
+        ("ec2ssh, Session Manager", format!("{ec2ssh} -q -t --via ssm db-1"), false),
+        ("ssh, another channel busy", direct.clone(), true),
+        ("ssh through `ec2ssh proxy`, another channel busy", by(&proxy), true),
+        ("ssh through `ec2ssh proxy --via ssm`, another channel busy", by(&tunnel), true),
+    ];
+    let mut rows = Vec::new();
+    for (name, line, is_busy) in cases {
+        let times = measure(&place, &line, is_busy);
+        rows.push(vec![
+            name.to_owned(),
+            format!("{:.2}", median(&times)),
+            format!("{:.2}", quantile(&times, 0.9)),
+            format!("{:.2}", quantile(&times, 0.99)),
+        ]);
+    }
+    table(&format!("From a key to its echo, {KEYS} keys"), &["", "median, ms", "90 %", "99 %"], &rows);
+}
+
+fn key(place: &Place) -> PathBuf {
+    place.path(".ssh/floor.pub")
+}
+
+fn measure(place: &Place, line: &str, is_busy: bool) -> Vec<f64> {
+    let control = place.path("control");
+    let master = format!(" -M -S {} -F ", control.display());
+    let line = if is_busy { line.replacen(" -F ", &master, 1) } else { line.to_owned() };
+    let tty = if line.starts_with(&product()) { line } else { line.replacen(" -F ", " -tt -F ", 1) };
+    let mut terminal = Terminal::run(place, &format!("{tty} cat"));
+    terminal.settle();
+    let mut other = is_busy.then(|| busy(place, &control));
+    if is_busy {
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let times = (0..KEYS).map(|number| terminal.echo(b'a' + u8::try_from(number % 20).unwrap())).collect();
+    if let Some(other) = &mut other {
+        assert!(other.try_wait().unwrap().is_none(), "the other channel was not busy to the end");
+        let _ = other.kill();
+        let _ = other.wait();
+    }
+    times
+}
+
+/// Another session over the connection of the one with this control socket.
+fn busy(place: &Place, control: &std::path::Path) -> Child {
+    let mut command = place.command(ec2ssh_lab::openssh::tool("ssh"));
+    command.arg("-F").arg("/dev/null").arg("-S").arg(control).args(["nobody", BUSY]);
+    command.stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// A program in a pty.
+struct Terminal {
+    writer: Box<dyn Write + Send>,
+    read: Receiver<(Instant, Vec<u8>)>,
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    _master: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+impl Terminal {
+    fn run(place: &Place, line: &str) -> Self {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new("/bin/sh");
+        command.args(["-c", &format!("exec {line}")]);
+        command.env_clear();
+        for (name, value) in place.command("env").get_envs() {
+            command.env(name, value.unwrap());
+        }
+        command.cwd(place.path(""));
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, read) = channel();
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut chunk) {
+                if sender.send((Instant::now(), chunk[..count].to_vec())).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { writer: pair.master.take_writer().unwrap(), read, child, _master: pair.master }
+    }
+
+    /// Waits until a key is echoed by the far side: a raw terminal here echoes nothing.
+    fn settle(&mut self) {
+        std::thread::sleep(Duration::from_secs(2));
+        while self.read.try_recv().is_ok() {}
+        for letter in b"xyz" {
+            self.echo(*letter);
+        }
+    }
+
+    /// The milliseconds from this key to its echo.
+    fn echo(&mut self, key: u8) -> f64 {
+        std::thread::sleep(BETWEEN);
+        let typed = Instant::now();
+        self.writer.write_all(&[key]).unwrap();
+        loop {
+            let (at, bytes) = self.read.recv_timeout(Duration::from_secs(10)).unwrap();
+            if bytes.contains(&key) {
+                return at.duration_since(typed).as_secs_f64() * 1000.0;
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
