@@ -6,6 +6,7 @@
 //! make bench ARGS="time typing"                  these parts
 //! AWS_CLI=/path/to/aws MSSH=/path/to/mssh make bench ARGS=time
 //! RUNS=20                                        runs of each command (else 12)
+//! ONLY=endpoint                                  throughput of this way alone, beside ssh
 //! ```
 #![allow(clippy::unwrap_used, reason = "a benchmark that panics has failed")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to whoever runs it")]

@@ -15,26 +15,24 @@ pub fn run() {
     let place = Place::new(Distance::NONE, Duration::ZERO);
     let ec2ssh = product();
     place.run(&place.ec2ssh("my-instance true"));
-    place.run(&place.ec2ssh("db-1 true"));
+    place.run(&Place::ec2ssh_by_tunnel("--via ssm my-instance true"));
     let mut rows = Vec::new();
     for (name, line) in [
         ("session, direct", place.ec2ssh("my-instance")),
-        ("session, endpoint", format!("{ec2ssh} -q --via eice db-1")),
-        ("session, Session Manager", format!("{ec2ssh} -q --via ssm db-1")),
+        ("session, endpoint", Place::ec2ssh_by_tunnel("--via eice my-instance")),
+        ("session, Session Manager", Place::ec2ssh_by_tunnel("--via ssm my-instance")),
     ] {
         let mut child = spawn(&place, &line, GIGABYTE);
         let pid = child.id();
         rows.push(row(name, &watch(&mut child, || Some(pid))));
     }
-    for (name, port, instance) in [("proxy, direct", place.port, "my-instance"), ("proxy, Session Manager", 22, "db-1")]
-    {
-        let via = if instance == "db-1" { "--via ssm " } else { "" };
+    for (name, port, via) in [("proxy, direct", place.port, ""), ("proxy, Session Manager", 22, "--via ssm ")] {
         let key = place.path(".ssh/floor.pub").display().to_string();
-        let proxy = format!("{ec2ssh} proxy -q {via}-i {key} -p {port} %r@{instance}");
-        // ssh runs it by a shell; with `exec` it is ssh's own child.
+        let proxy = format!("{ec2ssh} proxy -q {via}-i {key} -p {port} %r@my-instance");
+        // ssh puts `exec` before it: it is ssh's own child.
         let line = place.ssh("floor", "").replacen(
             " -F ",
-            &format!(" -o ProxyCommand=exec\u{a0}{} -F ", proxy.replace(' ', "\u{a0}")),
+            &format!(" -o ProxyCommand={} -F ", proxy.replace(' ', "\u{a0}")),
             1,
         );
         let mut child = spawn(&place, &line, GIGABYTE);

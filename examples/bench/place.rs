@@ -11,8 +11,6 @@ use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, SECRET};
 
 pub const ID: &str = "i-0123456789abcde01";
 pub const EICE: &str = "eice-0123456789abcdef0";
-/// Has no address from outside, and the same sshd.
-pub const PRIVATE_ID: &str = "i-0123456789abcde02";
 
 /// The product, built beside this.
 pub fn product() -> String {
@@ -61,18 +59,16 @@ impl Place {
             description: "Amazon Linux 2023".to_owned(),
         });
         cloud.add(Instance::named(ID, "my-instance"));
-        cloud.add(Instance::named(PRIVATE_ID, "db-1").private());
         cloud.add_endpoint(Endpoint::new(EICE));
-        cloud.agent(PRIVATE_ID, Agent::recent());
+        cloud.agent(ID, Agent::recent());
         cloud.delay_calls(distance.call);
         cloud.delay_key_look_up(look_up);
         let sshd = RealSshd::start_as(&cloud, ID, "ec2-user", "");
         let keys = ["ed25519", "ecdsa"].map(|kind| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned());
         cloud.print_host_keys(ID, &keys);
-        cloud.print_host_keys(PRIVATE_ID, &keys);
         let near = distance.round_trip.is_zero();
         let port = if near { sshd.port } else { cloud.relay(sshd.port, distance.round_trip) };
-        cloud.port(PRIVATE_ID, 22, port);
+        cloud.port(ID, 22, port);
         let endpoint = if distance.tls {
             let address = cloud.tls_endpoint();
             let behind = address.rsplit(':').next().unwrap().parse().unwrap();
@@ -162,6 +158,11 @@ impl Place {
     /// The words of `ec2ssh NAME`, the port of this place in them.
     pub fn ec2ssh(&self, rest: &str) -> String {
         format!("{} -q -p {} {rest}", product(), self.port)
+    }
+
+    /// The same without a port: a tunnel leads to the usual one.
+    pub fn ec2ssh_by_tunnel(rest: &str) -> String {
+        format!("{} -q {rest}", product())
     }
 
     /// The words of plain ssh with one of the keys.

@@ -16,9 +16,11 @@ pub fn run() {
     let place = Place::new(Distance::NONE, Duration::ZERO);
     place.run(&place.ec2ssh("my-instance true"));
     let mut rows = Vec::new();
-    let (cpu, threads): (Vec<f64>, Vec<usize>) = (0..RUNS).map(|_| before_the_first_byte(&place)).unzip();
-    let most = threads.iter().max().unwrap();
-    rows.push(row(&format!("`ec2ssh NAME`, until the first byte to AWS ({most} threads at most)"), &cpu));
+    for (scheme, name) in [("http", "in clear"), ("https", "in TLS, with the system's authorities")] {
+        let (cpu, threads): (Vec<f64>, Vec<usize>) = (0..RUNS).map(|_| before_the_first_byte(&place, scheme)).unzip();
+        let most = threads.iter().max().unwrap();
+        rows.push(row(&format!("`ec2ssh NAME`, until the first byte to AWS, {name} ({most} threads at most)"), &cpu));
+    }
     for words in ["--help", "completions bash", "complete --index 1 -- ec2ssh my-"] {
         let all: Vec<f64> = (0..RUNS).map(|_| whole(&place, words)).collect();
         rows.push(row(&format!("`ec2ssh {words}`, all of it"), &all));
@@ -31,11 +33,11 @@ fn row(name: &str, times: &[f64]) -> Vec<String> {
 }
 
 /// The CPU time (ms) that the process has used when its first request arrives, and its threads.
-fn before_the_first_byte(place: &Place) -> (f64, usize) {
+fn before_the_first_byte(place: &Place, scheme: &str) -> (f64, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port());
     let mut command = place.command(product());
-    command.args(["-q", "my-instance", "true"]).env("AWS_ENDPOINT_URL", endpoint);
+    command.args(["-q", "my-instance", "true"]).env("AWS_ENDPOINT_URL", endpoint).env_remove("AWS_CA_BUNDLE");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     stream.read_exact(&mut [0]).unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::figures::{median, table};
 use crate::place::{Distance, Place};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// One way of carrying bytes.
 struct Way {
@@ -20,22 +20,22 @@ struct Way {
 
 pub fn run() {
     measure("no delay", Distance::NONE, 400);
-    measure("80 ms round trip", Distance { call: Duration::ZERO, ..Distance::FAR }, 200);
+    measure("80 ms round trip", Distance { call: Duration::ZERO, ..Distance::FAR }, 150);
 }
 
 fn measure(name: &str, distance: Distance, megabytes: u64) {
     let place = Place::new(distance, Duration::ZERO);
-    File::create(place.path("data")).unwrap().set_len(megabytes * 1_000_000).unwrap();
+    File::create(place.path("input")).unwrap().set_len(megabytes * 1_000_000).unwrap();
     let way = |name, line| Way { name, line, down: Vec::new(), up: Vec::new() };
-    let mut ways = [
+    let mut ways = vec![
         way("ssh", place.ssh("filed", "")),
         way("ec2ssh, direct", place.ec2ssh("my-instance ")),
-        way("ec2ssh, endpoint", place.ec2ssh("-p 22 --via eice db-1 ").replacen(&format!("-p {} ", place.port), "", 1)),
-        way(
-            "ec2ssh, Session Manager",
-            place.ec2ssh("-p 22 --via ssm db-1 ").replacen(&format!("-p {} ", place.port), "", 1),
-        ),
+        way("ec2ssh, endpoint", Place::ec2ssh_by_tunnel("--via eice my-instance ")),
+        way("ec2ssh, Session Manager", Place::ec2ssh_by_tunnel("--via ssm my-instance ")),
     ];
+    if let Ok(only) = std::env::var("ONLY") {
+        ways.retain(|way| way.name == "ssh" || way.name.contains(&only));
+    }
     for way in &ways {
         place.run(&format!("{}true", way.line));
     }
@@ -76,7 +76,7 @@ fn down(place: &Place, line: &str, megabytes: u64) -> f64 {
 fn up(place: &Place, line: &str, megabytes: u64) -> f64 {
     let mut words = line.split_whitespace();
     let mut command = place.command(words.next().unwrap());
-    command.args(words).arg("cat >/dev/null").stdin(File::open(place.path("data")).unwrap()).stdout(Stdio::null());
+    command.args(words).arg("cat >/dev/null").stdin(File::open(place.path("input")).unwrap()).stdout(Stdio::null());
     rate(&mut command, megabytes)
 }
 

@@ -20,15 +20,16 @@ pub fn run() {
     let place = Place::new(Distance::NONE, Duration::ZERO);
     let ec2ssh = product();
     place.run(&place.ec2ssh("my-instance true"));
+    place.run(&Place::ec2ssh_by_tunnel("--via ssm my-instance true"));
     let direct = place.ssh("filed", "");
-    let proxy = format!("exec {ec2ssh} proxy -q -i {} -p {} %r@my-instance", key(&place).display(), place.port);
-    let tunnel = format!("exec {ec2ssh} proxy -q --via ssm -i {} -p 22 %r@db-1", key(&place).display());
+    let proxy = format!("{ec2ssh} proxy -q -i {} -p {} %r@my-instance", key(&place).display(), place.port);
+    let tunnel = format!("{ec2ssh} proxy -q --via ssm -i {} -p 22 %r@my-instance", key(&place).display());
     let by =
         |proxy: &str| direct.replacen(" -F ", &format!(" -o ProxyCommand='{proxy}' -F "), 1).replace("filed", "floor");
     let cases = [
         ("ssh", direct.clone(), false),
         ("ec2ssh", place.ec2ssh("-t my-instance"), false),
-        ("ec2ssh, Session Manager", format!("{ec2ssh} -q -t --via ssm db-1"), false),
+        ("ec2ssh, Session Manager", Place::ec2ssh_by_tunnel("-t --via ssm my-instance"), false),
         ("ssh, another channel busy", direct.clone(), true),
         ("ssh through `ec2ssh proxy`, another channel busy", by(&proxy), true),
         ("ssh through `ec2ssh proxy --via ssm`, another channel busy", by(&tunnel), true),

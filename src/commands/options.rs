@@ -9,6 +9,7 @@ use crate::connect::Wish;
 use crate::error::CommandError;
 use crate::plan::Request;
 use crate::select::Pick;
+use crate::ssh::client::Purpose;
 use crate::target::{self, Target};
 use crate::transport::tcp::Family;
 use crate::ui::Volume;
@@ -108,6 +109,7 @@ impl ConnectOptions {
             pick: self.pick(),
             start: self.start,
             family: self.family(),
+            purpose: Purpose::default(),
         })
     }
 

@@ -34,7 +34,7 @@ pub struct Wishes {
 
 impl Wishes {
     /// As ssh decides it: a shell wants a terminal where there is one here, a command with `-t`; `-tt` always.
-    fn wants_pty(&self) -> bool {
+    pub fn wants_pty(&self) -> bool {
         match self.program {
             _ if self.no_tty => false,
             Program::Nothing => false,

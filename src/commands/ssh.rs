@@ -8,6 +8,7 @@ use super::shell;
 use crate::config::HostKeys;
 use crate::connect::{Resolved, resolve, session};
 use crate::error::{CommandError, Kind};
+use crate::ssh::client::Purpose;
 use crate::ssh::session::Program;
 use crate::text::{neutralise_json, neutralise_lines};
 use crate::ui::Ui;
@@ -77,8 +78,11 @@ pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
     if args.dry_run {
         return dry_run(ui, &args, resolve(crate::connect::Wish { start: false, ..wish }, &events).await?).await;
     }
-    let (plan, connection) = session(wish, &events).await?;
     let wishes = shell::Wishes { program: args.program(), tty: args.tty, no_tty: args.no_tty, no_stdin: args.no_stdin };
+    if wishes.wants_pty() {
+        wish.purpose = Purpose::Terminal;
+    }
+    let (plan, connection) = session(wish, &events).await?;
     let result = shell::run(ui, &connection, &wishes).await;
     connection.close().await;
     if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {

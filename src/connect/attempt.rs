@@ -14,7 +14,7 @@ use crate::config::{AddressKind, Via};
 use crate::plan::route::Route;
 use crate::plan::{Authorization, Plan};
 use crate::ssh;
-use crate::ssh::client::Connection;
+use crate::ssh::client::{Connection, Window};
 use crate::ssh::host_keys::Refusal;
 use crate::ssh::host_keys::check::HostKeyCheck;
 use crate::ssh::keys::{Key, PublicHalf};
@@ -145,8 +145,9 @@ impl Resolved {
         events: &Events,
         asked: &Arc<AtomicBool>,
     ) -> Result<Connection, Error> {
-        let Reached { link, route, others } = self.dial(events).await?;
-        let refused = match self.exchange_keys(link, check, events, asked).await {
+        let Reached { link, route, round_trip, others } = self.dial(events).await?;
+        let window = Window::of(self.purpose, round_trip);
+        let refused = match self.exchange_keys(link, window, check, events, asked).await {
             Err(ssh::Error::HostKey(refusal)) if route == Route::Direct && self.may_be_anothers(&refusal) => refusal,
             other => return other.map_err(|source| self.ssh_error_with(source, others)),
         };
@@ -155,8 +156,9 @@ impl Resolved {
         events(Event::Notice(format!("Another machine answers at the private address: {refused}. Going another way.")));
         self.shut_direct(events);
         match self.dial(events).await {
-            Ok(Reached { link, .. }) => {
-                let connection = self.exchange_keys(link, check, events, asked).await;
+            Ok(Reached { link, round_trip, .. }) => {
+                let window = Window::of(self.purpose, round_trip);
+                let connection = self.exchange_keys(link, window, check, events, asked).await;
                 connection.map_err(|source| self.ssh_error(source))
             }
             Err(Error::NoWay { tried, .. }) => Err(self.ssh_error_with(ssh::Error::HostKey(refused), tried)),
@@ -182,6 +184,7 @@ impl Resolved {
     async fn exchange_keys(
         &self,
         link: Link,
+        window: Window,
         check: &HostKeyCheck,
         events: &Events,
         asked: &Arc<AtomicBool>,
@@ -193,7 +196,7 @@ impl Resolved {
             }
             above(Event::Ssh(event));
         };
-        let connection = Connection::handshake(link, check.clone(), Arc::new(forward)).await?;
+        let connection = Connection::handshake(link, check.clone(), window, Arc::new(forward)).await?;
         events(Event::Step("SSH key exchange done".to_owned()));
         Ok(connection)
     }

@@ -9,6 +9,7 @@ use crate::aws::{Aws, Settings};
 use crate::config::expand_home;
 use crate::confirmation::Confirmation;
 use crate::plan::{self, Plan, Request};
+use crate::ssh::client::Purpose;
 use crate::ssh::key_file::KeyFile;
 use crate::transport::tcp::Family;
 
@@ -22,6 +23,7 @@ pub struct Resolved {
     pub(super) just_started: bool,
     pub(super) key_file: Option<Arc<KeyFile>>,
     pub(super) family: Family,
+    pub(super) purpose: Purpose,
     /// What answers at its address is another machine.
     pub(super) is_direct_shut: AtomicBool,
     /// The plan is that of a fresh look-up, or will be.
@@ -139,6 +141,7 @@ impl Search {
             just_started,
             key_file: self.key_file.clone(),
             family: self.wish.family,
+            purpose: self.wish.purpose,
             is_direct_shut: AtomicBool::default(),
             confirmed: Confirmation::given(),
         })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use russh::client::{Config, Handle, connect_stream};
 use russh::keys::Algorithm;
 use russh::{Disconnect, Preferred, SshId, cipher};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::sleep;
 
 use super::handler::{Handler, HandlerError, Shared};
@@ -26,8 +26,41 @@ pub const KEEPALIVE_MISSES: usize = 3;
 const WRITE_STALL: Duration = Duration::from_secs(KEEPALIVE_INTERVAL.as_secs() * (KEEPALIVE_MISSES as u64 + 1));
 /// From the first byte to the end of the key exchange, the time a person takes to answer left out.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Read at once from the network.
+const READ_AT_ONCE: usize = 256 * 1024;
 /// Received data that waits for a slow reader: this many messages of up to 32 KiB, then the far side is made to wait.
 const BUFFERED_MESSAGES: usize = 64;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A person types: what is under way when Ctrl-C is typed still comes, so it should not be much.
+    Terminal,
+    /// Bytes for a program: the path is to be filled, however long it is.
+    #[default]
+    Bulk,
+}
+
+/// How far the far side may be ahead of what we have taken (RFC 4254, section 5.2), in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window(u32);
+
+impl Window {
+    /// What OpenSSH's client gives.
+    pub const LEAST: Self = Self(2 << 20);
+    const MOST: Self = Self(32 << 20);
+
+    /// The window that fills a path on which an answer takes so long, at 200 MB/s. More of it than the path needs makes sshd
+    /// slow: it reads ahead of the network, into buffers that it moves about. Here it costs no memory: what nobody takes is
+    /// left in the network after [`BUFFERED_MESSAGES`], and the far side waits.
+    pub fn of(purpose: Purpose, round_trip: Duration) -> Self {
+        let wanted = u32::try_from(round_trip.as_micros().saturating_mul(200)).unwrap_or(u32::MAX);
+        match purpose {
+            Purpose::Terminal => Self::LEAST,
+            Purpose::Bulk => Self(wanted.clamp(Self::LEAST.0, Self::MOST.0)),
+        }
+    }
+}
 
 /// A connection whose server is trusted; nobody is logged in yet.
 pub struct Connection {
@@ -40,7 +73,7 @@ impl Connection {
     ///
     /// # Errors
     /// What the other side is instead of an SSH server, why its key is not trusted, or what the protocol lacks.
-    pub async fn handshake<S>(stream: S, check: HostKeyCheck, events: Events) -> Result<Self, Error>
+    pub async fn handshake<S>(stream: S, check: HostKeyCheck, window: Window, events: Events) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -51,12 +84,14 @@ impl Connection {
             Preferred::DEFAULT.key.iter().filter(|algorithm| !is_sha1(algorithm)).cloned().collect();
         let offered = preferred(&wanted, &offered);
         let certificates = if check.has_authority() { offered.clone() } else { Vec::new() };
-        let config = Arc::new(config(offered, certificates));
+        let config = Arc::new(config(offered, certificates, window));
         let shared = Arc::new(Shared::default());
         // What it printed, if anything, was asked for first.
         let asked_for_printed = check.console.answer_so_far().is_some();
         let handler = Handler { check, asked_for_printed, events, shared: Arc::clone(&shared) };
         let (stream, first) = Tap::new(StallGuard::new(stream, WRITE_STALL));
+        // russh reads each packet by itself, and its length before it.
+        let stream = BufReader::with_capacity(READ_AT_ONCE, stream);
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {
                 Ok(handle) => Ok(Self { handle, shared }),
@@ -77,13 +112,14 @@ impl Connection {
     }
 }
 
-fn config(host_keys: Vec<Algorithm>, certificates: Vec<Algorithm>) -> Config {
+fn config(host_keys: Vec<Algorithm>, certificates: Vec<Algorithm>, Window(window_size): Window) -> Config {
     Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-ec2ssh_", env!("CARGO_PKG_VERSION")))),
         keepalive_interval: Some(KEEPALIVE_INTERVAL),
         // russh counts the ones sent, and gives up when one more would be due.
         keepalive_max: KEEPALIVE_MISSES,
         channel_buffer_size: BUFFERED_MESSAGES,
+        window_size,
         preferred: Preferred {
             key: Cow::Owned(host_keys),
             host_key_certificates: Cow::Owned(certificates),

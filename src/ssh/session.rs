@@ -10,6 +10,8 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::FutureExt;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -20,6 +22,8 @@ use super::Error;
 use super::client::Connection;
 
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+/// Output is gathered up to so many bytes where more of it is there than was written.
+const BATCH: usize = 256 * 1024;
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -287,9 +291,17 @@ where
     E: AsyncWrite + Unpin,
 {
     let mut exit = Exit::Unknown;
-    while let Some(message) = reader.wait().await {
+    let mut batch = Batch::default();
+    let mut next = None;
+    while let Some(message) = match next.take() {
+        None => reader.wait().await,
+        held => held,
+    } {
         let written = match message {
-            ChannelMsg::Data { data } => write(&mut io.stdout, &data).await.map_err(|error| ("standard output", error)),
+            ChannelMsg::Data { data } => {
+                next = batch.fill(data, &mut reader);
+                batch.write(&mut io.stdout).await.map_err(|error| ("standard output", error))
+            }
             ChannelMsg::ExtendedData { data, ext: 1 } => {
                 write(&mut io.stderr, &data).await.map_err(|error| ("standard error", error))
             }
@@ -315,6 +327,41 @@ where
         }
     }
     Ok(exit)
+}
+
+/// Output that has come, to be written at once: to write to a standard stream is to wait for a thread, which is not worth
+/// its while for each message.
+#[derive(Default)]
+struct Batch {
+    /// The first message; mostly it is the only one.
+    first: Bytes,
+    /// All of them, where there are more.
+    all: Vec<u8>,
+}
+
+impl Batch {
+    /// Takes this message and those behind it that are there already; returns the first that is no output.
+    fn fill(&mut self, first: Bytes, reader: &mut ChannelReadHalf) -> Option<ChannelMsg> {
+        self.first = first;
+        self.all.clear();
+        while self.all.len() < BATCH {
+            match reader.wait().now_or_never()?? {
+                ChannelMsg::Data { data } => {
+                    if self.all.is_empty() {
+                        self.all.extend_from_slice(&self.first);
+                    }
+                    self.all.extend_from_slice(&data);
+                }
+                ChannelMsg::WindowAdjusted { .. } => {}
+                other => return Some(other),
+            }
+        }
+        None
+    }
+
+    async fn write(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        write(to, if self.all.is_empty() { &self.first } else { &self.all }).await
+    }
 }
 
 async fn write(to: &mut (impl AsyncWrite + Unpin), data: &[u8]) -> io::Result<()> {

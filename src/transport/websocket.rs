@@ -272,6 +272,8 @@ pub struct Frames {
     socket: WebSocket,
     /// What has come and has not been read.
     come: Bytes,
+    /// What it ended with, while what came before has not been read.
+    failed: Option<io::Error>,
     /// The service has closed it.
     is_over: bool,
     /// We have sent a close.
@@ -281,7 +283,7 @@ pub struct Frames {
 impl Frames {
     /// The stream over this websocket.
     pub fn new(socket: WebSocket) -> Self {
-        Self { socket, come: Bytes::new(), is_over: false, is_shut: false }
+        Self { socket, come: Bytes::new(), failed: None, is_over: false, is_shut: false }
     }
 
     /// Takes the next frame. What is no bytes of the stream is answered by the library (ping) or changes our state.
@@ -318,17 +320,28 @@ impl Frames {
 
 impl AsyncRead for Frames {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
         loop {
-            if !self.come.is_empty() {
-                let count = self.come.len().min(into.remaining());
-                into.put_slice(&self.come.split_to(count));
+            let count = self.come.len().min(into.remaining());
+            into.put_slice(&self.come.split_to(count));
+            let has_some = into.filled().len() > before;
+            match self.failed.take() {
+                Some(error) if has_some => {
+                    self.failed = Some(error);
+                    return Poll::Ready(Ok(()));
+                }
+                Some(error) => return Poll::Ready(Err(error)),
+                None => {}
+            }
+            if into.remaining() == 0 || self.is_over {
                 return Poll::Ready(Ok(()));
             }
-            if self.is_over {
-                return Poll::Ready(Ok(()));
+            // All the frames that are there already: to be asked once for each of them costs more than they do.
+            match Pin::new(&mut self.socket).poll_next(cx) {
+                Poll::Ready(frame) => self.failed = self.take(frame).err(),
+                Poll::Pending if has_some => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
             }
-            let frame = ready!(Pin::new(&mut self.socket).poll_next(cx));
-            self.take(frame)?;
         }
     }
 }

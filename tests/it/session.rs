@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ec2ssh::confirmation::Confirmation;
-use ec2ssh::ssh::client::Connection;
+use ec2ssh::ssh::client::{Connection, Purpose, Window};
 use ec2ssh::ssh::host_keys::Refusal;
 use ec2ssh::ssh::host_keys::check::{Console, HostKeyCheck};
 use ec2ssh::ssh::host_keys::console::Printed;
@@ -118,7 +118,8 @@ async fn connected_to(script: Script, refuse: bool) -> Connection {
     let (ours, theirs) = duplex(256 * 1024);
     serve(theirs, host_key(), script, refuse);
     let folder = tempfile::tempdir().unwrap();
-    let mut connection = Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), deaf()).await.unwrap();
+    let mut connection =
+        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::LEAST, deaf()).await.unwrap();
     connection.authenticate("user", &Key::ephemeral()).await.unwrap();
     connection
 }
@@ -350,7 +351,8 @@ async fn a_user_that_is_not_let_in_is_denied() {
     let (ours, theirs) = duplex(64 * 1024);
     serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
     let folder = tempfile::tempdir().unwrap();
-    let mut connection = Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), deaf()).await.unwrap();
+    let mut connection =
+        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::LEAST, deaf()).await.unwrap();
     let error = connection.authenticate("stranger", &Key::ephemeral()).await.unwrap_err();
     assert!(matches!(&error, Error::Denied { user, .. } if user == "stranger"), "{error:?}");
 }
@@ -371,7 +373,7 @@ async fn shake(folder: &Path, key: &PrivateKey, policy: Policy, answer: Option<b
             }
         }
     });
-    let result = Connection::handshake(ours, check(folder, policy), events).await.map(drop);
+    let result = Connection::handshake(ours, check(folder, policy), Window::LEAST, events).await.map(drop);
     (result, asked.load(Ordering::SeqCst))
 }
 
@@ -409,7 +411,7 @@ async fn what_is_no_ssh_server_is_told_by_what_it_said() {
             tokio::io::AsyncWriteExt::write_all(&mut theirs, script).await.unwrap();
         });
         let folder = tempfile::tempdir().unwrap();
-        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), deaf()).await.err().unwrap()
+        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::LEAST, deaf()).await.err().unwrap()
     }
     let error = meet(b"").await;
     assert!(matches!(&error, Error::ClosedEarly { banner: None }), "{error:?}");
@@ -446,4 +448,16 @@ async fn a_write_that_stands_still_ends_and_one_that_goes_on_does_not() {
     let error = guard.write_all(&[7; 6000]).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     drop(theirs);
+}
+
+#[test]
+fn the_window_grows_with_the_distance_and_not_for_a_person_who_types() {
+    let of = |purpose, milliseconds| Window::of(purpose, Duration::from_millis(milliseconds));
+    assert_eq!(of(Purpose::Bulk, 0), Window::LEAST);
+    assert_eq!(of(Purpose::Bulk, 5), Window::LEAST);
+    let far = [20, 80, 140].map(|milliseconds| of(Purpose::Bulk, milliseconds));
+    assert!(far.windows(2).all(|pair| pair[0] != pair[1]) && far[0] != Window::LEAST, "{far:?}");
+    // However long it takes.
+    assert_eq!(of(Purpose::Bulk, 1_000), of(Purpose::Bulk, u64::MAX / 10_000));
+    assert_eq!(of(Purpose::Terminal, 1_000), Window::LEAST);
 }

@@ -1,6 +1,6 @@
 //! How each route is gone, from its first question to an SSH server's first word.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::race::Turn;
 use super::{Obstacle, session};
@@ -25,6 +25,8 @@ pub struct Arrival {
     pub through: String,
     /// An SSH server was seen.
     pub is_proven: bool,
+    /// About how long an answer takes to come.
+    pub round_trip: Duration,
     /// It ends after so many seconds, whatever goes on in it.
     pub limit: Option<u32>,
 }
@@ -60,10 +62,12 @@ impl Course<'_> {
         let plan = &self.resolved.plan;
         let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
         let limit = if self.resolved.just_started { start::ROUND } else { tcp::CONNECT_TIMEOUT };
+        let begun = Instant::now();
         let socket = tcp::connect(&hosts, plan.port, self.resolved.family, limit).await?;
         let peer = socket.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
         self.step(format!("connected to {peer}"));
         turn.headway();
+        let (connected_in, begun) = (begun.elapsed(), Instant::now());
         // Where there is no other way (any more), SSH begins: it can say best what it finds there.
         let spoken = tokio::select! {
             biased;
@@ -73,7 +77,8 @@ impl Course<'_> {
         match spoken {
             Ok(is_proven) => {
                 let through = format!("direct to {peer}");
-                Ok(Arrival { link: Link::Socket(socket), through, is_proven, limit: None })
+                let round_trip = connected_in.max(begun.elapsed());
+                Ok(Arrival { link: Link::Socket(socket), through, is_proven, round_trip, limit: None })
             }
             Err(why) => Err(Obstacle::NoBanner { why, socket: Some(socket) }),
         }
@@ -87,8 +92,9 @@ impl Course<'_> {
         turn.comes().await;
         let (link, limit) = self.tunnel(&chosen).await?;
         turn.headway();
-        let link = banner(link, Some(&chosen.endpoint.id)).await?;
-        Ok(Arrival { link, through: format!("endpoint {chosen}"), is_proven: true, limit: Some(limit) })
+        let (link, round_trip) = banner(link, Some(&chosen.endpoint.id)).await?;
+        let through = format!("endpoint {chosen}");
+        Ok(Arrival { link, through, is_proven: true, round_trip, limit: Some(limit) })
     }
 
     /// Opens the tunnel. Where a policy demands a limit of its duration, it is sent: the service's own is an hour.
@@ -134,13 +140,16 @@ impl Course<'_> {
         let resolved = self.resolved;
         let stream = session::open(&resolved.aws, &resolved.plan.instance.id, resolved.plan.port, self.events).await?;
         turn.headway();
-        let link = banner(Link::tunnel(stream), None).await?;
-        Ok(Arrival { link, through: "Session Manager".to_owned(), is_proven: true, limit: None })
+        let (link, round_trip) = banner(Link::tunnel(stream), None).await?;
+        Ok(Arrival { link, through: "Session Manager".to_owned(), is_proven: true, round_trip, limit: None })
     }
 }
 
-async fn banner(link: Link, endpoint_id: Option<&str>) -> Result<Link, Obstacle> {
-    link.with_banner(BANNER).await.map_err(|why| Obstacle::of(why, endpoint_id))
+/// The server's first word, and how long it took.
+async fn banner(link: Link, endpoint_id: Option<&str>) -> Result<(Link, Duration), Obstacle> {
+    let begun = Instant::now();
+    let link = link.with_banner(BANNER).await.map_err(|why| Obstacle::of(why, endpoint_id))?;
+    Ok((link, begun.elapsed()))
 }
 
 /// The condition key of a policy that caps the duration is all that the service's words have in common.

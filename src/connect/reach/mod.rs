@@ -49,6 +49,8 @@ pub struct Reached {
     pub link: Link,
     /// By which route.
     pub route: Route,
+    /// About how long an answer takes to come by it.
+    pub round_trip: Duration,
     /// What stood in the way of the others, where no SSH server was seen on this one either.
     pub others: Vec<Tried>,
 }
@@ -141,7 +143,12 @@ impl Resolved {
             None => value.link,
         };
         let others = failed.into_iter().map(|(route, obstacle)| Tried { route, obstacle });
-        Reached { link, route, others: if value.is_proven { Vec::new() } else { others.collect() } }
+        Reached {
+            link,
+            route,
+            round_trip: value.round_trip,
+            others: if value.is_proven { Vec::new() } else { others.collect() },
+        }
     }
 
     fn no_way(&self, mut tried: Vec<Tried>) -> Error {
@@ -193,7 +200,7 @@ fn or_say_what_it_is(failed: Vec<(Route, Obstacle)>) -> Result<Reached, Vec<Trie
         }
     }
     match found {
-        Some((link, route)) => Ok(Reached { link, route, others }),
+        Some((link, route)) => Ok(Reached { link, route, round_trip: Duration::ZERO, others }),
         None => Err(others),
     }
 }

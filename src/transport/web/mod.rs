@@ -18,7 +18,7 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -27,6 +27,9 @@ use super::tcp::{self, Family, Host};
 
 /// For the TCP connection, and again for all that follows until bytes can flow.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Read at once from the network, below TLS.
+const READ_AT_ONCE: usize = 64 * 1024;
 
 /// A byte stream, whatever lies below it.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -97,6 +100,9 @@ pub enum Error {
     },
 }
 
+/// A proxy, and what it is told of who we are.
+type Proxy = (Place, Option<http::HeaderValue>);
+
 /// Connects to web services.
 #[derive(Clone)]
 pub struct Dialler {
@@ -134,14 +140,21 @@ impl Dialler {
     /// Whatever stands in the way.
     pub async fn dial(&self, uri: &Uri) -> Result<Box<dyn Stream>, Error> {
         let place = Place::of(uri)?;
-        let stream = match self.proxy_for(&place)? {
+        let proxy = self.proxy_for(&place)?;
+        // The authorities are read while the network is waited for; what is wrong with them is told when they are used.
+        let (stream, _) = tokio::join!(self.tunnel(&place, proxy), async { place.tls.then_some(self.tls().await) });
+        if place.tls { self.encrypt(stream?, &place).await } else { stream }
+    }
+
+    /// Bytes to the service, not encrypted yet.
+    async fn tunnel(&self, place: &Place, proxy: Option<Proxy>) -> Result<Box<dyn Stream>, Error> {
+        match proxy {
             Some((proxy, authorization)) => {
                 let stream = self.to(&proxy).await?;
-                proxy::tunnel(stream, &proxy, &place, authorization).await?
+                proxy::tunnel(stream, &proxy, place, authorization).await
             }
-            None => connect(&place).await?,
-        };
-        if place.tls { self.encrypt(stream, &place).await } else { Ok(stream) }
+            None => connect(place).await,
+        }
     }
 
     /// The connection to the proxy itself, which may be in TLS, too.
@@ -150,7 +163,7 @@ impl Dialler {
         if proxy.tls { self.encrypt(stream, proxy).await } else { Ok(stream) }
     }
 
-    fn proxy_for(&self, place: &Place) -> Result<Option<(Place, Option<http::HeaderValue>)>, Error> {
+    fn proxy_for(&self, place: &Place) -> Result<Option<Proxy>, Error> {
         if place.is_link_local() || (!place.tls && place.is_loopback()) {
             return Ok(None);
         }
@@ -166,10 +179,21 @@ impl Dialler {
         Ok(Some((Place::of(found.uri())?, found.basic_auth().cloned())))
     }
 
+    /// The one TLS configuration, made at its first use: on a thread of its own, as files are read and parsed.
+    async fn tls(&self) -> Result<&TlsConnector, Error> {
+        let make = || async {
+            let bundle = self.inner.bundle.clone();
+            let made = tokio::task::spawn_blocking(move || roots::connector(bundle.as_deref())).await;
+            made.unwrap_or_else(|error| Err(Error::NoRoots(error.to_string())))
+        };
+        self.inner.tls.get_or_try_init(make).await
+    }
+
     async fn encrypt(&self, stream: Box<dyn Stream>, place: &Place) -> Result<Box<dyn Stream>, Error> {
-        let make = || async { roots::connector(self.inner.bundle.as_deref()) };
-        let connector = self.inner.tls.get_or_try_init(make).await?;
+        let connector = self.tls().await?;
         let name = ServerName::try_from(place.host.clone()).map_err(|_| Error::Address(place.to_string()))?;
+        // rustls reads 4 kB at a time.
+        let stream = BufReader::with_capacity(READ_AT_ONCE, stream);
         match timeout(PATIENCE, connector.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => Err(roots::sort(error, place)),
