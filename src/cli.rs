@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -133,15 +134,21 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Runs `program` so that a panic, on whatever thread, gives the terminal back, reaches the person as an error of ours, and
 /// ends the program with 255 there and then. Nothing is unwound: the release build has no tables for it.
 pub fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
+    static IS_DYING: AtomicBool = AtomicBool::new(false);
     std::panic::set_hook(Box::new(|panic| {
+        // The first one ends the program; another must not cut that short, nor begin it again.
+        while IS_DYING.swap(true, Ordering::Relaxed) {
+            std::thread::park();
+        }
         raw::restore();
+        let farewell = farewell_after_panic();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let words = panic.payload_as_str().unwrap_or("no words");
         let error = CommandError::failed("ec2ssh has a defect and cannot go on")
             .cause(format!("{words} ({place})"))
-            .hint("please report it, with what this shows: RUST_BACKTRACE=1 ec2ssh -vv …");
+            .hint("please report it, with what this shows: ec2ssh -vv …");
         report(&Ui::wire(Volume::default()), &error);
-        farewell_after_panic();
+        farewell.wait();
         std::process::exit(255);
     }));
     program()

@@ -22,11 +22,18 @@ impl Confirmation {
         (Confirmer(sender), Self(Some(receiver)))
     }
 
-    /// Returns once it is given; never, where it will not be.
+    /// Returns once it is given; never, where it will not be: for work that is dropped then.
     pub async fn wait(&self) {
-        let Some(receiver) = &self.0 else { return };
-        if receiver.clone().wait_for(|is_given| *is_given).await.is_err() {
+        if !self.decided().await {
             std::future::pending().await
+        }
+    }
+
+    /// Returns whether it is given, once that is known: for work that nobody drops.
+    pub async fn decided(&self) -> bool {
+        match &self.0 {
+            Some(receiver) => receiver.clone().wait_for(|is_given| *is_given).await.is_ok(),
+            None => true,
         }
     }
 }

@@ -23,15 +23,15 @@
 //! C, A  SendSSHPublicKey ---------------------+ it has the key
 //! R     TCP                                   |
 //! R     identification, KEXINIT               |
-//! R     ECDH                                  |
-//! R     service request ----------------------+
+//! R     ECDH ---------------------------------+
+//!                                             R      service request
 //!                                             R + L  may this key log in?   (russh asks; RFC 4252 section 7 need not)
 //!                                             R + L  the signature
 //!                                             R      channel
 //!                                             R      program
 //! ```
 //!
-//! So calls cost nothing while they take no longer than four round trips to the instance. The first time ever
+//! So calls cost nothing while they take no longer than three round trips to the instance. The first time ever
 //! DescribeInstances and DescribeImages go before all that. OpenSSH's client takes one round trip more: it asks for the
 //! methods of login first. To sign at once would save R + L; russh 0.65 cannot (its pull request 741 would).
 

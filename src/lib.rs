@@ -21,7 +21,7 @@
 //!
 //! # The layers, and who imports whom (a test reads the imports and checks it)
 //!
-//! - [`text`], [`secret`], [`store`], [`when`]: small and pure or nearly so; they import nothing, everybody may import them.
+//! - [`confirmation`], [`text`], [`secret`], [`store`], [`when`]: small and pure or nearly so; they import nothing, everybody may import them.
 //! - [`terminal`], [`transport`], [`ssh`], [`ui`] import none of each other. [`aws`] may use [`target`] and
 //!   [`transport::web`], by which its calls leave.
 //! - [`agent`], [`openssh`]: what OpenSSH needs of us; they know neither AWS nor russh.
@@ -36,7 +36,7 @@
 //! files), `text` (untrusted text) and `when` are rooms of their own; `connect`, `error` and `ui` have rooms behind them.
 //! Raw mode begins with the server's yes to the shell or command, which is its first byte on the channel: a program that
 //! prints nothing would otherwise never have it. What is still to be done when the program ends (a session's end told to its
-//! service) is waited for by [`commands::farewell`].
+//! service) is waited for by [`commands::farewell`], after a panic by [`commands::farewell_after_panic`].
 //!
 //! # Invariants
 //!
@@ -44,6 +44,8 @@
 //! - Lower layers never print or prompt. What they ask carries its own reply.
 //! - Text from AWS or the far side reaches a terminal only through [`text::neutralise`].
 //! - A key that is pushed is made in memory and wiped, also the one that ssh uses; a passphrase is a [`secret::Secret`].
+//! - From the second time on the work begins with what is remembered of an instance. Until a fresh look-up agrees nobody logs
+//!   in, ssh has no connection, no host key is learned and nobody is asked anything.
 //! - An agent signs a login of its one user with its one key, and nothing else.
 //! - On a first contact a console that contradicts a plain host key is never outvoted; later it never replaces a key that
 //!   is known. What refuses a key for our own client makes ssh end its connection, too.

@@ -61,7 +61,7 @@ impl Words for str {
 
 fn row(name: &str, samples: &[u64]) -> Vec<String> {
     #[allow(clippy::cast_precision_loss)]
-    let megabytes = |kilobytes: Option<&u64>| format!("{:.1}", *kilobytes.unwrap_or(&0) as f64 / 1000.0);
+    let megabytes = |kilobytes: Option<&u64>| format!("{:.1}", *kilobytes.unwrap_or(&0) as f64 * 1.024 / 1000.0);
     let peak = samples.iter().max();
     vec![name.to_owned(), megabytes(samples.get(samples.len() / 10)), megabytes(samples.last()), megabytes(peak)]
 }

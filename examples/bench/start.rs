@@ -25,7 +25,7 @@ pub fn run() {
         let all: Vec<f64> = (0..RUNS).map(|_| whole(&place, words)).collect();
         rows.push(row(&format!("`ec2ssh {words}`, all of it"), &all));
     }
-    table("CPU of a start", &["", "median, ms", "90 %"], &rows);
+    table("A start: CPU until the first byte; for the others, all of their time", &["", "median, ms", "90 %"], &rows);
 }
 
 fn row(name: &str, times: &[f64]) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! The HTTP client that the SDK is given: hyper over the one way to web services ([`crate::transport::web`]), so that
 //! proxies and certificate authorities are the same for calls and for websockets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -56,7 +56,12 @@ impl Http {
             let uri = uri.clone();
             async move { dialler.dial(&uri).await }
         });
-        early.lock().unwrap_or_else(PoisonError::into_inner).entry(place(&uri)).or_default().push(connection);
+        early
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(place(&uri))
+            .or_default()
+            .push_back((Instant::now(), connection));
     }
 }
 
@@ -108,8 +113,12 @@ pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a web:
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-/// Connections that were opened before they were asked for, by their place.
-type Early = Arc<Mutex<HashMap<String, Vec<JoinHandle<Result<Box<dyn Stream>, web::Error>>>>>>;
+/// Connections that were opened before they were asked for, and when, by their place.
+type Early = Arc<Mutex<HashMap<String, VecDeque<(Instant, JoinHandle<Dialled>)>>>>;
+type Dialled = Result<Box<dyn Stream>, web::Error>;
+
+/// An older one may have been closed by whoever waits for a request on it.
+const EARLY_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 struct Connector {
@@ -138,13 +147,23 @@ impl tower_service::Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let dialler = self.dialler.clone();
-        let early = self.early.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&place(&uri)).and_then(Vec::pop);
+        let early = self
+            .early
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(&place(&uri))
+            .and_then(VecDeque::pop_front);
         Box::pin(async move {
             let stream = match early {
-                Some(early) => early.await.unwrap_or_else(|_| Err(web::Error::Silent(place(&uri))))?,
-                None => dialler.dial(&uri).await?,
+                Some((since, early)) if since.elapsed() < EARLY_FOR => match (early.is_finished(), early.await) {
+                    (_, Ok(Ok(stream))) => Ok(stream),
+                    // The call was waiting for it: that is its answer.
+                    (false, Ok(failed)) => failed,
+                    (true, _) | (_, Err(_)) => dialler.dial(&uri).await,
+                },
+                _ => dialler.dial(&uri).await,
             };
-            Ok(Io(TokioIo::new(stream)))
+            Ok(Io(TokioIo::new(stream?)))
         })
     }
 }

@@ -147,7 +147,9 @@ fn filter(name: &str, values: &[String]) -> Filter {
 fn plain(from: &types::Instance) -> Instance {
     let text = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
     let tag = |key: &str| from.tags().iter().find(|tag| tag.key() == Some(key)).and_then(types::Tag::value);
-    let interfaces = from.network_interfaces();
+    // In an order of their own: the answer's may be another each time.
+    let mut interfaces: Vec<_> = from.network_interfaces().iter().collect();
+    interfaces.sort_by_key(|interface| interface.attachment().and_then(|attachment| attachment.device_index()));
     let metadata = from.metadata_options().and_then(|options| options.http_endpoint());
     Instance {
         id: from.instance_id().unwrap_or_default().to_owned(),
@@ -159,7 +161,7 @@ fn plain(from: &types::Instance) -> Instance {
         public_ip: from.public_ip_address().and_then(|ip| ip.parse().ok()),
         private_ip: from.private_ip_address().and_then(|ip| ip.parse().ok()),
         ipv6: interfaces
-            .iter()
+            .into_iter()
             .flat_map(types::InstanceNetworkInterface::ipv6_addresses)
             .filter_map(|address| address.ipv6_address()?.parse().ok())
             .collect(),

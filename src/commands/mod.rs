@@ -13,6 +13,7 @@ pub mod proxy;
 mod shell;
 pub mod ssh;
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::transport::ssm::channel;
@@ -25,14 +26,31 @@ pub async fn farewell() {
     channel::all_ended(FAREWELL).await;
 }
 
-/// The same after a panic. What the program ran on may be what stands still: this has a thread and a runtime of its own.
-pub fn farewell_after_panic() {
+/// The same after a panic, begun now. What the program ran on may be what stands still: this has a thread and a runtime of
+/// its own.
+pub fn farewell_after_panic() -> Farewell {
     if !channel::any_open() {
-        return;
+        return Farewell(None);
     }
-    let told = std::thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map(|runtime| runtime.block_on(channel::terminate_all(FAREWELL)))
-    });
-    let _ = told.join();
+    let (done, is_done) = mpsc::channel();
+    let tell = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(channel::terminate_all(FAREWELL));
+        // A name that is still being resolved must not hold it.
+        runtime.shutdown_background();
+        done.send(()).map_err(std::io::Error::other)
+    };
+    Farewell(std::thread::Builder::new().spawn(tell).is_ok().then_some(is_done))
+}
+
+/// A farewell under way.
+pub struct Farewell(Option<mpsc::Receiver<()>>);
+
+impl Farewell {
+    /// Waits for its end, but not for ever.
+    pub fn wait(self) {
+        if let Some(is_done) = self.0 {
+            let _ = is_done.recv_timeout(FAREWELL);
+        }
+    }
 }

@@ -2,11 +2,13 @@
 //! now. Where the two agree, the work goes on as if it had been begun with the answer; where they do not, it is dropped and
 //! begun anew.
 //!
-//! What may be done before the answer: push a key that nobody has used yet, dial, exchange keys with a server whose host key
-//! is known. What waits for it ([`Confirmation`]): to log in, to hand the connection to anybody, to learn a host key, to
+//! What may be done before the answer: read of AWS, push a key, have a tunnel or a session of Session Manager opened, dial,
+//! exchange keys with a server whose host key is known. What waits for it ([`Confirmation`]): to log in, to hand the connection to anybody, to learn a host key, to
 //! remember a suspicion; and whatever a person would see or be asked (`Gate`), but for the steps of `-v`.
 
 use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
 
 use super::resolve::{Resolved, Search};
 use super::{Error, Event, Events};
@@ -22,29 +24,53 @@ where
         return work(search.planned(found, events)?, Arc::clone(events)).await;
     };
     let (plan, gate) = (remembered.plan.clone(), Arc::new(Gate::new(events)));
+    let id = plan.instance.id.clone();
     let (confirmer, confirmed) = Confirmation::awaited();
-    let mut begun = Box::pin(work(Resolved { confirmed, ..remembered }, gate.events()));
-    events(Event::Step(format!("going ahead with {}, as it was last time", plan.instance.id)));
-    let mut look_up = Box::pin(search.find(events));
-    let mut result = None;
+    let mut begun = Some(Box::pin(work(Resolved { confirmed, ..remembered }, gate.events())));
+    events(Event::Step(format!("going ahead with {id}, as it was last time")));
+    let (asked, mut is_asked) = mpsc::channel(1);
+    let noting = noting_questions(events, asked);
+    let mut look_up = Box::pin(search.find(&noting));
+    let mut failed = None;
     let found = loop {
         tokio::select! {
             found = &mut look_up => break found?,
-            ended = &mut begun, if result.is_none() => result = Some(ended),
+            // It waits for the confirmation before it can succeed.
+            ended = async { begun.as_mut().expect("it is there").await }, if begun.is_some() => {
+                (begun, failed) = (None, Some(ended));
+            }
+            // A person takes his time, which no server gives to who does not log in.
+            Some(()) = is_asked.recv() => (begun, failed) = (None, None),
         }
     };
+    drop(look_up);
     let resolved = search.planned(found, events)?;
     if resolved.plan == plan && !resolved.just_started {
         confirmer.confirm();
         gate.open();
-        return match result {
-            Some(result) => result,
-            None => begun.await,
-        };
+        match (begun, failed) {
+            (Some(begun), _) => return begun.await,
+            (None, Some(failed)) => return failed,
+            (None, None) => return work(resolved, Arc::clone(events)).await,
+        }
     }
-    drop(begun);
-    events(Event::Step(format!("{} is not what it was last time: beginning anew", resolved.plan.instance.id)));
+    drop((begun, failed));
+    events(Event::Step(format!(
+        "{id} is not what it was last time: beginning anew with {}",
+        resolved.plan.instance.id
+    )));
     work(resolved, Arc::clone(events)).await
+}
+
+/// These events; that one of them asks a person something is told.
+fn noting_questions(events: &Events, asked: mpsc::Sender<()>) -> Events {
+    let events = Arc::clone(events);
+    Arc::new(move |event| {
+        if matches!(event, Event::Choose { .. } | Event::Start { .. }) {
+            let _ = asked.try_send(());
+        }
+        events(event);
+    })
 }
 
 /// Holds events back until it is known that they mean something. Dropped unopened, it answers nobody.

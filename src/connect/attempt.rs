@@ -151,8 +151,6 @@ impl Resolved {
             Err(ssh::Error::HostKey(refusal)) if route == Route::Direct && self.may_be_anothers(&refusal) => refusal,
             other => return other.map_err(|source| self.ssh_error_with(source, others)),
         };
-        // What answers at an old address says nothing about the instance.
-        self.confirmed.wait().await;
         events(Event::Notice(format!("Another machine answers at the private address: {refused}. Going another way.")));
         self.shut_direct(events);
         match self.dial(events).await {
@@ -211,6 +209,7 @@ impl Resolved {
             return Ok(reached.link);
         }
         let (pushed, reached) = tokio::try_join!(self.push_line(&key.line, &name, events), self.dial(events))?;
+        self.confirmed.wait().await;
         if pushed.elapsed() > STILL_FRESH {
             self.push_line(&key.line, &name, events).await?;
         }

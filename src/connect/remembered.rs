@@ -25,7 +25,7 @@ struct Entry {
     instance: Instance,
 }
 
-/// What was asked for: in which account and region, and how it was to be chosen.
+/// What was asked for: by which profile, in which region, and how it was to be chosen.
 pub fn key(aws: &Aws, wish: &Wish) -> String {
     let account = aws.account();
     let profile = account.profile.as_deref().unwrap_or_default();
@@ -38,18 +38,19 @@ pub fn instance(key: &str) -> Option<Instance> {
     entry.is_fresh(when::now()).then_some(entry.instance)
 }
 
-/// Keeps what was found for it.
+/// Whether this is what is kept for it; in the second half of its time it counts as not.
+pub fn is_kept(key: &str, instance: &Instance) -> bool {
+    let entry = file().and_then(|path| load(&path).remove(key));
+    entry.is_some_and(|entry| entry.instance == *instance && (0..FRESH / 2).contains(&(when::now() - entry.at)))
+}
+
+/// Keeps what was found for it. It may have to wait for another process that writes.
 ///
 /// # Errors
 /// As the file system says.
 pub fn keep(key: &str, instance: &Instance) -> io::Result<()> {
     let Some(path) = file() else { return Ok(()) };
     let now = when::now();
-    // Half its time: it is not written for each connection.
-    let is_kept = |entry: &Entry| entry.instance == *instance && (0..FRESH / 2).contains(&(now - entry.at));
-    if load(&path).get(key).is_some_and(is_kept) {
-        return Ok(());
-    }
     store::under_lock(&path, || {
         let mut all = load(&path);
         all.retain(|_, entry| entry.is_fresh(now));

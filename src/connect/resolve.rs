@@ -104,11 +104,17 @@ impl Search {
         Ok(Found { instance, login, image, just_started })
     }
 
-    /// Keeps what was found, for the next time.
+    /// Keeps what was found, for the next time. Nobody waits for it.
     fn keep(&self, instance: &Instance, events: &Events) {
-        if let Err(error) = remembered::keep(&remembered::key(&self.aws, &self.wish), instance) {
-            events(Event::Step(format!("cannot remember {}: {error}", instance.id)));
+        let (key, instance, events) = (remembered::key(&self.aws, &self.wish), instance.clone(), Arc::clone(events));
+        if remembered::is_kept(&key, &instance) {
+            return;
         }
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = remembered::keep(&key, &instance) {
+                events(Event::Step(format!("cannot remember {}: {error}", instance.id)));
+            }
+        });
     }
 
     /// What a look-up would find if nothing has changed since the last one. Asks nobody.

@@ -33,7 +33,8 @@ impl From<Error> for CommandError {
             ),
             Error::Certificate { is_unknown: true, .. } => plain
                 .cause("a proxy that looks into TLS signs with an authority of its own")
-                .hint("name that authority: export AWS_CA_BUNDLE=FILE.pem"),
+                .hint("name that authority: export AWS_CA_BUNDLE=FILE.pem")
+                .hint("where it is in the system's folder, and not in its bundle: export SSL_CERT_DIR=/etc/ssl/certs"),
         }
     }
 }

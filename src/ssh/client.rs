@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::handler::{Handler, HandlerError, Shared};
 use super::host_keys::check::HostKeyCheck;
 use super::host_keys::preferred;
+use super::leash::Leashed;
 use super::stall::StallGuard;
 use super::tap::{FirstBytes, Tap};
 use super::{Error, Events};
@@ -90,11 +91,15 @@ impl Connection {
         let asked_for_printed = check.console.answer_so_far().is_some();
         let handler = Handler { check, asked_for_printed, events, shared: Arc::clone(&shared) };
         let (stream, first) = Tap::new(StallGuard::new(stream, WRITE_STALL));
+        let (stream, leash) = Leashed::new(stream);
         // russh reads each packet by itself, and its length before it.
         let stream = BufReader::with_capacity(READ_AT_ONCE, stream);
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {
-                Ok(handle) => Ok(Self { handle, shared }),
+                Ok(handle) => {
+                    leash.take_off();
+                    Ok(Self { handle, shared })
+                }
                 Err(HandlerError::Ours(error)) => Err(error),
                 Err(HandlerError::Russh(error)) => Err(explain(error, &first, &shared)),
             },

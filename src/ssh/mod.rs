@@ -9,6 +9,7 @@ mod handler;
 pub mod host_keys;
 pub mod key_file;
 pub mod keys;
+mod leash;
 pub mod session;
 pub mod stall;
 mod tap;

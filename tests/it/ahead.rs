@@ -9,7 +9,7 @@ use ec2ssh::confirmation::Confirmation;
 use ec2ssh_lab::{Fault, HostKey, Instance, Sshd};
 
 use crate::support::pty::Terminal;
-use crate::support::{ID, RealSshd, Run, World};
+use crate::support::{ID, RealSshd, Run, World, wait_until};
 
 const OTHER: &str = "i-0123456789abcde02";
 const NEW: &str = "--host-keys accept-new";
@@ -104,7 +104,7 @@ fn a_name_that_went_to_another_instance_leads_there() {
     world.config(&format!("[[host]]\nmatch = \"{OTHER}\"\nport = {elsewhere}\n"));
     world.cloud.fail("DescribeInstances", SLOW, 1);
     let run = world.run(&format!("-v {NEW} -p {elsewhere} my-instance exit 3")).expect(3);
-    assert!(run.stderr.contains(&format!("{OTHER} is not what it was last time")), "{run}");
+    assert!(run.stderr.contains(&format!("{ID} is not what it was last time: beginning anew with {OTHER}")), "{run}");
     let kept = fs::read_to_string(world.known_hosts()).unwrap();
     let of = |id: &str| kept.lines().filter(|line| line.contains(id)).count();
     assert_eq!((of(ID), of(OTHER)), (1, 1), "a host key was learned before it was known whose: {kept}");
@@ -139,6 +139,59 @@ fn nobody_is_asked_anything_before_the_look_up_agrees() {
     assert!(at("found i-") < at("Is it the instance's?"), "{screen}");
     terminal.type_in("yes\r");
     terminal.wait_for("status 3");
+}
+
+/// A server gives nobody for ever to log in, and a person thinks.
+#[test]
+fn what_has_gone_ahead_is_begun_anew_where_a_person_had_to_choose() {
+    let (world, _) = World::with_instance();
+    let sshd = RealSshd::start(&world.cloud, ID, "LoginGraceTime 4");
+    let line = |kind: &str| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned();
+    world.cloud.print_host_keys(ID, &[line("ed25519"), line("ecdsa")]);
+    let target = format!("-p {} -l {} my-inst", sshd.port, sshd.user);
+    world.run(&format!("-q {target} true")).expect(0);
+    world.cloud.add(Instance::named(OTHER, "my-instant"));
+    world.cloud.fail("DescribeInstances", SLOW, 1);
+    let mut terminal = Terminal::run(&world, &format!("\"$EC2SSH\" -v {target} exit 3; echo \"status $?\""));
+    terminal.wait_for("SSH key exchange done");
+    terminal.wait_for("Which one");
+    std::thread::sleep(Duration::from_secs(3));
+    terminal.type_in("1\r");
+    terminal.wait_for("status 3");
+}
+
+/// The look-up fails while the work waits for it with a session of Session Manager and a host key that is not known.
+#[test]
+fn a_session_that_went_ahead_is_ended_where_it_is_not_wanted() {
+    let world = World::private();
+    world.run("-q --via ssm db-1 true").expect(0);
+    fs::remove_file(world.known_hosts()).unwrap();
+    world.cloud.fail("DescribeInstances", SLOW, 1);
+    world.cloud.add(Instance::named(ID, "another-name").private());
+    let run = world.run("-v --via ssm db-1 true").expect(255);
+    assert!(run.stderr.contains("Route: Session Manager"), "{run}");
+    assert_eq!(world.cloud.sessions().0, 2, "it did not go ahead");
+    wait_until("the session ends", || world.cloud.open_sessions() == 0);
+}
+
+#[test]
+fn proxy_joins_nobody_to_what_the_look_up_does_not_confirm() {
+    let (world, sshd) = at_two_addresses();
+    let key = crate::support::keygen(world.home.path(), "key", &["-t", "ed25519", "-N", ""]);
+    let proxy = format!("'{}' proxy -i {} -p {} %r@my-instance", crate::support::BINARY, key.display(), sshd.port);
+    let ssh = || {
+        let mut command = world.command(crate::support::tool("ssh"));
+        command.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]);
+        command.args(["-o", "UserKnownHostsFile=/dev/null", "-o", &format!("ProxyCommand={proxy}"), "-i"]).arg(&key);
+        Run::of(command.args(["-l", &sshd.user, "my-instance", "exit 3"]).output().unwrap())
+    };
+    ssh().expect(3);
+    moved(&world);
+    let spoken = |log: String| log.matches("Remote protocol version").count();
+    let before = spoken(sshd.log());
+    world.cloud.fail("DescribeInstances", SLOW, 1);
+    ssh().expect(3);
+    assert_eq!(spoken(sshd.log()), before + 1, "{}", sshd.log());
 }
 
 /// What is damaged or of another version is as good as absent.

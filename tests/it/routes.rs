@@ -10,7 +10,7 @@ use ec2ssh::connect::reach::announcement;
 use ec2ssh_lab::{Agent, Endpoint, Fault, Instance, Sshd, TunnelFault};
 
 use crate::support::pty::Terminal;
-use crate::support::{EICE, ID, World};
+use crate::support::{EICE, ID, World, wait_until};
 
 fn agent_with(world: &World, change: impl FnOnce(&mut Agent)) -> Agent {
     let mut agent = Agent::recent();
@@ -22,16 +22,6 @@ fn agent_with(world: &World, change: impl FnOnce(&mut Agent)) -> Agent {
 #[track_caller]
 fn assert_no_complaints(agent: &Agent) {
     assert_eq!(*agent.complaints.lock().unwrap(), Vec::<String>::new());
-}
-
-/// Waits for what happens beside the process's end.
-#[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = std::time::Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod reason;
 mod session;
 pub mod survey;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -133,10 +134,7 @@ impl Resolved {
         // A machine that boots is reached by whatever is up first.
         let is_usual_wish = why != First::AsAskedFor && self.plan.address_kind == AddressKind::Auto;
         if is_usual_wish && value.is_proven && !self.just_started {
-            let is_usual = why == First::HasAddress && order.first() == Some(&route);
-            if let Err(error) = memory::remember(&self.plan.instance.id, route, is_usual) {
-                events(Event::Step(format!("cannot remember the route: {error}")));
-            }
+            self.remember(route, why == First::HasAddress && order.first() == Some(&route), events);
         }
         let link = match value.limit {
             Some(limit) => value.link.watched(limit::announce(limit, events)),
@@ -149,6 +147,18 @@ impl Resolved {
             round_trip: value.round_trip,
             others: if value.is_proven { Vec::new() } else { others.collect() },
         }
+    }
+
+    /// Remembers what worked, once it is known that it was the instance.
+    fn remember(&self, route: Route, is_usual: bool, events: &Events) {
+        let (id, confirmed, events) = (self.plan.instance.id.clone(), self.confirmed.clone(), Arc::clone(events));
+        tokio::spawn(async move {
+            if confirmed.decided().await
+                && let Err(error) = memory::remember(&id, route, is_usual)
+            {
+                events(Event::Step(format!("cannot remember the route: {error}")));
+            }
+        });
     }
 
     fn no_way(&self, mut tried: Vec<Tried>) -> Error {

@@ -142,7 +142,12 @@ impl Dialler {
         let place = Place::of(uri)?;
         let proxy = self.proxy_for(&place)?;
         // The authorities are read while the network is waited for; what is wrong with them is told when they are used.
-        let (stream, _) = tokio::join!(self.tunnel(&place, proxy), async { place.tls.then_some(self.tls().await) });
+        let authorities = async {
+            if place.tls {
+                let _ = self.tls().await;
+            }
+        };
+        let (stream, ()) = tokio::join!(self.tunnel(&place, proxy), authorities);
         if place.tls { self.encrypt(stream?, &place).await } else { stream }
     }
 

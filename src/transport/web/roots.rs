@@ -38,8 +38,14 @@ fn of_bundle(path: &Path) -> Result<RootCertStore, Error> {
 }
 
 fn of_the_system() -> Result<RootCertStore, Error> {
-    let found = system_bundle().unwrap_or_else(rustls_native_certs::load_native_certs);
     let mut roots = RootCertStore::empty();
+    if let Some(found) = system_bundle() {
+        roots.add_parsable_certificates(found.certs);
+    }
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let detail: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
@@ -48,17 +54,16 @@ fn of_the_system() -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// The one file that most systems have, where it has anything in it. The library would read the folder of single files,
-/// too, which has the same in it and takes four times as long; it does where there is no such file, or where SSL_CERT_FILE or
-/// SSL_CERT_DIR say what to read.
+/// The one file that most systems have. The library would read the folder of single files, too, which has the same in it
+/// where nobody has put something there by hand; it does where the file gives nothing, or where SSL_CERT_FILE or SSL_CERT_DIR
+/// say what to read.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 fn system_bundle() -> Option<rustls_native_certs::CertificateResult> {
     if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some()) {
         return None;
     }
     let file = openssl_probe::probe().cert_file?;
-    let found = rustls_native_certs::load_certs_from_paths(Some(&file), None);
-    (!found.certs.is_empty()).then_some(found)
+    Some(rustls_native_certs::load_certs_from_paths(Some(&file), None))
 }
 
 /// Their store is no file.

@@ -199,3 +199,13 @@ impl std::fmt::Display for Run {
         write!(f, "status: {}\n--- stdout\n{stdout}--- stderr\n{}", self.code, self.stderr)
     }
 }
+
+/// Waits for what happens beside the process's end.
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "waited in vain: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}

@@ -32,13 +32,15 @@ impl RealSshd {
         Self::start_for(cloud, instance_id, &whoami(), extra)
     }
 
-    /// The same, which knows us as `user`: an instance's usual user is none of this machine's. Where we are not root, it
-    /// cannot, and lets in who runs it.
+    /// The same, which knows us as `user`: an instance's usual user is none of this machine's. Where we are not root, or may
+    /// not have a view of the files of our own, it cannot, and lets in who runs it. It ends with us, however we end.
     ///
     /// # Panics
     /// When it does not come up.
     pub fn start_as(cloud: &Cloud, instance_id: &str, user: &str, extra: &str) -> Self {
-        let user = if whoami() == "root" { user.to_owned() } else { whoami() };
+        let can = Command::new(tool("unshare")).args(["-m", "true"]).stderr(Stdio::null()).status();
+        let can = whoami() == "root" && can.is_ok_and(|status| status.success());
+        let user = if can { user.to_owned() } else { whoami() };
         Self::start_for(cloud, instance_id, &user, extra)
     }
 
@@ -149,7 +151,8 @@ fn spawn(folder: &tempfile::TempDir) -> Child {
         // A view of the files of its own, in which the password file is another one.
         let bind = "mount --bind \"$0\" /etc/passwd && exec \"$@\"";
         command = Command::new(tool("unshare"));
-        command.args(["-m", "/bin/sh", "-c", bind]).arg(passwd).arg(tool("sshd"));
+        command.args(["-m", "/bin/sh", "-c", bind]).arg(passwd);
+        command.arg(tool("setpriv")).args(["--pdeathsig", "KILL"]).arg(tool("sshd"));
     }
     command.args(["-D", "-e", "-f"]).arg(folder.path().join("sshd_config"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()

@@ -27,38 +27,45 @@ pub async fn serve(port: u16, round_trip: Duration) -> io::Result<u16> {
 }
 
 async fn pass_on(near: TcpStream, port: u16, round_trip: Duration) -> io::Result<()> {
-    // The system has said yes to the caller at once: the round trip of that is made up for here.
-    sleep(round_trip).await;
-    let far = TcpStream::connect(("127.0.0.1", port)).await?;
-    for stream in [&near, &far] {
-        stream.set_nodelay(true)?;
-    }
-    let ((near_out, near_in), (far_out, far_in)) = (near.into_split(), far.into_split());
     let half = round_trip / 2;
-    tokio::join!(one_way(near_out, far_in, half), one_way(far_out, near_in, half));
-    Ok(())
+    near.set_nodelay(true)?;
+    // The system has said yes to the caller at once: the round trip of that is made up for here, and half a one more until
+    // the far side has its last word.
+    sleep(round_trip).await;
+    let (near_out, near_in) = near.into_split();
+    let (sender, to_far) = mpsc::channel(UNDER_WAY);
+    let far = async {
+        sleep(half).await;
+        let far = TcpStream::connect(("127.0.0.1", port)).await?;
+        far.set_nodelay(true)?;
+        let (far_out, far_in) = far.into_split();
+        let (sender, to_near) = mpsc::channel(UNDER_WAY);
+        tokio::join!(take(far_out, sender, half), give(to_near, near_in, half), give(to_far, far_in, half));
+        Ok(())
+    };
+    tokio::join!(take(near_out, sender, half), far).1
 }
 
-/// Passes on what is read, in its order, and then the end.
-async fn one_way(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, delay: Duration) {
-    let (sender, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
-    let read = async move {
-        let mut chunk = vec![0; CHUNK];
-        while let Ok(count @ 1..) = from.read(&mut chunk).await {
-            if sender.send((Instant::now() + delay, chunk[..count].to_vec())).await.is_err() {
-                return;
-            }
+/// Bytes, and when they are due.
+type Chunk = (Instant, Vec<u8>);
+
+async fn take(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<Chunk>, delay: Duration) {
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(count @ 1..) = from.read(&mut chunk).await {
+        if to.send((Instant::now() + delay, chunk[..count].to_vec())).await.is_err() {
+            return;
         }
-    };
-    let write = async move {
-        while let Some((due, bytes)) = under_way.recv().await {
-            sleep_until(due).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
+    }
+}
+
+/// Passes on what is due, in its order, and then the end.
+async fn give(mut from: mpsc::Receiver<Chunk>, mut to: impl AsyncWrite + Unpin, delay: Duration) {
+    while let Some((due, bytes)) = from.recv().await {
+        sleep_until(due).await;
+        if to.write_all(&bytes).await.is_err() {
+            return;
         }
-        sleep(delay).await;
-        let _ = to.shutdown().await;
-    };
-    tokio::join!(read, write);
+    }
+    sleep(delay).await;
+    let _ = to.shutdown().await;
 }
