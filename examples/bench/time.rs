@@ -64,6 +64,10 @@ fn runners(place: &Place) -> Vec<Runner> {
     ];
     let other = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     let (port, user) = (place.port, &place.sshd.user);
+    if let Some(another) = other("OTHER_EC2SSH") {
+        let line = format!("{} -q -p {port} my-instance true", another.display());
+        all.push(runner("another ec2ssh, the instance known", line, "no-keys"));
+    }
     if let Some(aws) = other("AWS_CLI") {
         let words = "ec2-instance-connect ssh --connection-type direct";
         let line = format!("{} {words} --instance-id {ID} --os-user {user} --ssh-port {port}", aws.display());
@@ -86,8 +90,8 @@ fn round(place: &Place, runners: &mut [Runner]) {
         command.arg("--prepare").arg(place.path(runner.prepare));
     }
     command.args(runners.iter().map(|runner| &runner.line));
-    let status = command.stdout(std::process::Stdio::null()).status().unwrap();
-    assert!(status.success(), "hyperfine: {status}");
+    let ran = command.output().unwrap();
+    assert!(ran.status.success(), "hyperfine: {}", String::from_utf8_lossy(&ran.stderr));
     let answer: serde_json::Value = serde_json::from_slice(&fs::read(export).unwrap()).unwrap();
     for (runner, result) in runners.iter_mut().zip(answer["results"].as_array().unwrap()) {
         let times = result["times"].as_array().unwrap().iter();

@@ -20,7 +20,7 @@ where
     W: Future<Output = Result<T, Error>>,
 {
     let Some(remembered) = search.recall().and_then(|found| search.plan(found).ok()) else {
-        let found = search.find(events).await?;
+        let found = Box::pin(search.find(events)).await?;
         return work(search.planned(found, events)?, Arc::clone(events)).await;
     };
     let (plan, gate) = (remembered.plan.clone(), Arc::new(Gate::new(events)));

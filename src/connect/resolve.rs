@@ -52,7 +52,7 @@ pub(super) struct Found {
 /// Whatever stands in the way of a plan.
 pub async fn resolve(wish: Wish, events: &Events) -> Result<Resolved, Error> {
     let search = Search::with_identity(wish, events).await?;
-    search.planned(search.find(events).await?, events)
+    search.planned(Box::pin(search.find(events)).await?, events)
 }
 
 impl Search {
@@ -157,5 +157,6 @@ impl Search {
 async fn aws(request: &Request) -> Result<Aws, Error> {
     let options = request.options();
     let will_push = options.identity.is_none();
-    Ok(Aws::load(Settings { profile: options.profile, region: options.region, will_push }).await?)
+    let settings = Settings { profile: options.profile, region: options.region, will_push };
+    Ok(Box::pin(Aws::load(settings)).await?)
 }
