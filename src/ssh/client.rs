@@ -53,7 +53,7 @@ impl Window {
 
     /// The window that fills a path on which an answer takes so long, at 200 MB/s. More of it than the path needs makes sshd
     /// slow: it reads ahead of the network, into buffers that it moves about. Here it costs no memory: what nobody takes is
-    /// left in the network after [`BUFFERED_MESSAGES`], and the far side waits.
+    /// left in the network after 2 MB, and the far side waits.
     pub fn of(purpose: Purpose, round_trip: Duration) -> Self {
         let wanted = u32::try_from(round_trip.as_micros().saturating_mul(200)).unwrap_or(u32::MAX);
         match purpose {
