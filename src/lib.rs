@@ -21,7 +21,8 @@
 //!
 //! # The layers, and who imports whom (a test reads the imports and checks it)
 //!
-//! - [`confirmation`], [`text`], [`secret`], [`store`], [`when`]: small and pure or nearly so; they import nothing, everybody may import them.
+//! - [`confirmation`], [`text`], [`secret`], [`store`], [`when`]: small and pure or nearly so; they import nothing,
+//!   everybody may import them.
 //! - [`terminal`], [`transport`], [`ssh`], [`ui`] import none of each other. [`aws`] may use [`target`] and
 //!   [`transport::web`], by which its calls leave.
 //! - [`agent`], [`openssh`]: what OpenSSH needs of us; they know neither AWS nor russh.

@@ -155,12 +155,14 @@ impl tower_service::Service<Uri> for Connector {
             .and_then(VecDeque::pop_front);
         Box::pin(async move {
             let stream = match early {
-                Some((since, early)) if since.elapsed() < EARLY_FOR => match (early.is_finished(), early.await) {
-                    (_, Ok(Ok(stream))) => Ok(stream),
-                    // The call was waiting for it: that is its answer.
-                    (false, Ok(failed)) => failed,
-                    (true, _) | (_, Err(_)) => dialler.dial(&uri).await,
-                },
+                Some((since, early)) if !early.is_finished() || since.elapsed() < EARLY_FOR => {
+                    match (early.is_finished(), early.await) {
+                        (_, Ok(Ok(stream))) => Ok(stream),
+                        // The call was waiting for it: that is its answer.
+                        (false, Ok(failed)) => failed,
+                        (true, _) | (_, Err(_)) => dialler.dial(&uri).await,
+                    }
+                }
                 _ => dialler.dial(&uri).await,
             };
             Ok(Io(TokioIo::new(stream?)))

@@ -149,7 +149,10 @@ fn plain(from: &types::Instance) -> Instance {
     let tag = |key: &str| from.tags().iter().find(|tag| tag.key() == Some(key)).and_then(types::Tag::value);
     // In an order of their own: the answer's may be another each time.
     let mut interfaces: Vec<_> = from.network_interfaces().iter().collect();
-    interfaces.sort_by_key(|interface| interface.attachment().and_then(|attachment| attachment.device_index()));
+    interfaces.sort_by_key(|interface| {
+        let attachment = interface.attachment();
+        attachment.map(|attachment| (attachment.network_card_index(), attachment.device_index()))
+    });
     let metadata = from.metadata_options().and_then(|options| options.http_endpoint());
     Instance {
         id: from.instance_id().unwrap_or_default().to_owned(),

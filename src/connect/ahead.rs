@@ -2,8 +2,8 @@
 //! now. Where the two agree, the work goes on as if it had been begun with the answer; where they do not, it is dropped and
 //! begun anew.
 //!
-//! What may be done before the answer: read of AWS, push a key, have a tunnel or a session of Session Manager opened, dial,
-//! exchange keys with a server whose host key is known. What waits for it ([`Confirmation`]): to log in, to hand the connection to anybody, to learn a host key, to
+//! What may be done before the answer: read of AWS, push a key, have a tunnel or a session of Session Manager opened,
+//! dial, exchange keys with a server whose host key is known. What waits for it ([`Confirmation`]): to log in, to hand the connection to anybody, to learn a host key, to
 //! remember a suspicion; and whatever a person would see or be asked (`Gate`), but for the steps of `-v`.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,15 +46,21 @@ where
     drop(look_up);
     let resolved = search.planned(found, events)?;
     if resolved.plan == plan && !resolved.just_started {
-        confirmer.confirm();
-        gate.open();
-        match (begun, failed) {
-            (Some(begun), _) => return begun.await,
-            (None, Some(failed)) => return failed,
-            (None, None) => return work(resolved, Arc::clone(events)).await,
+        if let Some(begun) = begun {
+            confirmer.confirm();
+            gate.open();
+            return begun.await;
         }
+        if let Some(failed) = failed {
+            gate.open();
+            return failed;
+        }
+        // A person was asked: what went ahead is gone, and what it had to say.
+        drop((confirmer, gate));
+        return work(resolved, Arc::clone(events)).await;
     }
-    drop((begun, failed));
+    // The confirmation that will not come, too: whatever still waits for it ends.
+    drop((begun, failed, confirmer, gate));
     events(Event::Step(format!(
         "{id} is not what it was last time: beginning anew with {}",
         resolved.plan.instance.id

@@ -10,6 +10,7 @@ use russh::keys::Algorithm;
 use russh::{Disconnect, Preferred, SshId, cipher};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::handler::{Handler, HandlerError, Shared};
 use super::host_keys::check::HostKeyCheck;
@@ -89,9 +90,11 @@ impl Connection {
         let shared = Arc::new(Shared::default());
         // What it printed, if anything, was asked for first.
         let asked_for_printed = check.console.answer_so_far().is_some();
-        let handler = Handler { check, asked_for_printed, events, shared: Arc::clone(&shared) };
+        let is_let_go = CancellationToken::new();
+        let handler =
+            Handler { check, asked_for_printed, events, shared: Arc::clone(&shared), is_let_go: is_let_go.clone() };
         let (stream, first) = Tap::new(StallGuard::new(stream, WRITE_STALL));
-        let (stream, leash) = Leashed::new(stream);
+        let (stream, leash) = Leashed::new(stream, is_let_go);
         // russh reads each packet by itself, and its length before it.
         let stream = BufReader::with_capacity(READ_AT_ONCE, stream);
         tokio::select! {

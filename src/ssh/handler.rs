@@ -8,6 +8,7 @@ use russh::Channel;
 use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::host_keys::check::{HostKeyCheck, Outcome};
 use super::host_keys::{Policy, Question, Refusal, fingerprint};
@@ -39,6 +40,8 @@ pub struct Handler {
     pub asked_for_printed: bool,
     pub events: Events,
     pub shared: Arc<Shared>,
+    /// Nobody waits for the handshake any more.
+    pub is_let_go: CancellationToken,
 }
 
 /// russh's error or ours, as its `Handler` wants it.
@@ -74,7 +77,11 @@ impl russh::client::Handler for Handler {
     type Error = HandlerError;
 
     async fn check_server_key(&mut self, presented: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
-        self.admit(presented).await.map(|()| true).map_err(HandlerError::Ours)
+        let admitted = tokio::select! {
+            admitted = self.admit(presented) => admitted,
+            () = self.is_let_go.cancelled() => Err(Error::Lost("nobody waits for it".to_owned())),
+        };
+        admitted.map(|()| true).map_err(HandlerError::Ours)
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {

@@ -1,5 +1,6 @@
 //! A stream that breaks when nobody waits for its handshake any more: russh runs a connection in a task of its own, which
-//! would go on waiting for a server that says nothing, and hold whatever the stream is made of.
+//! would go on waiting for a server that says nothing, and hold whatever the stream is made of. While it waits for our own
+//! word on the host key it reads nothing: that wait ends by the same token.
 
 use std::future::Future;
 use std::io;
@@ -19,9 +20,8 @@ pub struct Leashed<S> {
 pub struct Leash(DropGuard);
 
 impl<S> Leashed<S> {
-    /// Wraps a stream.
-    pub fn new(inner: S) -> (Self, Leash) {
-        let token = CancellationToken::new();
+    /// Wraps a stream; the token is cancelled when the leash is dropped.
+    pub fn new(inner: S, token: CancellationToken) -> (Self, Leash) {
         let is_let_go = Box::pin(token.clone().cancelled_owned());
         (Self { inner, is_let_go }, Leash(token.drop_guard()))
     }

@@ -158,6 +158,8 @@ fn what_has_gone_ahead_is_begun_anew_where_a_person_had_to_choose() {
     std::thread::sleep(Duration::from_secs(3));
     terminal.type_in("1\r");
     terminal.wait_for("status 3");
+    // What went ahead is gone with all that it had to say.
+    assert_eq!(terminal.text().matches("Route: ").count(), 1, "{}", terminal.text());
 }
 
 /// The look-up fails while the work waits for it with a session of Session Manager and a host key that is not known.
@@ -192,6 +194,8 @@ fn proxy_joins_nobody_to_what_the_look_up_does_not_confirm() {
     world.cloud.fail("DescribeInstances", SLOW, 1);
     ssh().expect(3);
     assert_eq!(spoken(sshd.log()), before + 1, "{}", sshd.log());
+    // The fixture's look, the first connection, what went ahead to the old address, and the second.
+    assert_eq!(sshd.log().matches("Connection from").count(), 4, "{}", sshd.log());
 }
 
 /// What is damaged or of another version is as good as absent.

@@ -94,7 +94,7 @@ fn a_panic_ends_the_session_too() {
     let run = crate::support::Run::of(child.output().unwrap()).expect(255);
     assert!(run.stderr.contains("Error: ec2ssh has a defect"), "{run}");
     assert_eq!((world.cloud.sessions().0, world.cloud.count("TerminateSession")), (1, 1), "{run}");
-    assert_eq!(world.cloud.open_sessions(), 0);
+    wait_until("the session ends", || world.cloud.open_sessions() == 0);
 }
 
 /// The person goes while the agent is still waited for.

@@ -153,11 +153,15 @@ impl Resolved {
     fn remember(&self, route: Route, is_usual: bool, events: &Events) {
         let (id, confirmed, events) = (self.plan.instance.id.clone(), self.confirmed.clone(), Arc::clone(events));
         tokio::spawn(async move {
-            if confirmed.decided().await
-                && let Err(error) = memory::remember(&id, route, is_usual)
-            {
-                events(Event::Step(format!("cannot remember the route: {error}")));
+            if !confirmed.decided().await {
+                return;
             }
+            // It may have to wait for another process that writes.
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = memory::remember(&id, route, is_usual) {
+                    events(Event::Step(format!("cannot remember the route: {error}")));
+                }
+            });
         });
     }
 

@@ -140,9 +140,9 @@ impl HostKeyCheck {
         }
         let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
         let verdict = judge(&known, &key);
-        // Before that nothing is learned, and nothing said against it. The task that asks is russh's: nobody drops it.
-        if !matches!(verdict, Verdict::Known { .. }) && !self.confirmed.decided().await {
-            return Err(Error::Lost("it is not wanted any more".to_owned()));
+        // Before that nothing is learned, and nothing said against it.
+        if !matches!(verdict, Verdict::Known { .. }) {
+            self.confirmed.wait().await;
         }
         match verdict {
             Verdict::Known { line, how } => {

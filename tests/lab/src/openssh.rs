@@ -33,13 +33,13 @@ impl RealSshd {
     }
 
     /// The same, which knows us as `user`: an instance's usual user is none of this machine's. Where we are not root, or may
-    /// not have a view of the files of our own, it cannot, and lets in who runs it. It ends with us, however we end.
+    /// not have a view of the files of our own, it cannot, and lets in who runs it. As another it ends with us, however we end.
     ///
     /// # Panics
     /// When it does not come up.
     pub fn start_as(cloud: &Cloud, instance_id: &str, user: &str, extra: &str) -> Self {
-        let can = Command::new(tool("unshare")).args(["-m", "true"]).stderr(Stdio::null()).status();
-        let can = whoami() == "root" && can.is_ok_and(|status| status.success());
+        let unshare = || Command::new(tool("unshare")).args(["-m", "true"]).stderr(Stdio::null()).status();
+        let can = whoami() == "root" && unshare().is_ok_and(|status| status.success());
         let user = if can { user.to_owned() } else { whoami() };
         Self::start_for(cloud, instance_id, &user, extra)
     }
