@@ -3,8 +3,9 @@
 //! begun anew.
 //!
 //! What may be done before the answer: read of AWS, push a key, have a tunnel or a session of Session Manager opened,
-//! dial, exchange keys with a server whose host key is known. What waits for it ([`Confirmation`]): to log in, to hand the connection to anybody, to learn a host key, to
-//! remember a suspicion; and whatever a person would see or be asked (`Gate`), but for the steps of `-v`.
+//! dial, exchange keys with a server whose host key is known. What waits for it ([`Confirmation`]): to log in, to hand the
+//! connection to anybody, to learn a host key, to remember a route or a suspicion; and whatever a person would see or be
+//! asked (`Gate`), but for the steps of `-v`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
