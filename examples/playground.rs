@@ -1,4 +1,4 @@
-//! The embedded cloud and a session through it, with one command and no AWS account.
+//! Runs the embedded cloud and a session through it, with one command and no AWS account.
 //!
 //! ```text
 //! cargo run --example playground              a shell in which `ec2ssh` talks to the embedded cloud, begun on my-instance
@@ -15,25 +15,25 @@ use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Sshd};
 /// The VPC that has an Instance Connect Endpoint.
 const DB_VPC: &str = "vpc-0123456789abcdef1";
 
-/// The certificate behind the embedded cloud's websockets.
-const AUTHORITY: &str = "authority.pem";
+/// The file name of the embedded cloud's CA certificate, for `AWS_CA_BUNDLE`.
+const CA_FILE: &str = "authority.pem";
 
-const PRODUCT: &str = if cfg!(windows) { "ec2ssh.exe" } else { "ec2ssh" };
+const BINARY_NAME: &str = if cfg!(windows) { "ec2ssh.exe" } else { "ec2ssh" };
 
 fn main() -> std::io::Result<ExitCode> {
-    if called_as_product() {
+    if is_called_as_ec2ssh() {
         return Ok(ec2ssh::cli::main(std::env::args_os()));
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
-    // Private to the user, and gone with the drop.
+    // The folder is private to the user and is removed when dropped.
     let folder = tempfile::Builder::new().prefix("ec2ssh-playground-").tempdir()?;
-    let cloud = furnish(folder.path())?;
-    let playground = Playground { ec2ssh: product(folder.path())?, folder: folder.path(), cloud: &cloud };
+    let cloud = start_cloud(folder.path())?;
+    let playground = Playground { ec2ssh: link_ec2ssh(folder.path())?, folder: folder.path(), cloud: &cloud };
     if words.is_empty() { playground.tour() } else { playground.run(&words) }
 }
 
-/// Instances to try, and a config file that knows the ports of their SSH servers.
-fn furnish(folder: &Path) -> std::io::Result<Cloud> {
+/// Starts a cloud with instances to try, and writes a config file with the ports of their SSH servers.
+fn start_cloud(folder: &Path) -> std::io::Result<Cloud> {
     let cloud = Cloud::start();
     cloud.add_image(Image {
         id: "ami-0a1b2c3d4e5f60718".to_owned(),
@@ -47,7 +47,7 @@ fn furnish(folder: &Path) -> std::io::Result<Cloud> {
         Instance::named("i-0123456789abcde02", "web-1").tag("Env", "prod"),
         Instance::named("i-0123456789abcde03", "web-2").tag("Env", "prod"),
         Instance::named("i-0123456789abcde04", "sleeper").state("stopped"),
-        // These two have no address from outside, and only one of the two ways in.
+        // These two have no public address, and only one route each: EICE and SSM.
         Instance { vpc_id: DB_VPC.to_owned(), ..Instance::named("i-0123456789abcde05", "db-1").private() },
         Instance::named("i-0123456789abcde06", "batch-1").private(),
     ];
@@ -60,19 +60,19 @@ fn furnish(folder: &Path) -> std::io::Result<Cloud> {
         let name = instance.tags[0].1.clone();
         cloud.port(&instance.id, 22, port);
         for pattern in [&name, &instance.id] {
-            // Who is reached directly is on loopback, like all the others: only the ports tell them apart.
+            // Instances with a direct route are all on loopback, so only the port in the config file tells them apart.
             if instance.private_ip.as_ref().is_some_and(|ip| ip.starts_with("10.")) {
                 config.push_str(&format!("[[host]]\nmatch = \"{pattern}\"\nport = {port}\n\n"));
             }
         }
-        // One of them lost its console: a person is asked about its host key.
+        // One instance has no host key on its console, so the user is asked about its key.
         if name != "web-1" {
             cloud.print_host_keys(&instance.id, &[host_key]);
         }
         cloud.add(instance);
     }
-    std::fs::write(folder.join(AUTHORITY), Cloud::authority())?;
-    // The config folder where Linux and where macOS look for it.
+    std::fs::write(folder.join(CA_FILE), Cloud::authority())?;
+    // The config folders of Linux and of macOS.
     for place in ["config/ec2ssh", "Library/Application Support/ec2ssh"] {
         std::fs::create_dir_all(folder.join(place))?;
         std::fs::write(folder.join(place).join("config.toml"), &config)?;
@@ -80,10 +80,10 @@ fn furnish(folder: &Path) -> std::io::Result<Cloud> {
     Ok(cloud)
 }
 
-/// The product under its own name. It is this very program: linked with the library, it is all that `main.rs` is, and
-/// nothing has to be built twice.
-fn product(folder: &Path) -> std::io::Result<PathBuf> {
-    let link = folder.join("bin").join(PRODUCT);
+/// Links this program under the name of ec2ssh and returns the path. Linked with the library, it does all that
+/// `main.rs` does, so nothing has to be built twice.
+fn link_ec2ssh(folder: &Path) -> std::io::Result<PathBuf> {
+    let link = folder.join("bin").join(BINARY_NAME);
     for name in ["bin", "run"] {
         std::fs::create_dir_all(folder.join(name))?;
     }
@@ -94,10 +94,10 @@ fn product(folder: &Path) -> std::io::Result<PathBuf> {
     Ok(link)
 }
 
-/// Whether we were called as the product.
-fn called_as_product() -> bool {
+/// Whether this program was called under the name of ec2ssh.
+fn is_called_as_ec2ssh() -> bool {
     let name = std::env::args_os().next().map(PathBuf::from);
-    name.is_some_and(|name| name.file_name() == Some(PRODUCT.as_ref()))
+    name.is_some_and(|name| name.file_name() == Some(BINARY_NAME.as_ref()))
 }
 
 struct Playground<'a> {
@@ -107,8 +107,8 @@ struct Playground<'a> {
 }
 
 impl Playground<'_> {
-    /// A command with nothing but the embedded cloud to reach, and folders of its own.
-    fn in_it(&self, program: &Path) -> Command {
+    /// Builds a command that reaches only the embedded cloud and has folders of its own.
+    fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(name);
@@ -118,7 +118,7 @@ impl Playground<'_> {
             .env("AWS_REGION", "eu-west-1")
             .env("AWS_ACCESS_KEY_ID", self.cloud.access_key())
             .env("AWS_SECRET_ACCESS_KEY", ec2ssh_lab::SECRET)
-            .env("AWS_CA_BUNDLE", self.folder.join(AUTHORITY))
+            .env("AWS_CA_BUNDLE", self.folder.join(CA_FILE))
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("XDG_CONFIG_HOME", self.folder.join("config"))
             .env("XDG_DATA_HOME", self.folder.join("data"))
@@ -130,21 +130,21 @@ impl Playground<'_> {
         command
     }
 
-    /// One command on my-instance.
+    /// Runs one command on my-instance.
     fn run(&self, words: &[String]) -> std::io::Result<ExitCode> {
-        let mut command = self.in_it(&self.ec2ssh);
+        let mut command = self.command(&self.ec2ssh);
         let status = command.args(["my-instance", "--"]).args(words).status()?;
         Ok(code(status))
     }
 
-    /// A session on my-instance, then a shell to try more.
+    /// Opens a session on my-instance, then a shell to try more.
     fn tour(&self) -> std::io::Result<ExitCode> {
         eprintln!("An EC2 of six instances runs on loopback at {}.", self.cloud.endpoint());
         eprintln!(
             "Now: ec2ssh my-instance. It is looked up by name, a key that lives only in memory is pushed through"
         );
         eprintln!("EC2 Instance Connect, and the session begins. Leave it with `exit`, or with Enter ~.\n");
-        let status = self.in_it(&self.ec2ssh).args(["-v", "my-instance"]).status()?;
+        let status = self.command(&self.ec2ssh).args(["-v", "my-instance"]).status()?;
         if !std::io::stdin().is_terminal() {
             return Ok(code(status));
         }
@@ -166,7 +166,7 @@ impl Playground<'_> {
         let path = self.ec2ssh.parent().map(Path::to_owned).unwrap_or_default();
         let old = std::env::var_os("PATH").unwrap_or_default();
         let all = std::env::join_paths(std::iter::once(path).chain(std::env::split_paths(&old)));
-        let status = self.in_it(Path::new(&shell)).env("PATH", all.map_err(std::io::Error::other)?).status()?;
+        let status = self.command(Path::new(&shell)).env("PATH", all.map_err(std::io::Error::other)?).status()?;
         Ok(code(status))
     }
 }

@@ -1,4 +1,5 @@
-//! The command line: parse, make the [`Ui`], dispatch, report. The one place where a result becomes an exit code.
+//! The command line: parses it, creates the [`Ui`], dispatches the command and reports errors. The only place where a
+//! result becomes an exit code.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::commands::complete::{self, CompleteArgs, takes_next};
+use crate::commands::complete::{self, CompleteArgs, takes_value_from_next_word};
 use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
@@ -18,15 +19,15 @@ use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
 use crate::commands::ssh::{self, SshArgs};
-use crate::commands::{farewell, farewell_after_panic};
-use crate::error::{CommandError, Family, Kind};
-use crate::secret::keep_out_of_dumps;
+use crate::commands::{shut_down, shut_down_after_panic};
+use crate::error::{CommandError, CommandKind, ErrorKind};
+use crate::secret::disable_core_dumps;
 use crate::terminal::raw;
-use crate::terminal::signals::Fatal;
+use crate::terminal::signals::TerminationSignals;
 use crate::ui::trace::SafeStderr;
-use crate::ui::{Ui, Volume};
+use crate::ui::{Ui, Verbosity};
 
-/// Get onto an EC2 instance: by name, with a key that lives only in memory
+/// Connect to an EC2 instance by name, with a key that lives only in memory
 #[derive(Parser, Debug)]
 #[command(
     name = "ec2ssh",
@@ -36,7 +37,7 @@ use crate::ui::{Ui, Volume};
     arg_required_else_help = true,
     after_help = "Examples:\n  ec2ssh my-instance\n  ec2ssh ubuntu@10.0.0.7 uptime\n  ec2ssh -i key.pem tag:Env=prod\n  \
                   ssh -o ProxyCommand='ec2ssh proxy %r@%h:%p' ec2-user@my-instance\n\n\
-                  An instance that bears a subcommand's name is reached with `ec2ssh ssh NAME`."
+                  If an instance's name is also a subcommand, use `ec2ssh ssh NAME`."
 )]
 struct App {
     #[command(flatten)]
@@ -45,35 +46,35 @@ struct App {
     command: Option<Command>,
 }
 
-/// The subcommands; without one it is `ssh`.
+/// The subcommands; `ssh` is the default.
 #[derive(Subcommand, Debug)]
 #[command(subcommand_help_heading = "Commands")]
 enum Command {
-    /// A shell or a command on an instance; the same as without `ssh`
+    /// Open a shell or run a command on an instance (`ssh` may be left out)
     Ssh(Box<SshArgs>),
-    /// Standard input and output to the instance's SSH port, for ssh_config
+    /// Connect standard input and output to an instance's SSH port, for ssh_config
     Proxy(Box<ProxyArgs>),
-    /// The instances as a table
+    /// List instances in a table
     List(ListArgs),
-    /// The host keys that are trusted
+    /// List, add or forget trusted host keys
     KnownHosts(KnownHostsArgs),
-    /// Has plain `ssh` reach instances by name: a block in ~/.ssh/config
+    /// Configure OpenSSH to reach instances by name (~/.ssh/config)
     #[cfg(unix)]
     Config(ConfigArgs),
-    /// The completion script of a shell
+    /// Print the completion script of a shell
     Completions(CompletionsArgs),
-    /// The instances that a word may become, for the completion scripts
+    /// Complete a partly typed TARGET, for the completion scripts
     #[command(hide = true)]
     Complete(CompleteArgs),
 }
 
 impl Command {
-    fn family(&self) -> Family {
+    fn family(&self) -> CommandKind {
         match self {
-            Self::Ssh(_) | Self::Proxy(_) => Family::Session,
+            Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
             #[cfg(unix)]
-            Self::Config(_) => Family::Tool,
-            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => Family::Tool,
+            Self::Config(_) => CommandKind::Tool,
+            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => CommandKind::Tool,
         }
     }
 
@@ -89,32 +90,32 @@ impl Command {
         }
     }
 
-    /// Whether ssh runs it and ends it: its own end is watched there.
+    /// Whether ssh starts and ends the process: then the command itself watches for the end of ssh.
     fn is_run_by_ssh(&self) -> bool {
         matches!(self, Self::Proxy(args) if args.openssh.agent.is_some())
     }
 
     fn ui(&self) -> Ui {
-        let volume = Volume::from(self.output());
+        let verbosity = Verbosity::from(self.output());
         match self {
-            // A dry run has no session: its plan is the output.
-            Self::Ssh(args) if args.dry_run => Ui::new(volume),
-            Self::Ssh(_) | Self::Proxy(_) => Ui::wire(volume),
+            // A dry run opens no session, so its plan goes to standard output.
+            Self::Ssh(args) if args.dry_run => Ui::new(verbosity),
+            Self::Ssh(_) | Self::Proxy(_) => Ui::without_stdout(verbosity),
             #[cfg(unix)]
-            Self::Config(_) => Ui::new(volume),
-            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => Ui::new(volume),
+            Self::Config(_) => Ui::new(verbosity),
+            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => Ui::new(verbosity),
         }
     }
 }
 
-/// The whole program, from its arguments to its exit code.
+/// Runs the program: from the arguments to the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    guarded(|| {
+    with_panic_hook(|| {
         let command = match parse(args.into_iter().collect()) {
             Ok(command) => command,
             Err(code) => return code,
         };
-        keep_out_of_dumps();
+        disable_core_dumps();
         let ui = command.ui();
         let family = command.family();
         trace(command.output().verbose);
@@ -131,30 +132,30 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// Runs `program` so that a panic, on whatever thread, gives the terminal back, reaches the person as an error of ours, and
-/// ends the program with 255 there and then. Nothing is unwound: the release build has no tables for it.
-pub fn guarded(program: impl FnOnce() -> ExitCode) -> ExitCode {
-    static IS_DYING: AtomicBool = AtomicBool::new(false);
+/// Runs `program` with a panic hook that, for a panic on any thread, restores the terminal, reports an internal error
+/// and exits with 255 at once. Nothing is unwound: the release build has no unwind tables.
+pub fn with_panic_hook(program: impl FnOnce() -> ExitCode) -> ExitCode {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
     std::panic::set_hook(Box::new(|panic| {
-        // The first one ends the program; another must not cut that short, nor begin it again.
-        while IS_DYING.swap(true, Ordering::Relaxed) {
+        // The first panic ends the program; a later one must neither interrupt nor repeat that.
+        while PANICKED.swap(true, Ordering::Relaxed) {
             std::thread::park();
         }
         raw::restore();
-        let farewell = farewell_after_panic();
+        let shut_down = shut_down_after_panic();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let words = panic.payload_as_str().unwrap_or("no words");
-        let error = CommandError::failed("ec2ssh has a defect and cannot go on")
+        let words = panic.payload_as_str().unwrap_or("no message");
+        let error = CommandError::failed("internal error (panic)")
             .cause(format!("{words} ({place})"))
-            .hint("please report it, with what this shows: ec2ssh -vv …");
-        report(&Ui::wire(Volume::default()), &error);
-        farewell.wait();
+            .hint("report it with the output of: ec2ssh -vv …");
+        report(&Ui::without_stdout(Verbosity::default()), &error);
+        shut_down.wait();
         std::process::exit(255);
     }));
     program()
 }
 
-/// The command tree, for the completion scripts and their test.
+/// Returns the command tree, for the completion scripts and their test.
 pub fn command() -> clap::Command {
     App::command()
 }
@@ -165,19 +166,19 @@ fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
         .get(1)
         .and_then(|word| word.to_str())
         .is_some_and(|word| matches!(word, "list" | "known-hosts" | "config" | "complete" | "completions" | "help"));
-    let family = if is_tool { Family::Tool } else { Family::Session };
+    let family = if is_tool { CommandKind::Tool } else { CommandKind::Session };
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
         Err(error) => {
             let _ = error.print();
-            let code = if error.use_stderr() { CommandError::new(Kind::Usage, "").exit_code(family) } else { 0 };
+            let code = if error.use_stderr() { CommandError::new(ErrorKind::Usage, "").exit_code(family) } else { 0 };
             Err(ExitCode::from(code))
         }
     }
 }
 
-/// Moves a subcommand that stands behind options (`ec2ssh --profile p list`) to the front, where clap wants it. The
-/// first word that is neither an option nor an option's value decides; all behind it stays as it is.
+/// Moves a subcommand that follows options (`ec2ssh --profile p list`) to the front, where clap expects it. The first
+/// word that is neither an option nor an option's value decides; the words after it stay as they are.
 fn subcommand_first(mut args: Vec<OsString>) -> Vec<OsString> {
     let tree = App::command();
     let mut index = 1;
@@ -192,13 +193,13 @@ fn subcommand_first(mut args: Vec<OsString>) -> Vec<OsString> {
             }
             break;
         }
-        index += if takes_next(&tree, word) { 2 } else { 1 };
+        index += if takes_value_from_next_word(&tree, word) { 2 } else { 1 };
     }
     args
 }
 
-/// `-vv` and more: what the libraries trace, to standard error. Never finer than debug, where payloads begin, and without
-/// the parts that sign requests.
+/// Writes the libraries' tracing to standard error for `-vv` and more. Never finer than debug, because trace events
+/// contain payloads, and without the modules that sign requests.
 fn trace(verbose: u8) {
     if verbose < 2 {
         return;
@@ -217,15 +218,16 @@ fn trace(verbose: u8) {
 fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        let mut fatal = if command.is_run_by_ssh() { Fatal::without_hangup() } else { Fatal::install() }?;
+        let mut fatal =
+            if command.is_run_by_ssh() { TerminationSignals::without_hangup() } else { TerminationSignals::install() }?;
         let result = tokio::select! {
             result = dispatch(ui, command) => result,
-            signal = fatal.wait() => Err(CommandError::new(Kind::Interrupted(signal), "")),
+            signal = fatal.wait() => Err(CommandError::new(ErrorKind::Interrupted(signal), "")),
         };
-        farewell().await;
+        shut_down().await;
         result
     });
-    // A read from the terminal cannot be taken back; it must not hold us.
+    // A blocking read from the terminal cannot be cancelled and must not delay the exit.
     runtime.shutdown_background();
     result
 }
@@ -244,7 +246,7 @@ async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {
 }
 
 fn report(ui: &Ui, error: &CommandError) {
-    if matches!(error.kind, Kind::Interrupted(_)) {
+    if matches!(error.kind, ErrorKind::Interrupted(_)) {
         return;
     }
     if let Some(table) = &error.table {

@@ -1,8 +1,8 @@
-//! The config file, and [`Options`]: what may be set there and on the command line alike.
+//! The config file, and [`Options`]: the settings that both the file and the command line accept.
 //!
-//! `config.toml` in the user's config folder under `ec2ssh/` has a `[defaults]` table and `[[host]]` tables with a
-//! `match` pattern over what is typed as INSTANCE. What is typed wins over the first matching host table that sets the
-//! key, and that over the defaults. An unknown key is an error that names its line.
+//! `ec2ssh/config.toml` in the user's config folder has a `[defaults]` table and `[[host]]` tables, each with a `match`
+//! pattern for the selector that was typed. The command line takes precedence over the first matching host table that
+//! sets the key, and that over the defaults. An unknown key is an error that names its line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,53 +11,53 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-/// Which address a direct connection uses.
+/// The kind of address that a direct connection uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressKind {
-    /// The public DNS name and address, then IPv6; the private address when there is neither
+    /// Public DNS name or IPv4 address, then IPv6; the private address only if there is neither
     #[default]
     Auto,
     /// The public DNS name, else the public IPv4 address
     Public,
     /// The private IPv4 address (VPN, peering, inside the VPC)
     Private,
-    /// The IPv6 address
+    /// The instance's IPv6 address
     Ipv6,
 }
 
-/// How an instance's host key comes to be trusted.
+/// The policy for trusting an instance's host key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HostKeys {
-    /// Known, else verified by the instance's console, else known to ssh, else ask
+pub enum HostKeyPolicy {
+    /// Accept a key that is known, verified by the console output or known to ssh, else ask
     #[default]
     Auto,
-    /// Known or verified only
+    /// Accept only known or verified keys
     Strict,
-    /// Take a new one and say so, unless the console contradicts
+    /// Accept a new key with a notice, unless the console output contradicts it
     AcceptNew,
 }
 
-/// How an instance is reached.
+/// The route to an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
-    /// What worked last, else directly, else by an endpoint, else by Session Manager: the first that answers
+    /// Last working route first, then direct, EICE and SSM; the first that answers wins
     #[default]
     Auto,
     /// TCP to an address of the instance
     Direct,
-    /// An EC2 Instance Connect Endpoint
+    /// An EC2 Instance Connect Endpoint (EICE)
     Eice,
-    /// Session Manager
+    /// AWS Systems Manager Session Manager (SSM)
     Ssm,
 }
 
 /// The keys of a table in the config file, and the options of the same names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "each is the option of that name")]
+#[allow(missing_docs, reason = "each field is the option of the same name")]
 pub struct Options {
     pub profile: Option<String>,
     pub region: Option<String>,
@@ -65,7 +65,7 @@ pub struct Options {
     pub port: Option<u16>,
     pub identity: Option<PathBuf>,
     pub address: Option<AddressKind>,
-    pub host_keys: Option<HostKeys>,
+    pub host_keys: Option<HostKeyPolicy>,
     pub via: Option<Via>,
     #[serde(default, deserialize_with = "endpoint_id")]
     pub eice_id: Option<String>,
@@ -73,10 +73,10 @@ pub struct Options {
     pub max_tunnel_duration: Option<u32>,
 }
 
-/// An endpoint's id as it is typed.
+/// Parses the ID of an EC2 Instance Connect Endpoint.
 ///
 /// # Errors
-/// When it cannot be one.
+/// Fails if the text has another form than `eice-` and hexadecimal digits.
 pub fn parse_endpoint_id(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("eice-").unwrap_or_default();
     let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -95,7 +95,7 @@ fn tunnel_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u
 }
 
 impl Options {
-    /// These, and where they are silent the others.
+    /// Returns these options, with unset ones taken from `other`.
     pub fn or(self, other: &Self) -> Self {
         Self {
             profile: self.profile.or_else(|| other.profile.clone()),
@@ -112,7 +112,7 @@ impl Options {
     }
 }
 
-/// The config file, read.
+/// The parsed config file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -122,7 +122,8 @@ pub struct Config {
     hosts: Vec<Host>,
 }
 
-/// One `[[host]]` table. The options are spelled out again because serde cannot both flatten and refuse unknown keys.
+/// A `[[host]]` table. The options are repeated in it because serde cannot combine `flatten` with
+/// `deny_unknown_fields`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Host {
     pattern: String,
@@ -141,7 +142,7 @@ impl<'de> Deserialize<'de> for Host {
             port: Option<u16>,
             identity: Option<PathBuf>,
             address: Option<AddressKind>,
-            host_keys: Option<HostKeys>,
+            host_keys: Option<HostKeyPolicy>,
             via: Option<Via>,
             #[serde(default, deserialize_with = "endpoint_id")]
             eice_id: Option<String>,
@@ -165,47 +166,48 @@ impl<'de> Deserialize<'de> for Host {
     }
 }
 
-/// Why the config file cannot be used.
+/// An error in reading the config file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is there but cannot be read.
+    /// The file exists but cannot be read.
     #[error("cannot read {}", .path.display())]
     Read {
-        /// The file.
+        /// Path of the config file.
         path: PathBuf,
-        /// Why not.
+        /// Cause reported by the system.
         source: std::io::Error,
     },
-    /// It is not what it should be.
+    /// The file is not valid TOML, or has an unknown key or an invalid value.
     #[error("{}:{line}: {message}", .path.display())]
     Parse {
-        /// The file.
+        /// Path of the config file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line number, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// Description of the problem in that line.
         message: String,
     },
 }
 
 impl Config {
-    /// Where the file is looked for: `ec2ssh/config.toml` in the user's config folder, if the system names one.
+    /// Returns the path of the config file, `ec2ssh/config.toml` in the user's config folder; `None` if there is no
+    /// such folder.
     pub fn path() -> Option<PathBuf> {
         Some(dirs::config_dir()?.join("ec2ssh").join("config.toml"))
     }
 
-    /// Reads the file where it is looked for.
+    /// Reads the config file at its default path.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// Fails like [`Config::load`].
     pub fn load_default() -> Result<Self, Error> {
         Self::path().map_or_else(|| Ok(Self::default()), |path| Self::load(&path))
     }
 
-    /// Reads the file; one that does not exist is an empty one.
+    /// Reads a config file; a missing file counts as empty.
     ///
     /// # Errors
-    /// When it cannot be read, or says something that is not understood.
+    /// Fails if the file cannot be read or is not valid.
     pub fn load(path: &Path) -> Result<Self, Error> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path),
@@ -214,10 +216,10 @@ impl Config {
         }
     }
 
-    /// Reads the text of a config file; the path is for the error only.
+    /// Parses the text of a config file; the path is only used in errors.
     ///
     /// # Errors
-    /// When it is not TOML, or has an unknown key or a value that does not fit.
+    /// Fails if the text is not TOML, or has an unknown key or an invalid value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         toml::from_str(text).map_err(|error| Error::Parse {
             path: path.to_owned(),
@@ -226,14 +228,14 @@ impl Config {
         })
     }
 
-    /// What holds for an INSTANCE as typed.
+    /// Returns the options for a selector as it was typed.
     pub fn options_for(&self, instance: &str) -> Options {
         let matching = self.hosts.iter().filter(|host| WildMatch::new(&host.pattern).matches(instance));
         matching.fold(Options::default(), |found, host| found.or(&host.options)).or(&self.defaults)
     }
 }
 
-/// A path as typed, with a leading `~/` made the home folder (a config file is not read by a shell).
+/// Replaces a leading `~/` by the home folder, because no shell reads the config file.
 pub fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), dirs::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
@@ -263,7 +265,7 @@ impl fmt::Display for Via {
     }
 }
 
-impl fmt::Display for HostKeys {
+impl fmt::Display for HostKeyPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Auto => "auto",

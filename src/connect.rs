@@ -66,7 +66,7 @@ use crate::select::Pick;
 use crate::ssh::client::Purpose;
 use crate::ssh::keys::PublicHalf;
 use crate::ssh::{self, key_file, keys};
-use crate::target::Spec;
+use crate::target::Selector;
 use crate::transport::tcp::{self, Family};
 
 /// What the way to a session asks or tells.
@@ -173,7 +173,7 @@ pub enum Error {
         seen: bool,
     },
     /// It is not running.
-    #[error("{} is {}", instance.id, instance.state.word())]
+    #[error("{} is {}", instance.id, instance.state.as_str())]
     NotRunning {
         /// What was typed.
         typed: String,
@@ -211,11 +211,11 @@ pub enum Error {
     },
     /// No route leads to it.
     #[error("cannot reach {}", plan.instance.id)]
-    NoWay {
+    NoRoute {
         /// What was tried.
         plan: Box<Plan>,
         /// Each route, and what stood in its way.
-        tried: Vec<reach::Tried>,
+        tried: Vec<reach::FailedRoute>,
     },
     /// The SSH layer failed.
     #[error("cannot open an SSH connection to {}", plan.instance.id)]
@@ -225,7 +225,7 @@ pub enum Error {
         /// What came of it.
         source: Box<ssh::Error>,
         /// Other routes, and what stood in their way.
-        others: Vec<reach::Tried>,
+        others: Vec<reach::FailedRoute>,
     },
     /// The instance does not let us in.
     #[error("{} denied {} the login", plan.instance.id, plan.login.user)]
@@ -250,12 +250,12 @@ pub enum Error {
     NoDataFolder,
 }
 
-/// The one instance that `spec` names, whatever its state.
+/// The one instance that `selector` names, whatever its state.
 ///
 /// # Errors
 /// When none or several do, or AWS cannot be asked.
-pub async fn single(aws: &Aws, spec: &Spec) -> Result<Instance, Error> {
-    lookup::single(aws, spec).await
+pub async fn single(aws: &Aws, selector: &Selector) -> Result<Instance, Error> {
+    lookup::single(aws, selector).await
 }
 
 /// The public half that `proxy` pushes: what `-i` names, else the caller's default.

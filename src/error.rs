@@ -1,7 +1,7 @@
-//! From a layer's error to what a person reads and a program sees: message, causes, hints and exit code. The only place
-//! that knows them all.
+//! Turns each layer's error into a report: message, causes, hints and exit code. The only module that knows all layers'
+//! errors.
 //!
-//! Each room below has the words for one layer, by exhaustive match or by a table.
+//! Each submodule explains the errors of one layer, by an exhaustive match or by a table.
 
 mod aws;
 pub mod connect;
@@ -9,58 +9,58 @@ mod route;
 mod ssh;
 mod web;
 
-pub use aws::words_for_code;
+pub use aws::explain_code;
 
 use crate::config;
 use crate::target;
 
-/// What went wrong, by what a program should do about it.
+/// The kind of an error, which determines the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The command line or the config file.
+pub enum ErrorKind {
+    /// An error in the command line or the config file.
     Usage,
-    /// Anything that stood in the way.
+    /// Any other error that prevented success.
     Failed,
-    /// A signal ended us: nothing is printed.
+    /// The number of the signal that ended the process. No error is printed.
     Interrupted(u8),
 }
 
-/// What kind of command it was: its exit status means different things.
+/// The kind of command, which determines the meaning of its exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// `ssh`, `proxy` and the short form: the remote command's status, or 255.
+pub enum CommandKind {
+    /// `ssh`, `proxy` and the short form: the remote command's exit status, or 255 for ec2ssh's own errors.
     Session,
-    /// All others: 0, 1, 2.
+    /// All other commands: 0, 1 or 2.
     Tool,
 }
 
-/// An error as it is reported.
+/// An error as it is reported to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandError {
-    /// What kind it is.
-    pub kind: Kind,
-    /// What failed; names the instance or call.
+    /// The kind that determines the exit code.
+    pub kind: ErrorKind,
+    /// The operation that failed, with the name of the instance or call.
     pub message: String,
-    /// Why, outermost first.
+    /// The causes of the failure, outermost first.
     pub causes: Vec<String>,
-    /// What to do: commands to type.
+    /// Commands to type, or things to do.
     pub hints: Vec<String>,
-    /// A table to be shown above all.
+    /// A table that is shown above the message.
     pub table: Option<Box<crate::ui::table::Table>>,
 }
 
 impl CommandError {
-    /// One of this kind.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    /// Creates an error of this kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), table: None }
     }
 
-    /// One that failed.
+    /// Creates an error of kind [`ErrorKind::Failed`].
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::new(Kind::Failed, message)
+        Self::new(ErrorKind::Failed, message)
     }
 
-    /// With one more cause; an empty one is left out.
+    /// Adds a cause; an empty one is left out.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         let cause = cause.into();
@@ -70,20 +70,20 @@ impl CommandError {
         self
     }
 
-    /// With one more hint.
+    /// Adds a hint for the user.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// The exit status: the table of the command line's document.
-    pub fn exit_code(&self, family: Family) -> u8 {
+    /// Returns the exit code, which depends on the kind of error and the family of commands.
+    pub fn exit_code(&self, family: CommandKind) -> u8 {
         match (self.kind, family) {
-            (Kind::Interrupted(signal), _) => 128 + signal,
-            (Kind::Usage | Kind::Failed, Family::Session) => 255,
-            (Kind::Usage, Family::Tool) => 2,
-            (Kind::Failed, Family::Tool) => 1,
+            (ErrorKind::Interrupted(signal), _) => 128 + signal,
+            (ErrorKind::Usage | ErrorKind::Failed, CommandKind::Session) => 255,
+            (ErrorKind::Usage, CommandKind::Tool) => 2,
+            (ErrorKind::Failed, CommandKind::Tool) => 1,
         }
     }
 }
@@ -92,25 +92,22 @@ impl From<config::Error> for CommandError {
     fn from(error: config::Error) -> Self {
         let hint = match &error {
             config::Error::Read { path, .. } | config::Error::Parse { path, .. } => {
-                format!(
-                    "mend it, or move it away: mv {0} {0}.off",
-                    crate::text::shell_word(&path.display().to_string())
-                )
+                format!("fix it, or rename it: mv {0} {0}.off", crate::text::shell_word(&path.display().to_string()))
             }
         };
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        Self::new(Kind::Usage, format!("the config file cannot be used: {error}")).cause(source).hint(hint)
+        Self::new(ErrorKind::Usage, format!("cannot use the config file: {error}")).cause(source).hint(hint)
     }
 }
 
 impl From<target::Error> for CommandError {
     fn from(error: target::Error) -> Self {
         let hint = match &error {
-            target::Error::Empty | target::Error::EmptyUser | target::Error::User(_) => "ec2ssh [USER@]INSTANCE[:PORT]",
-            target::Error::Port(_) => "ec2ssh -p 22 INSTANCE",
+            target::Error::Empty | target::Error::EmptyUser | target::Error::User(_) => "ec2ssh [USER@]TARGET[:PORT]",
+            target::Error::Port(_) => "ec2ssh -p 22 TARGET",
             target::Error::Tag => "ec2ssh tag:Env=prod",
         };
-        Self::new(Kind::Usage, error.to_string()).hint(hint)
+        Self::new(ErrorKind::Usage, error.to_string()).hint(hint)
     }
 }
 
@@ -123,8 +120,8 @@ impl From<std::io::Error> for CommandError {
         if error.get_ref().is_some_and(is_tunnel) {
             return Self::failed("the tunnel to the instance has ended")
                 .cause(error.to_string())
-                .hint("run the same command again; see the steps: ec2ssh -v INSTANCE");
+                .hint("run the same command again; see the steps: ec2ssh -v TARGET");
         }
-        Self::failed("the local system refused").cause(error.to_string())
+        Self::failed("local I/O error").cause(error.to_string())
     }
 }

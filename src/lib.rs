@@ -37,13 +37,13 @@
 //! files), `text` (untrusted text) and `when` are rooms of their own; `connect`, `error` and `ui` have rooms behind them.
 //! Raw mode begins with the server's yes to the shell or command, which is its first byte on the channel: a program that
 //! prints nothing would otherwise never have it. What is still to be done when the program ends (a session's end told to its
-//! service) is waited for by [`commands::farewell`], after a panic by [`commands::farewell_after_panic`].
+//! service) is waited for by [`commands::shut_down`], after a panic by [`commands::shut_down_after_panic`].
 //!
 //! # Invariants
 //!
-//! - Nothing but the session's bytes goes to standard output of `ssh` and `proxy`: they have a [`ui::Ui::wire`].
+//! - Nothing but the session's bytes goes to standard output of `ssh` and `proxy`: they have a [`ui::Ui::without_stdout`].
 //! - Lower layers never print or prompt. What they ask carries its own reply.
-//! - Text from AWS or the far side reaches a terminal only through [`text::neutralise`].
+//! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`].
 //! - A key that is pushed is made in memory and wiped, also the one that ssh uses; a passphrase is a [`secret::Secret`].
 //! - From the second time on the work begins with what is remembered of an instance. Until a fresh look-up agrees nobody logs
 //!   in, ssh has no connection, no host key is learned and nobody is asked anything.

@@ -1,38 +1,38 @@
-//! Which user an image expects at login. Pure: a table over the image's name, owner, description and platform.
+//! The default login user of an image. Pure: a table over the image's name, owner, description and platform.
 //!
-//! Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/managing-users.html>; derived images keep the user of
-//! their base as a rule, not always.
+//! Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/managing-users.html>; derived images usually, but not
+//! always, keep the user of their base image.
 
 use crate::aws::model::Image;
 
-/// How Instance Connect stands on an image's distribution.
+/// The availability of EC2 Instance Connect on a distribution's images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstanceConnect {
-    /// Comes with the distribution's images.
+    /// Preinstalled on the distribution's images.
     Preinstalled,
-    /// Has to be installed: a pushed key is not looked at before.
+    /// Not preinstalled: a pushed key has no effect until it is installed.
     Absent,
-    /// Not known for this one.
+    /// Not known for this distribution.
     Unknown,
 }
 
-/// What is known of one distribution.
+/// The login facts of one distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// Its name, for a person.
+    /// Display name of the distribution.
     pub name: &'static str,
-    /// The default login user.
+    /// Default login user of its images.
     pub user: &'static str,
-    /// Whether pushed keys work out of the box.
+    /// Availability of EC2 Instance Connect, without which pushed keys do not work.
     pub instance_connect: InstanceConnect,
 }
 
-/// The user when nothing else is known.
+/// The login user of an unknown distribution.
 pub const FALLBACK_USER: &str = "ec2-user";
 
 use InstanceConnect::{Absent, Preinstalled, Unknown};
 
-/// Words looked for, most specific first; the first row with a word in the text wins.
+/// The keywords of each distribution, most specific first; the first row with a keyword in the text wins.
 const DISTRIBUTIONS: &[(&[&str], Distribution)] = &[
     (&["windows"], Distribution { name: "Windows", user: "Administrator", instance_connect: Absent }),
     (&["bitnami"], Distribution { name: "Bitnami", user: "bitnami", instance_connect: Unknown }),
@@ -66,12 +66,12 @@ const DISTRIBUTIONS: &[(&[&str], Distribution)] = &[
     ),
 ];
 
-/// Publishers whose images are one distribution, whatever they are called.
+/// The image owners (account IDs) that publish only one distribution, and its keyword.
 const OWNERS: &[(&str, &str)] =
     &[("099720109477", "ubuntu"), ("136693071363", "debian"), ("309956199498", "rhel"), ("013907871322", "suse")];
 
-/// The distribution of an image, judged by its name, then its owner, its platform and at last its description, which
-/// may mention others.
+/// Returns the distribution of an image, judged by its name, then its owner, its platform and last its description,
+/// which may mention others.
 pub fn distribution(image: &Image) -> Option<Distribution> {
     let owner = OWNERS.iter().find(|(id, _)| *id == image.owner).map_or("", |(_, word)| word);
     [image.name.as_str(), owner, &image.platform_details, &image.description].into_iter().find_map(by_word)

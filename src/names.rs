@@ -1,5 +1,4 @@
-//! The names of instances, kept for a short while for the shells' completions: asked for in the background, never waited
-//! for.
+//! The cache of instance names for shell completion. It is refreshed in the background and never waited for.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use crate::aws::model::Instance;
 use crate::store;
 
-/// Older names are asked for anew, in seconds.
-const FRESH: i64 = 30;
-/// So long after it was begun the asking is taken for failed, in seconds.
-const ASKING: i64 = 10;
-/// Older names are no longer offered, in seconds: instances come and go.
-const OFFERED: i64 = 24 * 3600;
+/// The age after which names are refreshed, in seconds.
+const REFRESH_AFTER: i64 = 30;
+/// The time after which a refresh that was started counts as failed, in seconds.
+const REFRESH_TIMEOUT: i64 = 10;
+/// The age after which names are no longer offered, in seconds, because instances come and go.
+const MAX_AGE: i64 = 24 * 3600;
 
-/// What is known of one account and region.
+/// The cached names of one profile and region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Names {
-    /// When it was read, in seconds since the Unix epoch.
+pub struct CachedNames {
+    /// Time of the last successful refresh, in seconds since the Unix epoch.
     read: i64,
-    /// When it was last asked for.
+    /// Time when the last refresh was started, in seconds since the Unix epoch.
     asked: i64,
     names: Vec<String>,
     ids: Vec<String>,
 }
 
-impl Names {
-    /// Of these instances, as of `now`.
+impl CachedNames {
+    /// Returns the names and IDs of these instances, read at `now`.
     pub fn of(instances: &[Instance], now: i64) -> Self {
         let mut names: Vec<String> =
             instances.iter().filter_map(|instance| instance.name.clone()).filter(|name| is_plain(name)).collect();
@@ -39,57 +38,57 @@ impl Names {
         Self { read: now, asked: now, names, ids }
     }
 
-    /// Those that begin so; ids only for who has begun to type one.
+    /// Returns the names with this prefix. Instance IDs are included only if the prefix starts with `i-`.
     pub fn beginning(&self, beginning: &str, now: i64) -> Vec<String> {
-        if now - self.read > OFFERED {
+        if now - self.read > MAX_AGE {
             return Vec::new();
         }
         let all = if beginning.starts_with("i-") { [&self.names[..], &self.ids].concat() } else { self.names.clone() };
         all.into_iter().filter(|name| name.starts_with(beginning)).collect()
     }
 
-    /// Whether they should be asked for now.
-    pub fn are_due(&self, now: i64) -> bool {
-        now - self.read > FRESH && now - self.asked > ASKING
+    /// Whether the names are stale and no refresh is in progress.
+    pub fn needs_refresh(&self, now: i64) -> bool {
+        now - self.read > REFRESH_AFTER && now - self.asked > REFRESH_TIMEOUT
     }
 }
 
-/// What can stand on a command line as it is. A tag is untrusted text: others are not offered.
+/// Whether the name can stand on a command line unquoted. Tags are untrusted text, so other names are not offered.
 fn is_plain(name: &str) -> bool {
     let is_plain = |c: char| c.is_alphanumeric() || "._-+".contains(c);
     !name.starts_with('-') && name.chars().all(is_plain)
 }
 
-/// Whose names: the profile and the region as they were asked for, else as the environment has them.
+/// Returns the cache key: the profile and region given, else those of the environment.
 pub fn key(profile: Option<&str>, region: Option<&str>) -> String {
-    let said = |variables: &[&str]| variables.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
-    let profile = profile.map_or_else(|| said(&["AWS_PROFILE"]), str::to_owned);
-    let region = region.map_or_else(|| said(&["AWS_REGION", "AWS_DEFAULT_REGION"]), str::to_owned);
+    let from_env = |variables: &[&str]| variables.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    let profile = profile.map_or_else(|| from_env(&["AWS_PROFILE"]), str::to_owned);
+    let region = region.map_or_else(|| from_env(&["AWS_REGION", "AWS_DEFAULT_REGION"]), str::to_owned);
     format!("{profile}|{region}")
 }
 
-/// What is kept under this key.
-pub fn kept(key: &str) -> Names {
+/// Returns the cached names for this key, empty if there are none.
+pub fn cached(key: &str) -> CachedNames {
     file().map(|path| load(&path)).unwrap_or_default().remove(key).unwrap_or_default()
 }
 
-/// Keeps them.
+/// Stores the names under this key.
 ///
 /// # Errors
-/// As the file system says.
-pub fn keep(key: &str, names: Names) -> io::Result<()> {
-    change(key, |kept| *kept = names)
+/// Fails with the I/O error of the cache file or its lock.
+pub fn save(key: &str, names: CachedNames) -> io::Result<()> {
+    change(key, |cached| *cached = names)
 }
 
-/// Notes that they are being asked for.
+/// Records that a refresh of this key was started.
 ///
 /// # Errors
-/// As the file system says.
-pub fn note_asked(key: &str, now: i64) -> io::Result<()> {
-    change(key, |kept| kept.asked = now)
+/// Fails with the I/O error of the cache file or its lock.
+pub fn mark_refreshing(key: &str, now: i64) -> io::Result<()> {
+    change(key, |cached| cached.asked = now)
 }
 
-fn change(key: &str, change: impl FnOnce(&mut Names)) -> io::Result<()> {
+fn change(key: &str, change: impl FnOnce(&mut CachedNames)) -> io::Result<()> {
     let Some(path) = file() else { return Ok(()) };
     store::under_lock(&path, || {
         let mut all = load(&path);
@@ -102,7 +101,7 @@ fn file() -> Option<PathBuf> {
     Some(store::cache_folder()?.join("names.json"))
 }
 
-/// A damaged cache is an empty one.
-fn load(path: &PathBuf) -> BTreeMap<String, Names> {
+/// Reads the cache. A missing or damaged file counts as empty.
+fn load(path: &PathBuf) -> BTreeMap<String, CachedNames> {
     std::fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }

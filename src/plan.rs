@@ -1,5 +1,5 @@
-//! From what was typed, what is configured and what AWS says to a [`Plan`]: everything resolved, printable, built by a
-//! pure function. What `--dry-run` prints, and all that the rest of the way looks at.
+//! Builds the [`Plan`] from the command line, the config file and AWS's responses with a pure function. The plan is
+//! fully resolved and printable: `--dry-run` prints it, and the later steps read only it.
 
 pub mod route;
 
@@ -10,65 +10,65 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::aws::model::{Account, Image, Instance};
-use crate::config::{AddressKind, HostKeys, Options, Via};
+use crate::config::{AddressKind, HostKeyPolicy, Options, Via};
 use crate::login::{self, FALLBACK_USER};
 use crate::target::Target;
-use crate::text::neutralise;
+use crate::text::sanitize;
 
-/// The default SSH port.
-const SSH_PORT: u16 = 22;
+/// The default port of SSH.
+const DEFAULT_SSH_PORT: u16 = 22;
 
-/// What was asked for, with the config file's word where the command line was silent.
+/// The user's request: the command line, and the config file for what it leaves open.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What was typed as `[USER@]INSTANCE[:PORT]`.
+    /// The target as typed, `[USER@]TARGET[:PORT]`.
     pub target: Target,
-    /// What was typed as options.
+    /// The options from the command line.
     pub typed: Options,
-    /// What the config file says for this instance.
+    /// The options from the config file for this instance.
     pub configured: Options,
 }
 
 impl Request {
-    /// The options in force: typed ones first.
+    /// Returns the effective options: typed ones take precedence over configured ones.
     pub fn options(&self) -> Options {
         self.typed.clone().or(&self.configured)
     }
 
-    /// The user that was asked for, and by what; `None` leaves it to the image.
-    pub fn user(&self) -> Option<Login> {
+    /// Returns the requested user and its source; `None` leaves the choice to the image.
+    pub fn user(&self) -> Option<LoginUser> {
         let typed = self.target.user.as_ref().or(self.typed.user.as_ref());
-        let login = |user: &String, source| Login { user: user.clone(), source };
+        let login = |user: &String, source| LoginUser { user: user.clone(), source };
         typed
             .map(|user| login(user, LoginSource::Typed))
             .or_else(|| self.configured.user.as_ref().map(|user| login(user, LoginSource::Config)))
     }
 }
 
-/// The login user and where it is from.
+/// The login user and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// The user.
+pub struct LoginUser {
+    /// The name of the user.
     pub user: String,
-    /// Why this one.
+    /// The source of the name.
     pub source: LoginSource,
 }
 
-/// Where a login user is from.
+/// The source of a login user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginSource {
-    /// `USER@` or `-l`.
+    /// Typed as `USER@` or `-l`.
     Typed,
-    /// The config file.
+    /// Set in the config file.
     Config,
-    /// The image's default user.
+    /// The default user of the image.
     Image {
-        /// The image's name; untrusted.
+        /// The image's name; untrusted text.
         image: String,
-        /// Its distribution.
+        /// The distribution of the image.
         distribution: &'static str,
     },
-    /// Nothing else was known.
+    /// The fallback user, because nothing else was known.
     Fallback,
 }
 
@@ -78,45 +78,45 @@ impl fmt::Display for LoginSource {
             Self::Typed => f.write_str("as typed"),
             Self::Config => f.write_str("from the config file"),
             Self::Image { image, distribution } => {
-                write!(f, "the default user of {distribution}, by the image {}", neutralise(image))
+                write!(f, "default user of {distribution}, from the image {}", sanitize(image))
             }
-            Self::Fallback => f.write_str("the usual user, as the image tells nothing"),
+            Self::Fallback => f.write_str("fallback user: the AMI's distribution is unknown"),
         }
     }
 }
 
-/// The user for an image, when none was asked for.
-pub fn login_by_image(image: Option<&Image>) -> Login {
+/// Returns the login user for an image if no user was requested.
+pub fn default_login_user(image: Option<&Image>) -> LoginUser {
     match image.and_then(|image| Some((image, login::distribution(image)?))) {
         Some((image, found)) => {
             let image = if image.name.is_empty() { "(no name)".to_owned() } else { image.name.clone() };
             let source = LoginSource::Image { image, distribution: found.name };
-            Login { user: found.user.to_owned(), source }
+            LoginUser { user: found.user.to_owned(), source }
         }
-        None => Login { user: FALLBACK_USER.to_owned(), source: LoginSource::Fallback },
+        None => LoginUser { user: FALLBACK_USER.to_owned(), source: LoginSource::Fallback },
     }
 }
 
-/// How the instance is told to let us in.
+/// The way in which the instance authorizes the login key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorization {
-    /// A fresh key is pushed through EC2 Instance Connect.
+    /// A new key is pushed through EC2 Instance Connect.
     Push,
-    /// A key file that the instance knows already.
+    /// A key file that the instance already accepts.
     KeyFile(PathBuf),
 }
 
-/// One address to dial.
+/// An address for a direct connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// A DNS name, and the address to take when it does not resolve.
+    /// A DNS name, and the address to use if it does not resolve.
     Name(String, Option<IpAddr>),
-    /// An address.
+    /// An IPv4 or IPv6 address.
     Ip(IpAddr),
 }
 
 impl Address {
-    /// As AWS gave it: for programs.
+    /// Returns the address as AWS returned it, unescaped, for JSON output.
     fn raw(&self) -> String {
         match self {
             Self::Name(name, _) => name.clone(),
@@ -128,50 +128,50 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name, _) => f.write_str(&neutralise(name)),
+            Self::Name(name, _) => f.write_str(&sanitize(name)),
             Self::Ip(ip) => ip.fmt(f),
         }
     }
 }
 
-/// Everything that is needed to connect.
+/// A fully resolved connection: everything that is needed to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The account and region it is in.
+    /// The account and region of the instance.
     pub account: Account,
-    /// The instance.
+    /// The instance to connect to.
     pub instance: Instance,
-    /// Whom to log in as.
-    pub login: Login,
-    /// How to be let in.
+    /// The login user and its source.
+    pub login: LoginUser,
+    /// The way in which the key is authorized.
     pub authorization: Authorization,
-    /// How to reach it.
+    /// The requested route, or automatic choice.
     pub via: Via,
-    /// Where a direct connection dials; raced in this order.
+    /// The addresses that a direct connection dials, raced in this order.
     pub addresses: Vec<Address>,
-    /// Which kind of address was asked for.
+    /// The kind of address that was requested.
     pub address_kind: AddressKind,
-    /// What goes for an Instance Connect Endpoint.
-    pub tunnel: Tunnel,
-    /// The SSH port.
+    /// The options for an EC2 Instance Connect Endpoint.
+    pub tunnel: EiceOptions,
+    /// The port of the SSH server.
     pub port: u16,
-    /// How a new host key is treated.
-    pub host_keys: HostKeys,
+    /// The policy for a new host key.
+    pub host_keys: HostKeyPolicy,
 }
 
-/// What goes for a tunnel through an Instance Connect Endpoint.
+/// The options of a tunnel through an EC2 Instance Connect Endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tunnel {
-    /// The endpoint that was named; else the nearest.
+pub struct EiceOptions {
+    /// The id of the requested endpoint; `None` chooses the nearest.
     pub endpoint_id: Option<String>,
-    /// In seconds; else the service's limit of an hour.
+    /// The maximum duration in seconds; `None` uses the service's limit of one hour.
     pub max_duration: Option<u32>,
 }
 
-/// Why there is no plan.
+/// The error of a plan that cannot be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The instance has no address of the kind asked for.
+    /// The instance has no address of the requested kind.
     #[error("{} has no {}", .0.id, kind(*.1))]
     NoAddress(Box<Instance>, AddressKind),
 }
@@ -185,16 +185,17 @@ fn kind(kind: AddressKind) -> &'static str {
     }
 }
 
-/// Makes the plan.
+/// Makes the plan for one connection.
 ///
 /// # Errors
-/// When there is no address to dial, and nothing else is to be tried.
-pub fn plan(request: &Request, account: Account, instance: Instance, login: Login) -> Result<Plan, Error> {
+/// [`Error::NoAddress`] if there is no address to dial, and the direct route or a kind of address was requested.
+pub fn plan(request: &Request, account: Account, instance: Instance, login: LoginUser) -> Result<Plan, Error> {
     let options = request.options();
     let address_kind = options.address.unwrap_or_default();
     let addresses = addresses(&instance, address_kind);
     let via = options.via.unwrap_or_default();
-    // Who asks for a kind of address means the direct way, unless he says otherwise.
+    // A requested address kind asks for a direct connection unless a route is named, so a missing address is an error
+    // rather than a reason to try other routes.
     let is_direct = via == Via::Direct || (via == Via::Auto && address_kind != AddressKind::Auto);
     if addresses.is_empty() && is_direct {
         return Err(Error::NoAddress(Box::new(instance), address_kind));
@@ -208,14 +209,14 @@ pub fn plan(request: &Request, account: Account, instance: Instance, login: Logi
         via,
         addresses,
         address_kind,
-        tunnel: Tunnel { endpoint_id: options.eice_id, max_duration: options.max_tunnel_duration },
-        port: request.target.port.or(options.port).unwrap_or(SSH_PORT),
+        tunnel: EiceOptions { endpoint_id: options.eice_id, max_duration: options.max_tunnel_duration },
+        port: request.target.port.or(options.port).unwrap_or(DEFAULT_SSH_PORT),
         host_keys: options.host_keys.unwrap_or_default(),
     })
 }
 
-/// The addresses in the order in which they are tried. The public DNS name goes first because inside the VPC it resolves
-/// to the private address.
+/// Returns the addresses in the order in which they are tried. The public DNS name goes first because it resolves to
+/// the private address inside the VPC.
 pub fn addresses(instance: &Instance, kind: AddressKind) -> Vec<Address> {
     let public_ip = instance.public_ip.map(IpAddr::V4);
     let name = instance.public_dns.clone().map(|name| Address::Name(name, public_ip));
@@ -228,14 +229,15 @@ pub fn addresses(instance: &Instance, kind: AddressKind) -> Vec<Address> {
         AddressKind::Ipv6 => ipv6().collect(),
         AddressKind::Auto => {
             let outside: Vec<_> = public().chain(ipv6()).collect();
-            // A private address may be another machine's where we are: it is dialled only when there is no other.
+            // In the local network, a private address may belong to another machine, so it is dialed only if there is
+            // no other.
             if outside.is_empty() { private().collect() } else { outside }
         }
     }
 }
 
 impl Plan {
-    /// The plan for programs.
+    /// Returns the plan as JSON.
     pub fn to_json(&self) -> Value {
         json!({
             "instance": self.instance,
@@ -256,7 +258,7 @@ impl Plan {
 }
 
 impl Plan {
-    /// The ways that there may be, in their order, in words.
+    /// Describes the possible routes in the order in which they are tried.
     fn routes(&self) -> String {
         let one = |route: &route::Route| match route {
             route::Route::Direct => {
@@ -264,8 +266,8 @@ impl Plan {
                 format!("direct to {}", addresses.join(", "))
             }
             route::Route::Eice => match &self.tunnel.endpoint_id {
-                Some(id) => format!("the Instance Connect Endpoint {id}"),
-                None => "an Instance Connect Endpoint".to_owned(),
+                Some(id) => format!("EC2 Instance Connect Endpoint (EICE) {id}"),
+                None => "EC2 Instance Connect Endpoint (EICE)".to_owned(),
             },
             route::Route::Ssm => "Session Manager".to_owned(),
         };
@@ -278,9 +280,9 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instance = &self.instance;
-        let name = instance.name.as_deref().map_or(String::new(), |name| format!(" ({})", neutralise(name)));
+        let name = instance.name.as_deref().map_or(String::new(), |name| format!(" ({})", sanitize(name)));
         let zone = instance.zone.as_deref().unwrap_or("zone unknown");
-        writeln!(f, "instance   {}{name}, {}, {}", instance.id, instance.state.word(), neutralise(zone))?;
+        writeln!(f, "instance   {}{name}, {}, {}", instance.id, instance.state.as_str(), sanitize(zone))?;
         let profile = self.account.profile.as_deref().map_or(String::new(), |name| format!(", profile {name}"));
         writeln!(f, "account    region {}{profile}", self.account.region)?;
         writeln!(f, "user       {} ({})", self.login.user, self.login.source)?;

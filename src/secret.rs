@@ -1,20 +1,20 @@
-//! [`Secret`]: a value that no log, error or debug print can show. Wiped when dropped.
+//! [`Secret`]: a value that logs, errors and debug output cannot show. Wiped when dropped.
 
 use std::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// A secret value, such as a passphrase. It has no `Display`, and its `Debug` says `(redacted)`.
+/// A secret value, for example a passphrase. It has no `Display`, and its `Debug` prints `(redacted)`.
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes the value into custody.
+    /// Wraps a value as a secret.
     pub fn new(value: T) -> Self {
         Self(Zeroizing::new(value))
     }
 
-    /// The value, for the one place that needs it.
+    /// Returns the value, for the one place that needs it.
     pub fn expose(&self) -> &T {
         &self.0
     }
@@ -26,15 +26,15 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     }
 }
 
-/// Keeps what is in memory out of core dumps, and other processes of the user from reading it: a key that is in no file is
-/// to stay in none. Ctrl-\\ at a ProxyCommand dumps it, too.
-pub fn keep_out_of_dumps() {
+/// Disables core dumps, and reading of this process's memory by the user's other processes: a key that is in no file
+/// must not get into one. Ctrl-\\ at a ProxyCommand would dump core, too.
+pub fn disable_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
-    // What collects dumps by a program of its own does not ask for the limit.
+    // A program that collects core dumps is not bound by the limit.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

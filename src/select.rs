@@ -1,39 +1,39 @@
-//! Which of the instances that a look-up found is meant. Pure, and it never guesses: exactly one, or an [`Error`] that
-//! holds what a person needs to decide.
+//! Chooses among the instances that a look-up found. Pure, and never guesses: returns exactly one instance, or an
+//! [`Error`] with what the user needs to decide.
 
 use crate::aws::model::{Instance, State};
-use crate::target::Spec;
+use crate::target::Selector;
 
-/// How to choose among several.
+/// The rule for choosing among several matches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pick {
-    /// Do not.
+    /// Does not choose: several matches are an error.
     #[default]
     Only,
-    /// The one launched last.
+    /// The instance that was launched last.
     Newest,
-    /// The one launched first.
+    /// The instance that was launched first.
     Oldest,
 }
 
-/// Why no instance was chosen.
+/// The reason why no instance was chosen.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Nothing matches.
+    /// No instance matches the selector.
     None,
-    /// Several match.
+    /// Several instances match the selector.
     Several(Vec<Instance>),
-    /// The one that matches is not running.
+    /// The matching instance is not running.
     NotRunning(Box<Instance>),
 }
 
-/// Chooses. Running instances go before others; among names an exact one goes before a prefix, and a prefix before a
-/// glob (the look-up asks for the widest of them).
+/// Returns the chosen instance. Running instances take precedence over others; for a name, an exact match takes
+/// precedence over a prefix or glob match, because the look-up also returns those.
 ///
 /// # Errors
-/// When it is not exactly one and running.
-pub fn choose(spec: &Spec, found: Vec<Instance>, pick: Pick) -> Result<Instance, Error> {
-    let matching = nearest(spec, found);
+/// Fails unless exactly one instance matches or `pick` decides, and the instance is running.
+pub fn choose(selector: &Selector, found: Vec<Instance>, pick: Pick) -> Result<Instance, Error> {
+    let matching = prefer_exact(selector, found);
     let (running, others): (Vec<_>, Vec<_>) =
         matching.into_iter().partition(|instance| instance.state == State::Running);
     let is_running = !running.is_empty();
@@ -48,15 +48,16 @@ pub fn choose(spec: &Spec, found: Vec<Instance>, pick: Pick) -> Result<Instance,
     if is_running { Ok(chosen) } else { Err(Error::NotRunning(Box::new(chosen))) }
 }
 
-/// Those with exactly this name where there are any.
-fn nearest(spec: &Spec, found: Vec<Instance>) -> Vec<Instance> {
-    let Spec::Name(name) = spec else { return found };
+/// Returns the instances with exactly this name if there are any, else all.
+fn prefer_exact(selector: &Selector, found: Vec<Instance>) -> Vec<Instance> {
+    let Selector::Name(name) = selector else { return found };
     let (exact, wider): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|instance| instance.name.as_deref() == Some(name));
     if exact.is_empty() { wider } else { exact }
 }
 
-/// Up to `most` names that are near to the one typed, nearest first: another case, a part of it, a slip of the hand.
+/// Returns up to `most` names similar to the one typed, closest first: different case, a part of the name, or a typing
+/// error.
 pub fn near_misses(typed: &str, instances: &[Instance], most: usize) -> Vec<String> {
     let wanted = typed.to_lowercase();
     let mut near: Vec<(usize, &str)> = instances
@@ -69,7 +70,7 @@ pub fn near_misses(typed: &str, instances: &[Instance], most: usize) -> Vec<Stri
     near.into_iter().take(most).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// How far apart two names are, or `None` when one would not take the one for the other.
+/// Returns the distance of two names; `None` if they are not similar.
 fn distance(wanted: &str, name: &str) -> Option<usize> {
     if name.contains(wanted) || wanted.contains(name) && name.len() > 2 {
         return Some(0);

@@ -1,25 +1,25 @@
-//! Small files of our own in the user's data and cache folders: where they are, and how they are written whole, private
-//! to the user and under a lock. Knows nothing of what is in them.
+//! Small files in the user's data and cache folders: their paths, and atomic writes that are private to the user and
+//! under a lock. Knows nothing about the contents.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The data folder (`ec2ssh/` in the user's): what must not be lost.
+/// Returns the data folder, `ec2ssh/` in the user's data folder, for what must not be lost.
 pub fn data_folder() -> Option<PathBuf> {
     Some(dirs::data_dir()?.join("ec2ssh"))
 }
 
-/// The cache folder (`ec2ssh/` in the user's): what can be asked for again.
+/// Returns the cache folder, `ec2ssh/` in the user's cache folder, for what can be fetched again.
 pub fn cache_folder() -> Option<PathBuf> {
     Some(dirs::cache_dir()?.join("ec2ssh"))
 }
 
-/// The runtime folder, for sockets: the session's own where the system has one, else one in the cache folder. Whoever uses
-/// it makes sure that it is the user's alone.
+/// Returns the runtime folder, for sockets: in the login session's runtime folder if the system has one, else in the
+/// cache folder. The caller must verify that it is private to the user.
 pub fn runtime_folder() -> Option<PathBuf> {
     match dirs::runtime_dir() {
         Some(folder) => Some(folder.join("ec2ssh")),
@@ -27,11 +27,11 @@ pub fn runtime_folder() -> Option<PathBuf> {
     }
 }
 
-/// Runs `change` while no other process of ours does so for the same file. The lock is a file beside it, so that the
-/// file itself can be replaced; the system lets go of it when the process dies.
+/// Runs `change` while no other ec2ssh process does so for the same file. The lock is a separate file beside it, so
+/// that the file itself can be replaced; the system releases it when the process dies.
 ///
 /// # Errors
-/// When the folder or the lock cannot be made, or as `change` says.
+/// Fails if the folder or the lock cannot be created, if the lock times out, or with the error of `change`.
 pub fn under_lock<T>(path: &Path, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     if let Some(folder) = path.parent() {
         create_private_folder(folder)?;
@@ -45,27 +45,32 @@ pub fn under_lock<T>(path: &Path, change: impl FnOnce() -> io::Result<T>) -> io:
     result
 }
 
-/// Waits for the lock, but not for ever: whoever holds it does so for milliseconds, or is stuck.
+/// Waits for the lock, with a timeout: it is normally held for milliseconds, unless its holder is stuck.
 fn wait_for(lock: &File) -> io::Result<()> {
     let begun = Instant::now();
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(()),
-            // A file system without locks: what is written is a line in one write, or a whole file by renaming.
+            // This file system has no locks. Each write is still consistent: one line in one write, or a whole file by
+            // renaming.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if begun.elapsed() > LOCK_PATIENCE => {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "another ec2ssh holds its lock"));
+            Err(TryLockError::WouldBlock) if begun.elapsed() > LOCK_TIMEOUT => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "timed out: another ec2ssh process holds the lock",
+                ));
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
         }
     }
 }
 
-/// Adds a line at the end; to be called [`under_lock`]. An unfinished last line is finished first.
+/// Appends a line to the file; the caller must hold the lock ([`under_lock`]). An unfinished last line is terminated
+/// first.
 ///
 /// # Errors
-/// As the file system says.
+/// Fails with the I/O error of the file.
 pub fn append_line(path: &Path, line: &str) -> io::Result<()> {
     let old = match fs::read(path) {
         Ok(old) => old,
@@ -74,15 +79,15 @@ pub fn append_line(path: &Path, line: &str) -> io::Result<()> {
     };
     let join = if old.is_empty() || old.ends_with(b"\n") { "" } else { "\n" };
     let mut file = private(OpenOptions::new().append(true).create(true)).open(path)?;
-    // One write, so that a reader without the lock sees the whole line or none of it.
+    // A single write lets a reader without the lock see the whole line or nothing of it.
     file.write_all(format!("{join}{line}\n").as_bytes())?;
     file.sync_data()
 }
 
-/// Replaces the file by one with this content, whole or not at all.
+/// Replaces the content of the file atomically.
 ///
 /// # Errors
-/// As the file system says.
+/// Fails with the I/O error of the file.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         create_private_folder(folder)?;
@@ -104,7 +109,7 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Readable by the user alone, where the system has modes.
+/// Makes new files readable by the user alone, on systems with file modes.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);

@@ -1,24 +1,24 @@
-//! What the person typed to name an instance: `[USER@]INSTANCE[:PORT]`, and the kinds of thing INSTANCE may be.
-//! Pure: it decides by form alone and asks nobody.
+//! The target that was typed: `[USER@]TARGET[:PORT]`, and the kinds of selectors that TARGET may be. Pure: decides
+//! by the form of the text alone.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A parsed `[USER@]INSTANCE[:PORT]`.
+/// A parsed target: `[USER@]TARGET[:PORT]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The login user, when one was typed.
+    /// The login user, if one was typed.
     pub user: Option<String>,
-    /// Which instance is meant.
-    pub instance: Spec,
-    /// The SSH port, when one was typed.
+    /// The selector of the instance.
+    pub selector: Selector,
+    /// The SSH port, if one was typed.
     pub port: Option<u16>,
 }
 
-/// The ways to name an instance, in the order in which they are tried.
+/// A selector: the part of a target that picks instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Spec {
+pub enum Selector {
     /// An instance id: `i-` and 8 to 17 hexadecimal digits.
     Id(String),
     /// A public, private or IPv6 address.
@@ -27,36 +27,36 @@ pub enum Spec {
     PublicDns(String),
     /// A private DNS name, `ip-10-0-0-1.ec2.internal` or its first label alone.
     PrivateDns(String),
-    /// `tag:KEY=VALUE`.
+    /// Instances with a tag: `tag:KEY=VALUE`.
     Tag {
-        /// The tag's key.
+        /// Key of the tag.
         key: String,
-        /// The tag's value; `*` and `?` are wildcards.
+        /// Value of the tag; `*` and `?` are wildcards.
         value: String,
     },
-    /// `asg:NAME`, the instances of an Auto Scaling group.
+    /// The instances of an Auto Scaling group: `asg:NAME`.
     AutoScalingGroup(String),
     /// A Name tag: exact, else a prefix, else a glob.
     Name(String),
 }
 
-/// Why a text names no instance.
+/// The reason why a text is not a target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Nothing was typed, or nothing beside a user or a port.
+    /// The selector is empty, with or without a user or port.
     #[error("the instance's name is empty")]
     Empty,
-    /// `user@` with nothing before the `@`.
+    /// The user before the `@` is empty.
     #[error("the user before '@' is empty")]
     EmptyUser,
     /// A port outside 1 to 65535.
     #[error("'{0}' is not a port (1 to 65535)")]
     Port(String),
-    /// `tag:` without `KEY=VALUE`.
-    #[error("a tag is named as tag:KEY=VALUE")]
+    /// A tag selector without `KEY=VALUE` after `tag:`.
+    #[error("a tag selector must have the form tag:KEY=VALUE")]
     Tag,
-    /// A login user that no system would accept, or that could be read as an option.
-    #[error("'{0}' cannot be a login user")]
+    /// A login user that no system would accept, or that could be parsed as an option.
+    #[error("'{0}' is not a valid login user")]
     User(String),
 }
 
@@ -69,12 +69,12 @@ impl FromStr for Target {
             Some((user, rest)) => (Some(check_user(user)?), rest),
             None => (None, typed),
         };
-        let (instance, port) = split_port(rest)?;
-        Ok(Self { user, instance: instance.parse()?, port })
+        let (selector, port) = split_port(rest)?;
+        Ok(Self { user, selector: selector.parse()?, port })
     }
 }
 
-/// Splits `USER@` off. The value of a tag may have an `@` of its own.
+/// Splits `USER@` off. A tag's value may contain an `@` of its own.
 fn split_user(typed: &str) -> Option<(&str, &str)> {
     let is_keyed = |text: &str| text.starts_with("tag:") || text.starts_with("asg:");
     if is_keyed(typed) {
@@ -83,8 +83,9 @@ fn split_user(typed: &str) -> Option<(&str, &str)> {
     typed.split_once('@').filter(|(_, rest)| is_keyed(rest)).or_else(|| typed.rsplit_once('@'))
 }
 
-/// What `proxy` is given, as OpenSSH makes it of `%r@%h:%p`: there is always a port, which an abbreviated IPv6 address
-/// would otherwise swallow (`2600:1f10::1:22`). An IPv6 address without a port has to stand in brackets there.
+/// Puts an IPv6 address that a port follows into brackets. OpenSSH expands `%r@%h:%p` to a text that always has a port,
+/// and an abbreviated IPv6 address would otherwise absorb it (`2600:1f10::1:22`). An IPv6 address without a port must
+/// be typed in brackets there.
 pub fn bracket_ipv6(typed: &str) -> String {
     let (user, rest) = split_user(typed).map_or(("", typed), |(user, rest)| (&typed[..=user.len()], rest));
     match rest.rsplit_once(':') {
@@ -93,7 +94,8 @@ pub fn bracket_ipv6(typed: &str) -> String {
     }
 }
 
-/// The user, if it can be one: 1 to 32 characters, none of them blank, control or a shell's, and no leading dash.
+/// Returns the user if it is valid: 1 to 32 characters, each an ASCII letter, a digit or one of `@._-$+\`, and no
+/// leading dash.
 ///
 /// # Errors
 /// [`Error::User`] otherwise.
@@ -103,7 +105,7 @@ pub fn check_user(user: &str) -> Result<String, Error> {
     if fits && plain && !user.starts_with('-') { Ok(user.to_owned()) } else { Err(Error::User(user.to_owned())) }
 }
 
-/// Splits a trailing `:PORT` off; an IPv6 address keeps its colons unless it stands in brackets.
+/// Splits a trailing `:PORT` off. An IPv6 address keeps its colons unless it is in brackets.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), Error> {
     if let Some(inner) = text.strip_prefix('[')
         && let Some((address, after)) = inner.split_once(']')
@@ -128,7 +130,7 @@ fn parse_port(text: &str) -> Result<u16, Error> {
     text.parse().ok().filter(|port| *port != 0).ok_or_else(|| Error::Port(text.to_owned()))
 }
 
-impl FromStr for Spec {
+impl FromStr for Selector {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -152,15 +154,15 @@ impl FromStr for Spec {
     }
 }
 
-impl Spec {
-    /// Whether a private address is meant, going by RFC 1918, RFC 6598 (carrier NAT) and link-local ranges.
+impl Selector {
+    /// Whether the address is private, by RFC 1918, RFC 6598 (carrier-grade NAT) or the link-local range.
     pub fn is_private(address: Ipv4Addr) -> bool {
         let [a, b, ..] = address.octets();
         address.is_private() || address.is_link_local() || (a == 100 && (64..128).contains(&b))
     }
 }
 
-impl fmt::Display for Spec {
+impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Id(text) | Self::PublicDns(text) | Self::PrivateDns(text) | Self::Name(text) => f.write_str(text),
@@ -171,28 +173,28 @@ impl fmt::Display for Spec {
     }
 }
 
-/// `i-` and 8 (old) to 17 (current) hexadecimal digits.
+/// Whether the text is an instance ID: `i-` and 8 (old) to 17 (current) hexadecimal digits.
 pub fn is_instance_id(text: &str) -> bool {
     text.strip_prefix("i-").is_some_and(|digits| {
         (8..=17).contains(&digits.len()) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     })
 }
 
-/// The EC2 host names (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html>).
-fn dns_name(text: &str) -> Option<Spec> {
+/// Parses an EC2 host name (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html>).
+fn dns_name(text: &str) -> Option<Selector> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let (label, domain) = name.split_once('.').unwrap_or((&name, ""));
     let internal = domain == "ec2.internal" || domain.ends_with(".compute.internal");
     let public = domain.ends_with("amazonaws.com") || domain.ends_with("amazonaws.com.cn");
     if is_instance_id(label) && (internal || public) {
-        // Resource-name host names carry the id itself.
-        return Some(Spec::Id(label.to_owned()));
+        // Resource-based host names contain the instance ID.
+        return Some(Selector::Id(label.to_owned()));
     }
     if public && label.starts_with("ec2-") {
-        return Some(Spec::PublicDns(name));
+        return Some(Selector::PublicDns(name));
     }
     let bare = domain.is_empty() && label.strip_prefix("ip-").is_some_and(is_dashed_ipv4);
-    (internal || bare).then_some(Spec::PrivateDns(name))
+    (internal || bare).then_some(Selector::PrivateDns(name))
 }
 
 fn is_dashed_ipv4(text: &str) -> bool {

@@ -1,7 +1,7 @@
-//! The one door to standard output, standard error and the person at the terminal.
+//! Output to standard output and standard error, and prompts to the user at the terminal.
 //!
-//! [`Ui::wire`] is for commands whose standard output is the session's own: it cannot reach it. All that goes to
-//! standard error is made safe by [`neutralise_lines`], whoever wrote it.
+//! [`Ui::without_stdout`] is for commands whose standard output carries the session's data: it cannot write to standard output.
+//! All text for standard error is made safe by [`sanitize_lines`], whatever its source.
 
 pub mod table;
 pub mod trace;
@@ -13,18 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::secret::Secret;
-use crate::text::{neutralise, neutralise_lines};
+use crate::text::{sanitize, sanitize_lines};
 
-/// How much is said.
+/// The verbosity of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Volume {
-    /// `-v` counts: 1 tells the steps, 2 and more add the libraries' tracing.
+pub struct Verbosity {
+    /// Count of `-v`: 1 shows the steps, 2 and more add the libraries' tracing.
     pub verbose: u8,
-    /// `-q`: errors only.
+    /// Errors only (`-q` was given).
     pub quiet: bool,
 }
 
-/// The door. Clones share it.
+/// The user interface. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Ui {
     inner: Arc<Inner>,
@@ -32,169 +32,172 @@ pub struct Ui {
 
 #[derive(Debug)]
 struct Inner {
-    volume: Volume,
+    verbosity: Verbosity,
     stdout: bool,
     started: Instant,
-    /// The terminal is in raw mode: a line feed alone would not go back to the left.
+    /// Set while the terminal is in raw mode, where a line feed alone does not return the carriage.
     raw: AtomicBool,
-    /// A progress line stands and is to be overwritten.
+    /// Set while a progress line is shown that the next output overwrites.
     progress: AtomicBool,
-    /// One question at a time.
-    asking: Mutex<()>,
+    /// Held while a question is asked, so that there is one at a time.
+    prompt_lock: Mutex<()>,
 }
 
 impl Ui {
-    /// For commands that print.
-    pub fn new(volume: Volume) -> Self {
-        Self::with(volume, true)
+    /// Creates a `Ui` for commands that print to standard output.
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self::with(verbosity, true)
     }
 
-    /// For commands whose standard output is the wire.
-    pub fn wire(volume: Volume) -> Self {
-        Self::with(volume, false)
+    /// Creates a `Ui` for commands whose standard output carries the session's data.
+    pub fn without_stdout(verbosity: Verbosity) -> Self {
+        Self::with(verbosity, false)
     }
 
-    fn with(volume: Volume, stdout: bool) -> Self {
+    fn with(verbosity: Verbosity, stdout: bool) -> Self {
         let inner = Inner {
-            volume,
+            verbosity,
             stdout,
             started: Instant::now(),
             raw: AtomicBool::new(false),
             progress: AtomicBool::new(false),
-            asking: Mutex::new(()),
+            prompt_lock: Mutex::new(()),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Says whether the terminal is in raw mode.
+    /// Sets whether the terminal is in raw mode.
     pub fn set_raw(&self, raw: bool) {
         self.inner.raw.store(raw, Ordering::Relaxed);
     }
 
-    /// The command's own output.
+    /// Writes the command's own output.
     ///
     /// # Errors
-    /// As standard output says; a reader that has gone is none.
+    /// Fails if standard output cannot be written to; a broken pipe is not an error.
     ///
     /// # Panics
-    /// On a [`Ui::wire`]: that would be a defect of ours.
+    /// Panics on a [`Ui::without_stdout`], which would be a bug in ec2ssh.
     pub fn out(&self, text: &str) -> io::Result<()> {
-        assert!(self.inner.stdout, "standard output is the wire");
+        assert!(self.inner.stdout, "standard output carries the session's data");
         match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
     }
 
-    /// A step of the way, with the time since the start; shown with `-v`.
+    /// Prints a step with the time since the start, with `-v` only.
     pub fn step(&self, text: &str) {
-        if self.inner.volume.verbose > 0 {
+        if self.inner.verbosity.verbose > 0 {
             let seconds = self.inner.started.elapsed().as_secs_f64();
-            self.line(&neutralise(&format!("[{seconds:7.3}s] {text}")));
+            self.line(&sanitize(&format!("[{seconds:7.3}s] {text}")));
         }
     }
 
-    /// A line that the person should see, unless `-q`.
+    /// Prints a line for the user, unless `-q` is given.
     pub fn notice(&self, text: &str) {
-        if !self.inner.volume.quiet {
-            self.line(&neutralise(text));
+        if !self.inner.verbosity.quiet {
+            self.line(&sanitize(text));
         }
     }
 
-    /// A line for a person who looks on, and for `-v`: in a log of somebody else's it would be noise.
+    /// Prints a line if standard error is a terminal, or as a step with `-v`. In another program's log it would be
+    /// noise.
     pub fn remark(&self, text: &str) {
-        if self.inner.volume.verbose > 0 {
+        if self.inner.verbosity.verbose > 0 {
             self.step(text);
         } else if io::stderr().is_terminal() {
             self.notice(text);
         }
     }
 
-    /// Text of several lines that the person should see, unless `-q`: the server's banner.
+    /// Prints text of several lines, the server's banner, unless `-q` is given.
     pub fn banner(&self, text: &str) {
-        if !self.inner.volume.quiet {
+        if !self.inner.verbosity.quiet {
             self.line(text);
         }
     }
 
-    /// What is being waited for. On a terminal it replaces the one before.
+    /// Prints progress, unless `-q` is given. On a terminal it replaces the previous progress line.
     pub fn progress(&self, text: &str) {
-        if self.inner.volume.quiet {
+        if self.inner.verbosity.quiet {
             return;
         }
         if io::stderr().is_terminal() {
             self.inner.progress.store(true, Ordering::Relaxed);
-            write_stderr(&format!("\r\x1b[K{}", neutralise(text)));
+            write_stderr(&format!("\r\x1b[K{}", sanitize(text)));
         } else {
-            self.line(&neutralise(text));
+            self.line(&sanitize(text));
         }
     }
 
-    /// An error as it is reported to a person: what failed, why, and what to type.
+    /// Prints an error: what failed, why, and what to type.
     pub fn error(&self, message: &str, causes: &[String], hints: &[String]) {
-        // A line feed in a name or in a service's words must not begin a line that looks like one of ours.
-        self.line(&neutralise(&format!("Error: {message}")));
+        // A line feed in a name or in a service's message must not start a line that looks like one of ec2ssh's own.
+        self.line(&sanitize(&format!("Error: {message}")));
         for cause in causes {
-            self.line(&neutralise(&format!("Caused by: {cause}")));
+            self.line(&sanitize(&format!("Caused by: {cause}")));
         }
         for hint in hints {
-            self.line(&neutralise(&format!("Hint: {hint}")));
+            self.line(&sanitize(&format!("Hint: {hint}")));
         }
     }
 
-    /// Text of several lines to standard error: tables, the list of escapes.
+    /// Prints text of several lines to standard error: tables, the list of escapes.
     pub fn lines(&self, text: &str) {
         self.line(text);
     }
 
-    /// Begins a line of its own, where the shell's prompt may stand already.
-    pub fn behind_prompt(&self) {
+    /// Starts a new line, because the shell's prompt may already be on the current one.
+    pub fn start_new_line(&self) {
         if io::stderr().is_terminal() {
             write_stderr("\n");
         }
     }
 
     fn line(&self, text: &str) {
-        // In a session the cursor stands wherever the far side left it.
+        // In a session the remote side may have left the cursor anywhere in the line.
         let (begin, end) = if self.inner.raw.load(Ordering::Relaxed) { ("\r\n", "\r\n") } else { ("", "\n") };
         let clear = if self.inner.progress.swap(false, Ordering::Relaxed) { "\r\x1b[K" } else { "" };
-        let text = neutralise_lines(text).replace('\n', end);
+        let text = sanitize_lines(text).replace('\n', end);
         write_stderr(&format!("{clear}{begin}{text}{end}"));
     }
 
-    /// Whether there is somebody to ask: standard error is a terminal, and we can read from it.
+    /// Whether the user can be asked: standard error and the controlling terminal are available.
     pub fn can_ask(&self) -> bool {
         io::stderr().is_terminal() && terminal().is_some()
     }
 
-    /// Asks and reads a line from the terminal, whatever standard input is. `None`: nobody to ask, or the end of input.
+    /// Asks a question and reads a line from the controlling terminal, wherever standard input comes from. Returns
+    /// `None` if the user cannot be asked, or at the end of input.
     pub fn ask(&self, question: &str) -> Option<String> {
-        let _turn = self.turn();
+        let _turn = self.lock_prompt();
         if !self.can_ask() {
             return None;
         }
         self.clear_progress();
-        write_stderr(&neutralise_lines(question));
+        write_stderr(&sanitize_lines(question));
         read_line(&mut terminal()?)
     }
 
-    /// Asks for a yes or no; anything but a yes is a no.
+    /// Asks for a yes or no; every answer but a yes counts as no.
     pub fn confirm(&self, question: &str) -> Option<bool> {
         let answer = self.ask(&format!("{question} (yes/no) "))?;
         Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// Asks for a secret with the echo off. `None`: nobody to ask, or an empty answer.
+    /// Asks for a secret with the echo off. Returns `None` if the user cannot be asked, or for an empty answer.
     pub fn ask_secret(&self, question: &str) -> Option<Secret<String>> {
-        let _turn = self.turn();
+        let _turn = self.lock_prompt();
         if !self.can_ask() {
             return None;
         }
         self.clear_progress();
-        let answer = match rpassword::prompt_password(neutralise(question)) {
+        let answer = match rpassword::prompt_password(sanitize(question)) {
             Ok(answer) => answer,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                // Ctrl-C: the prompt has sent us the signal, which ends the process. No answer must overtake it.
+                // On Ctrl-C the prompt has sent the signal that ends this process; no answer must be returned before
+                // that.
                 std::thread::sleep(Duration::from_secs(5));
                 return None;
             }
@@ -210,22 +213,22 @@ impl Ui {
         }
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        self.inner.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_prompt(&self) -> MutexGuard<'_, ()> {
+        self.inner.prompt_lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A message that cannot be written has no better place to go.
+/// Writes to standard error. A failure is ignored, because there is no better place to report it.
 fn write_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// The controlling terminal, which a person sits at even when standard input is a pipe.
+/// Opens the controlling terminal, which is available even when standard input is a pipe.
 fn terminal() -> Option<File> {
     OpenOptions::new().read(true).write(true).open(if cfg!(windows) { "CONIN$" } else { "/dev/tty" }).ok()
 }
 
-/// One line, byte by byte, so that what was typed ahead stays for the session.
+/// Reads a line byte by byte, so that input typed after it remains for the session.
 fn read_line(from: &mut File) -> Option<String> {
     let mut line = Vec::new();
     let mut byte = [0];

@@ -1,8 +1,8 @@
-//! Points in time for people. Pure but for [`today`] and [`now`]; else the clock is read by whoever calls.
+//! Formats points in time for people. Pure except for [`today`] and [`now`]; elsewhere the caller reads the clock.
 
 use time::OffsetDateTime;
 
-/// A time in seconds since the Unix epoch as `2026-11-23 12:00Z`; empty where there is no such date.
+/// Formats seconds since the Unix epoch as `2026-11-23 12:00Z`; empty if the date is out of range.
 pub fn utc(seconds: i64) -> String {
     match OffsetDateTime::from_unix_timestamp(seconds) {
         Ok(at) => {
@@ -13,7 +13,7 @@ pub fn utc(seconds: i64) -> String {
     }
 }
 
-/// How long ago, in the largest unit that says something: `45s`, `12m`, `5h`, `3d`.
+/// Formats the time between two points in its largest useful unit: `45s`, `12m`, `5h`, `3d`.
 pub fn age(now: i64, then: i64) -> String {
     match now.saturating_sub(then).max(0) {
         seconds @ 0..120 => format!("{seconds}s"),
@@ -23,13 +23,13 @@ pub fn age(now: i64, then: i64) -> String {
     }
 }
 
-/// The date in UTC: `2026-11-23`.
+/// Returns the date in UTC: `2026-11-23`.
 pub fn today() -> String {
     let now = OffsetDateTime::now_utc();
     format!("{:04}-{:02}-{:02}", now.year(), u8::from(now.month()), now.day())
 }
 
-/// Seconds since the Unix epoch.
+/// Returns the seconds since the Unix epoch.
 pub fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
 }

@@ -1,8 +1,8 @@
-//! Medians, ratios and tables.
+//! Computes medians and quantiles, and prints tables.
 
 use std::fmt::Write;
 
-/// The middle of these.
+/// Returns the median of the values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -10,7 +10,7 @@ pub fn median(values: &[f64]) -> f64 {
     if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[middle - 1], sorted[middle]) } else { sorted[middle] }
 }
 
-/// The value below which this share of them lies.
+/// Returns the quantile of the values at this share; 0.9 is the 90th percentile.
 pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -19,7 +19,7 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
     sorted[at]
 }
 
-/// A table with a heading.
+/// Prints a Markdown table with a heading.
 pub fn table(heading: &str, columns: &[&str], rows: &[Vec<String>]) {
     let mut out = format!("\n### {heading}\n\n| {} |\n|{}\n", columns.join(" | "), " --- |".repeat(columns.len()));
     for row in rows {

@@ -1,5 +1,5 @@
-//! ec2ssh beside ssh (and beside the AWS CLI and mssh, where they are given), in one run: time to `true`, the CPU before
-//! the first call, throughput, memory, typing. It prints tables in Markdown; nothing here passes or fails.
+//! Compares ec2ssh with ssh (and with the AWS CLI and mssh, if their paths are given) in one run: time to `true`, CPU
+//! time before the first call, throughput, memory, typing. Prints tables in Markdown; nothing here passes or fails.
 //!
 //! ```text
 //! make bench                                     everything
@@ -14,7 +14,7 @@
 
 mod figures;
 mod memory;
-mod place;
+mod setup;
 mod start;
 mod throughput;
 mod time;

@@ -1,4 +1,4 @@
-//! Resident memory while 1 GB goes through: is it steady, and how much is it?
+//! Measures whether the resident memory stays steady while 1 GB is transferred, and how large it is.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -7,54 +7,54 @@ use std::time::Duration;
 use ec2ssh_lab::openssh::tool;
 
 use crate::figures::table;
-use crate::place::{Distance, Place, product};
+use crate::setup::{Distance, Setup, ec2ssh_binary};
 
 const GIGABYTE: &str = "head -c 1000000000 /dev/zero";
 
 pub fn run() {
-    let place = Place::new(Distance::NONE, Duration::ZERO);
-    let ec2ssh = product();
-    place.run(&place.ec2ssh("my-instance true"));
-    place.run(&Place::ec2ssh_by_tunnel("--via ssm my-instance true"));
+    let setup = Setup::new(Distance::NONE, Duration::ZERO);
+    let ec2ssh = ec2ssh_binary();
+    setup.run(&setup.ec2ssh("my-instance true"));
+    setup.run(&Setup::ec2ssh_by_tunnel("--via ssm my-instance true"));
     let mut rows = Vec::new();
     for (name, line) in [
-        ("session, direct", place.ec2ssh("my-instance")),
-        ("session, endpoint", Place::ec2ssh_by_tunnel("--via eice my-instance")),
-        ("session, Session Manager", Place::ec2ssh_by_tunnel("--via ssm my-instance")),
+        ("session, direct", setup.ec2ssh("my-instance")),
+        ("session, endpoint", Setup::ec2ssh_by_tunnel("--via eice my-instance")),
+        ("session, Session Manager", Setup::ec2ssh_by_tunnel("--via ssm my-instance")),
     ] {
-        let mut child = spawn(&place, &line, GIGABYTE);
+        let mut child = spawn(&setup, &line, GIGABYTE);
         let pid = child.id();
         rows.push(row(name, &watch(&mut child, || Some(pid))));
     }
-    for (name, port, via) in [("proxy, direct", place.port, ""), ("proxy, Session Manager", 22, "--via ssm ")] {
-        let key = place.path(".ssh/floor.pub").display().to_string();
+    for (name, port, via) in [("proxy, direct", setup.port, ""), ("proxy, Session Manager", 22, "--via ssm ")] {
+        let key = setup.path(".ssh/floor.pub").display().to_string();
         let proxy = format!("{ec2ssh} proxy -q {via}-i {key} -p {port} %r@my-instance");
-        // ssh puts `exec` before it: it is ssh's own child.
-        let line = place.ssh("floor", "").replacen(
+        // ssh runs the proxy command with `exec`, so the proxy is a direct child of ssh.
+        let line = setup.ssh("floor", "").replacen(
             " -F ",
             &format!(" -o ProxyCommand={} -F ", proxy.replace(' ', "\u{a0}")),
             1,
         );
-        let mut child = spawn(&place, &line, GIGABYTE);
+        let mut child = spawn(&setup, &line, GIGABYTE);
         let ssh = child.id();
         rows.push(row(name, &watch(&mut child, || child_of(ssh))));
     }
     table("Resident memory over 1 GB down, MB", &["", "after a tenth", "at the end", "peak"], &rows);
 }
 
-fn spawn(place: &Place, line: &str, remote: &str) -> Child {
-    let mut words = line.split_whitespace_ascii();
-    let mut command = place.command(words.next().unwrap());
+fn spawn(setup: &Setup, line: &str, remote: &str) -> Child {
+    let mut words = line.split_words();
+    let mut command = setup.command(words.next().unwrap());
     command.args(words).arg(remote).stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// A word may have blanks in it, written as no-break spaces.
-trait Words {
-    fn split_whitespace_ascii(&self) -> impl Iterator<Item = String>;
+/// Splits a command line into words; a no-break space stands for a space inside a word.
+trait SplitWords {
+    fn split_words(&self) -> impl Iterator<Item = String>;
 }
 
-impl Words for str {
-    fn split_whitespace_ascii(&self) -> impl Iterator<Item = String> {
+impl SplitWords for str {
+    fn split_words(&self) -> impl Iterator<Item = String> {
         self.split_ascii_whitespace().map(|word| word.replace('\u{a0}', " "))
     }
 }
@@ -66,7 +66,7 @@ fn row(name: &str, samples: &[u64]) -> Vec<String> {
     vec![name.to_owned(), megabytes(samples.get(samples.len() / 10)), megabytes(samples.last()), megabytes(peak)]
 }
 
-/// The resident kilobytes of a process, looked at every 20 ms until `child` ends.
+/// Samples the resident memory of a process in kB, every 20 ms until `child` ends.
 fn watch(child: &mut Child, mut whose: impl FnMut() -> Option<u32>) -> Vec<u64> {
     let mut samples = Vec::new();
     loop {

@@ -1,5 +1,5 @@
-//! What the process costs before it does anything: CPU and threads at the first byte to AWS, and the commands that ask
-//! nobody.
+//! Measures the startup cost: CPU time and threads until the first byte to AWS, and the run time of the commands that
+//! make no AWS call.
 
 use std::fs;
 use std::io::Read;
@@ -8,21 +8,21 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::figures::{median, quantile, table};
-use crate::place::{Distance, Place, product};
+use crate::setup::{Distance, Setup, ec2ssh_binary};
 
 const RUNS: usize = 25;
 
 pub fn run() {
-    let place = Place::new(Distance::NONE, Duration::ZERO);
-    place.run(&place.ec2ssh("my-instance true"));
+    let setup = Setup::new(Distance::NONE, Duration::ZERO);
+    setup.run(&setup.ec2ssh("my-instance true"));
     let mut rows = Vec::new();
     for (scheme, name) in [("http", "in clear"), ("https", "in TLS, with the system's authorities")] {
-        let (cpu, threads): (Vec<f64>, Vec<usize>) = (0..RUNS).map(|_| before_the_first_byte(&place, scheme)).unzip();
+        let (cpu, threads): (Vec<f64>, Vec<usize>) = (0..RUNS).map(|_| cpu_before_first_byte(&setup, scheme)).unzip();
         let most = threads.iter().max().unwrap();
         rows.push(row(&format!("`ec2ssh NAME`, until the first byte to AWS, {name} ({most} threads at most)"), &cpu));
     }
     for words in ["--help", "completions bash", "complete --index 1 -- ec2ssh my-"] {
-        let all: Vec<f64> = (0..RUNS).map(|_| whole(&place, words)).collect();
+        let all: Vec<f64> = (0..RUNS).map(|_| run_time(&setup, words)).collect();
         rows.push(row(&format!("`ec2ssh {words}`, all of it"), &all));
     }
     table("A start: CPU until the first byte; for the others, all of their time", &["", "median, ms", "90 %"], &rows);
@@ -32,11 +32,11 @@ fn row(name: &str, times: &[f64]) -> Vec<String> {
     vec![name.to_owned(), format!("{:.1}", median(times)), format!("{:.1}", quantile(times, 0.9))]
 }
 
-/// The CPU time (ms) that the process has used when its first request arrives, and its threads.
-fn before_the_first_byte(place: &Place, scheme: &str) -> (f64, usize) {
+/// Returns the CPU time (ms) that the process has used when its first request arrives, and its number of threads.
+fn cpu_before_first_byte(setup: &Setup, scheme: &str) -> (f64, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port());
-    let mut command = place.command(product());
+    let mut command = setup.command(ec2ssh_binary());
     command.args(["-q", "my-instance", "true"]).env("AWS_ENDPOINT_URL", endpoint).env_remove("AWS_CA_BUNDLE");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (mut stream, _) = listener.accept().unwrap();
@@ -47,7 +47,7 @@ fn before_the_first_byte(place: &Place, scheme: &str) -> (f64, usize) {
     used
 }
 
-/// On the CPU so far, all threads together; in milliseconds.
+/// Returns the CPU time so far of all threads in milliseconds, and the number of threads.
 fn cpu(pid: u32) -> (f64, usize) {
     let threads: Vec<_> =
         fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -58,9 +58,9 @@ fn cpu(pid: u32) -> (f64, usize) {
     (threads.iter().map(of).sum::<f64>() / 1e6, threads.len())
 }
 
-/// From the start to the end, in milliseconds of the clock: there is nothing to wait for.
-fn whole(place: &Place, words: &str) -> f64 {
-    let mut command = place.command(product());
+/// Returns the wall-clock time of a run in milliseconds, from start to end: these commands have nothing to wait for.
+fn run_time(setup: &Setup, words: &str) -> f64 {
+    let mut command = setup.command(ec2ssh_binary());
     command.args(words.split(' ')).stdout(Stdio::null());
     let begun = std::time::Instant::now();
     assert!(command.status().unwrap().success(), "{words}");

@@ -1,16 +1,17 @@
-//! Bytes a second through a session, in both directions, by each route and at both distances; ssh in the same run.
+//! Measures the throughput of a session in both directions, by each route and at both distances, with ssh in the same
+//! run.
 
 use std::fs::File;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::figures::{median, table};
-use crate::place::{Distance, Place};
+use crate::setup::{Distance, Setup};
 
 const ROUNDS: usize = 3;
 
-/// One way of carrying bytes.
-struct Way {
+/// A measured command and its results.
+struct Case {
     name: &'static str,
     /// The command line, up to the remote command.
     line: String,
@@ -24,32 +25,32 @@ pub fn run() {
 }
 
 fn measure(name: &str, distance: Distance, megabytes: u64) {
-    let place = Place::new(distance, Duration::ZERO);
-    File::create(place.path("input")).unwrap().set_len(megabytes * 1_000_000).unwrap();
-    let way = |name, line| Way { name, line, down: Vec::new(), up: Vec::new() };
-    let mut ways = vec![
-        way("ssh", place.ssh("filed", "")),
-        way("ec2ssh, direct", place.ec2ssh("my-instance ")),
-        way("ec2ssh, endpoint", Place::ec2ssh_by_tunnel("--via eice my-instance ")),
-        way("ec2ssh, Session Manager", Place::ec2ssh_by_tunnel("--via ssm my-instance ")),
+    let setup = Setup::new(distance, Duration::ZERO);
+    File::create(setup.path("input")).unwrap().set_len(megabytes * 1_000_000).unwrap();
+    let case = |name, line| Case { name, line, down: Vec::new(), up: Vec::new() };
+    let mut cases = vec![
+        case("ssh", setup.ssh("filed", "")),
+        case("ec2ssh, direct", setup.ec2ssh("my-instance ")),
+        case("ec2ssh, endpoint", Setup::ec2ssh_by_tunnel("--via eice my-instance ")),
+        case("ec2ssh, Session Manager", Setup::ec2ssh_by_tunnel("--via ssm my-instance ")),
     ];
     if let Ok(only) = std::env::var("ONLY") {
-        ways.retain(|way| way.name == "ssh" || way.name.contains(&only));
+        cases.retain(|case| case.name == "ssh" || case.name.contains(&only));
     }
-    for way in &ways {
-        place.run(&format!("{}true", way.line));
+    for case in &cases {
+        setup.run(&format!("{}true", case.line));
     }
     for _ in 0..ROUNDS {
-        for way in &mut ways {
-            way.down.push(down(&place, &way.line, megabytes));
-            way.up.push(up(&place, &way.line, megabytes));
+        for case in &mut cases {
+            case.down.push(down(&setup, &case.line, megabytes));
+            case.up.push(up(&setup, &case.line, megabytes));
         }
     }
-    let floor = (median(&ways[0].down), median(&ways[0].up));
-    let row = |way: &Way| {
-        let (down, up) = (median(&way.down), median(&way.up));
+    let floor = (median(&cases[0].down), median(&cases[0].up));
+    let row = |case: &Case| {
+        let (down, up) = (median(&case.down), median(&case.up));
         vec![
-            way.name.to_owned(),
+            case.name.to_owned(),
             format!("{down:.0}"),
             format!("{up:.0}"),
             format!("{:.2}", down / floor.0),
@@ -59,24 +60,24 @@ fn measure(name: &str, distance: Distance, megabytes: u64) {
     table(
         &format!("Throughput, MB/s, {megabytes} MB: {name}"),
         &["", "down", "up", "down to ssh", "up to ssh"],
-        &ways.iter().map(row).collect::<Vec<_>>(),
+        &cases.iter().map(row).collect::<Vec<_>>(),
     );
 }
 
-/// Standard output, in MB/s. The start of the session is in it, for all alike.
-fn down(place: &Place, line: &str, megabytes: u64) -> f64 {
+/// Returns the throughput of standard output in MB/s. The start of the session is included for every command.
+fn down(setup: &Setup, line: &str, megabytes: u64) -> f64 {
     let remote = format!("head -c {megabytes}000000 /dev/zero");
     let mut words = line.split_whitespace();
-    let mut command = place.command(words.next().unwrap());
+    let mut command = setup.command(words.next().unwrap());
     command.args(words).arg(remote).stdout(Stdio::null());
     rate(&mut command, megabytes)
 }
 
-/// Standard input.
-fn up(place: &Place, line: &str, megabytes: u64) -> f64 {
+/// Returns the throughput of standard input in MB/s.
+fn up(setup: &Setup, line: &str, megabytes: u64) -> f64 {
     let mut words = line.split_whitespace();
-    let mut command = place.command(words.next().unwrap());
-    command.args(words).arg("cat >/dev/null").stdin(File::open(place.path("input")).unwrap()).stdout(Stdio::null());
+    let mut command = setup.command(words.next().unwrap());
+    command.args(words).arg("cat >/dev/null").stdin(File::open(setup.path("input")).unwrap()).stdout(Stdio::null());
     rate(&mut command, megabytes)
 }
 

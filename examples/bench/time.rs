@@ -1,4 +1,5 @@
-//! Time to `true`, by hyperfine. Each run begins with the pushed keys that it would find: its own, or none.
+//! Measures the time to `true` with hyperfine. Before each run, the pushed keys are reset to those that the command
+//! should find: its own key, or none.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,12 +7,13 @@ use std::path::PathBuf;
 use ec2ssh_lab::openssh::tool;
 
 use crate::figures::{median, quantile, table};
-use crate::place::{Distance, ID, LOOK_UP, Place};
+use crate::setup::{Distance, ID, KEY_LOOKUP_TIME, Setup};
 
-/// hyperfine runs one command after the other: with rounds, what slows the machine for a while slows all of them.
+/// The number of rounds. hyperfine runs one command after the other; in rounds, a temporary slowdown of the machine
+/// affects all of them.
 const ROUNDS: usize = 3;
 
-/// Who is measured.
+/// A command that is measured.
 struct Runner {
     name: &'static str,
     line: String,
@@ -31,12 +33,12 @@ pub fn run() {
 }
 
 fn measure(name: &str, distance: Distance) {
-    let place = Place::new(distance, LOOK_UP);
-    // What is known from the second time on.
-    place.run(&place.ec2ssh("my-instance true"));
-    let mut runners = runners(&place);
+    let setup = Setup::new(distance, KEY_LOOKUP_TIME);
+    // Fill the caches: all connections but the first find the instance known.
+    setup.run(&setup.ec2ssh("my-instance true"));
+    let mut runners = runners(&setup);
     for _ in 0..ROUNDS {
-        round(&place, &mut runners);
+        round(&setup, &mut runners);
     }
     let floor = median(&runners[0].times);
     let cli = runners.iter().find(|runner| runner.name.starts_with("AWS CLI")).map(|runner| median(&runner.times));
@@ -47,23 +49,23 @@ fn measure(name: &str, distance: Distance) {
         vec![runner.name.to_owned(), format!("{middle:.0}"), range, format!("{:.2}", middle / floor), to_cli]
     };
     table(
-        &format!("Time to `true`: {name} (key look-up {} ms)", LOOK_UP.as_millis()),
+        &format!("Time to `true`: {name} (key look-up {} ms)", KEY_LOOKUP_TIME.as_millis()),
         &["", "median, ms", "10..90 %", "to the floor", "to the AWS CLI"],
         &runners.iter().map(row).collect::<Vec<_>>(),
     );
 }
 
-fn runners(place: &Place) -> Vec<Runner> {
+fn runners(setup: &Setup) -> Vec<Runner> {
     let runner = |name, line, prepare| Runner { name, line, prepare, times: Vec::new() };
-    let known = place.ec2ssh("my-instance true");
+    let known = setup.ec2ssh("my-instance true");
     let mut all = vec![
-        runner("ssh, key pushed beforehand (the floor)", place.ssh("floor", "true"), "floor-key"),
-        runner("ssh, key authorized by file", place.ssh("filed", "true"), "no-keys"),
+        runner("ssh, key pushed beforehand (the floor)", setup.ssh("floor", "true"), "floor-key"),
+        runner("ssh, key authorized by file", setup.ssh("filed", "true"), "no-keys"),
         runner("ec2ssh, the instance known", known.clone(), "no-keys"),
         runner("ec2ssh, the first time ever", known, "nothing-known"),
     ];
     let other = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
-    let (port, user) = (place.port, &place.sshd.user);
+    let (port, user) = (setup.port, &setup.sshd.user);
     if let Some(another) = other("OTHER_EC2SSH") {
         let line = format!("{} -q -p {port} my-instance true", another.display());
         all.push(runner("another ec2ssh, the instance known", line, "no-keys"));
@@ -80,14 +82,14 @@ fn runners(place: &Place) -> Vec<Runner> {
     all
 }
 
-fn round(place: &Place, runners: &mut [Runner]) {
+fn round(setup: &Setup, runners: &mut [Runner]) {
     let runs: usize = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(12);
-    let export = place.path("times.json");
-    let mut command = place.command(tool("hyperfine"));
+    let export = setup.path("times.json");
+    let mut command = setup.command(tool("hyperfine"));
     command.args(["-N", "--style", "none", "--warmup", "1", "--runs"]).arg((runs / ROUNDS).max(2).to_string());
     command.arg("--export-json").arg(&export);
     for runner in &*runners {
-        command.arg("--prepare").arg(place.path(runner.prepare));
+        command.arg("--prepare").arg(setup.path(runner.prepare));
     }
     command.args(runners.iter().map(|runner| &runner.line));
     let ran = command.output().unwrap();

@@ -1,4 +1,4 @@
-//! From a key to its echo, in a pty; also while another channel of the same connection is busy.
+//! Measures the time from a key to its echo in a pty, also while another channel of the same connection is busy.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -9,34 +9,34 @@ use std::time::{Duration, Instant};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use crate::figures::{median, quantile, table};
-use crate::place::{Distance, Place, product};
+use crate::setup::{Distance, Setup, ec2ssh_binary};
 
 const KEYS: usize = 200;
-const BETWEEN: Duration = Duration::from_millis(15);
-/// About 8 MB a second on the other channel: a busy one, not one that fills the path.
-const BUSY: &str = "while head -c 80000 /dev/zero; do sleep 0.01; done";
+const KEY_INTERVAL: Duration = Duration::from_millis(15);
+/// Produces about 8 MB/s on the other channel, which makes it busy without saturating the path.
+const BUSY_COMMAND: &str = "while head -c 80000 /dev/zero; do sleep 0.01; done";
 
 pub fn run() {
-    let place = Place::new(Distance::NONE, Duration::ZERO);
-    let ec2ssh = product();
-    place.run(&place.ec2ssh("my-instance true"));
-    place.run(&Place::ec2ssh_by_tunnel("--via ssm my-instance true"));
-    let direct = place.ssh("filed", "");
-    let proxy = format!("{ec2ssh} proxy -q -i {} -p {} %r@my-instance", key(&place).display(), place.port);
-    let tunnel = format!("{ec2ssh} proxy -q --via ssm -i {} -p 22 %r@my-instance", key(&place).display());
+    let setup = Setup::new(Distance::NONE, Duration::ZERO);
+    let ec2ssh = ec2ssh_binary();
+    setup.run(&setup.ec2ssh("my-instance true"));
+    setup.run(&Setup::ec2ssh_by_tunnel("--via ssm my-instance true"));
+    let direct = setup.ssh("filed", "");
+    let proxy = format!("{ec2ssh} proxy -q -i {} -p {} %r@my-instance", key(&setup).display(), setup.port);
+    let tunnel = format!("{ec2ssh} proxy -q --via ssm -i {} -p 22 %r@my-instance", key(&setup).display());
     let by =
         |proxy: &str| direct.replacen(" -F ", &format!(" -o ProxyCommand='{proxy}' -F "), 1).replace("filed", "floor");
     let cases = [
         ("ssh", direct.clone(), false),
-        ("ec2ssh", place.ec2ssh("-t my-instance"), false),
-        ("ec2ssh, Session Manager", Place::ec2ssh_by_tunnel("-t --via ssm my-instance"), false),
+        ("ec2ssh", setup.ec2ssh("-t my-instance"), false),
+        ("ec2ssh, Session Manager", Setup::ec2ssh_by_tunnel("-t --via ssm my-instance"), false),
         ("ssh, another channel busy", direct.clone(), true),
         ("ssh through `ec2ssh proxy`, another channel busy", by(&proxy), true),
         ("ssh through `ec2ssh proxy --via ssm`, another channel busy", by(&tunnel), true),
     ];
     let mut rows = Vec::new();
     for (name, line, is_busy) in cases {
-        let times = measure(&place, &line, is_busy);
+        let times = measure(&setup, &line, is_busy);
         rows.push(vec![
             name.to_owned(),
             format!("{:.2}", median(&times)),
@@ -47,18 +47,18 @@ pub fn run() {
     table(&format!("From a key to its echo, {KEYS} keys"), &["", "median, ms", "90 %", "99 %"], &rows);
 }
 
-fn key(place: &Place) -> PathBuf {
-    place.path(".ssh/floor.pub")
+fn key(setup: &Setup) -> PathBuf {
+    setup.path(".ssh/floor.pub")
 }
 
-fn measure(place: &Place, line: &str, is_busy: bool) -> Vec<f64> {
-    let control = place.path("control");
+fn measure(setup: &Setup, line: &str, is_busy: bool) -> Vec<f64> {
+    let control = setup.path("control");
     let master = format!(" -M -S {} -F ", control.display());
     let line = if is_busy { line.replacen(" -F ", &master, 1) } else { line.to_owned() };
-    let tty = if line.starts_with(&product()) { line } else { line.replacen(" -F ", " -tt -F ", 1) };
-    let mut terminal = Terminal::run(place, &format!("{tty} cat"));
-    terminal.settle();
-    let mut other = is_busy.then(|| busy(place, &control));
+    let tty = if line.starts_with(&ec2ssh_binary()) { line } else { line.replacen(" -F ", " -tt -F ", 1) };
+    let mut terminal = Terminal::run(setup, &format!("{tty} cat"));
+    terminal.wait_for_echo();
+    let mut other = is_busy.then(|| busy(setup, &control));
     if is_busy {
         std::thread::sleep(Duration::from_millis(500));
     }
@@ -71,14 +71,14 @@ fn measure(place: &Place, line: &str, is_busy: bool) -> Vec<f64> {
     times
 }
 
-/// Another session over the connection of the one with this control socket.
-fn busy(place: &Place, control: &std::path::Path) -> Child {
-    let mut command = place.command(ec2ssh_lab::openssh::tool("ssh"));
-    command.arg("-F").arg("/dev/null").arg("-S").arg(control).args(["nobody", BUSY]);
+/// Starts another session over the shared connection of this control socket.
+fn busy(setup: &Setup, control: &std::path::Path) -> Child {
+    let mut command = setup.command(ec2ssh_lab::openssh::tool("ssh"));
+    command.arg("-F").arg("/dev/null").arg("-S").arg(control).args(["nobody", BUSY_COMMAND]);
     command.stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// A program in a pty.
+/// A program that runs in a pty.
 struct Terminal {
     writer: Box<dyn Write + Send>,
     read: Receiver<(Instant, Vec<u8>)>,
@@ -87,15 +87,15 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn run(place: &Place, line: &str) -> Self {
+    fn run(setup: &Setup, line: &str) -> Self {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = CommandBuilder::new("/bin/sh");
         command.args(["-c", &format!("exec {line}")]);
         command.env_clear();
-        for (name, value) in place.command("env").get_envs() {
+        for (name, value) in setup.command("env").get_envs() {
             command.env(name, value.unwrap());
         }
-        command.cwd(place.path(""));
+        command.cwd(setup.path(""));
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
@@ -111,8 +111,8 @@ impl Terminal {
         Self { writer: pair.master.take_writer().unwrap(), read, child, _master: pair.master }
     }
 
-    /// Waits until a key is echoed by the far side: a raw terminal here echoes nothing.
-    fn settle(&mut self) {
+    /// Waits until the remote side echoes keys: the local terminal is in raw mode and echoes nothing.
+    fn wait_for_echo(&mut self) {
         std::thread::sleep(Duration::from_secs(2));
         while self.read.try_recv().is_ok() {}
         for letter in b"xyz" {
@@ -120,9 +120,9 @@ impl Terminal {
         }
     }
 
-    /// The milliseconds from this key to its echo.
+    /// Types a key and returns the milliseconds until its echo.
     fn echo(&mut self, key: u8) -> f64 {
-        std::thread::sleep(BETWEEN);
+        std::thread::sleep(KEY_INTERVAL);
         let typed = Instant::now();
         self.writer.write_all(&[key]).unwrap();
         loop {

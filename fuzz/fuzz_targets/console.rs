@@ -1,14 +1,14 @@
-//! The parser of an instance's console: whatever is on it, and whoever wrote it.
+//! Fuzzes the parser of an instance's console output, which is untrusted input.
 #![no_main]
 
-use ec2ssh::ssh::host_keys::console::{Word, parse};
+use ec2ssh::ssh::host_keys::console::{ConsoleMatch, parse};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let printed = parse(bytes);
-    // What it gives has one answer for each algorithm, and says yes to itself.
+    // The parser returns at most one key or fingerprint per algorithm, and each returned key counts as printed.
     for key in &printed.keys {
-        assert_eq!(printed.word_on(key), Word::Printed);
+        assert_eq!(printed.compare(key), ConsoleMatch::Printed);
     }
     let algorithms = printed.algorithms();
     assert!(algorithms.iter().enumerate().all(|(at, algorithm)| !algorithms[..at].contains(algorithm)));

@@ -1,16 +1,20 @@
-//! An SSH agent with one key, for the `ssh` whose ProxyCommand we are (draft-ietf-sshm-ssh-agent).
+//! An SSH agent with one key, for the `ssh` that runs this program as its ProxyCommand (draft-ietf-sshm-ssh-agent).
 //!
-//! ssh asks its agent only after the key exchange, and it finds the socket by a path made of host, port and user: so
-//! connections to the same host at the same time share the path. The youngest of their agents is asked by all of them, and
-//! passes each on to its own.
-//! [`wire`] is the protocol, [`socket`] the path and who stands behind it, [`server`] the life of one agent, [`client`]
-//! the other end, for ssh's KnownHostsCommand; [`owner`] is the ssh process that it is all for.
+//! ssh contacts its agent only after the key exchange, and finds the socket by a path made of host, port and user, so
+//! concurrent connections to the same host share the path. All of them connect to the youngest agent, which passes each
+//! client on to its own agent.
 //!
-//! The protocol is our own: what there is as a library either lets clients add keys and signs whatever it is given, or
-//! brings a second generation of the crypto crates for two messages.
+//! - [`wire`]: the messages of the protocol
+//! - [`socket`]: the agent socket path (a symlink) and the per-process sockets it may point to
+//! - [`server`]: the accept loop of one agent
+//! - [`client`]: the client side, for ssh's KnownHostsCommand
+//! - [`parent`]: the ssh process that the agent works for
+//!
+//! The protocol is implemented here because the existing libraries either let clients add keys and sign whatever they
+//! are given, or bring a second generation of the crypto crates for two messages.
 
 pub mod client;
-pub mod owner;
+pub mod parent;
 pub mod server;
 pub mod socket;
 pub mod wire;

@@ -1,4 +1,5 @@
-//! The life of one agent: it answers until its ssh has logged in, and lets nobody down who is with it then.
+//! The agent's accept loop. Runs until the owning ssh has authenticated or exited, then drains the clients that are
+//! still connected.
 
 use std::future::Future;
 use std::io;
@@ -12,75 +13,78 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-use super::owner::Owner;
+use super::parent::SshProcess;
 use super::socket::Published;
-use super::wire::{HostKeysRequest, LONGEST, Refused, Request, Response};
+use super::wire::{HostKeysRequest, MAX_MESSAGE_LEN, Refused, Request, Response};
 
-/// Nobody logs in for longer than this: sshd gives two minutes (LoginGraceTime), and a person may have asked for more.
+/// The longest time that an agent runs. sshd allows two minutes for a login (LoginGraceTime), and an administrator may
+/// have configured more.
 pub const LIFETIME: Duration = Duration::from_secs(600);
-/// How often the path is looked after.
-const LOOK: Duration = Duration::from_millis(100);
-/// Between ssh's leaving the agent and its own end, when it ends because it was not let in.
-const ITS_END: Duration = Duration::from_millis(50);
-/// From finding a path to being in its listener's queue it is one call, which may be held up.
-const LINGER: Duration = Duration::from_millis(50);
-/// Who is with us when we end has this long.
-const LAST_CLIENTS: Duration = Duration::from_secs(30);
+/// The interval at which the agent checks that the path still leads to a live agent.
+const LINK_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// The time that ssh may take to exit after it disconnects from the agent, if it exits because it was denied.
+const OWNER_EXIT_TIMEOUT: Duration = Duration::from_millis(50);
+/// The grace period for clients that resolved the symlink before it was repointed but have not connected yet.
+const LATE_CLIENT_TIMEOUT: Duration = Duration::from_millis(50);
+/// The time limit for clients that are still connected when the agent shuts down; after it they are dropped.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Who has the key.
-pub trait Keeper: Send + Sync + 'static {
-    /// The public key in SSH's encoding and a comment, once the instance knows it; `None` where it cannot.
+/// The backend that holds the key and answers requests.
+pub trait AgentBackend: Send + Sync + 'static {
+    /// Returns the public key in SSH's encoding and a comment, once the key is pushed to the instance; `None` if there
+    /// is no key to offer.
     fn identity(&self) -> impl Future<Output = Option<(Vec<u8>, String)>> + Send;
 
-    /// A signature over a request to log in; `None` for anything else.
+    /// Signs a request to log in; returns `None` for any other data.
     fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>>;
 
-    /// Lines of known_hosts, for ssh's KnownHostsCommand.
+    /// Returns known_hosts lines for ssh's KnownHostsCommand.
     fn host_keys(&self, request: HostKeysRequest) -> impl Future<Output = Result<String, Refused>> + Send;
 }
 
-/// How the life of an agent ended.
+/// The reason why an agent ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The owner had its signature and left.
+pub enum AgentExit {
+    /// The owner received its signature and disconnected.
     LoggedIn,
-    /// The owner was given the key, asked for no signature and is gone: the server did not want the key. It may have gone
-    /// on into the background by other means.
+    /// The owner received the public key, requested no signature and exited: the server rejected the key. ssh may still
+    /// have authenticated by another method and moved to the background.
     Denied,
-    /// The owner is gone.
-    Gone,
-    /// [`LIFETIME`] is over.
-    TooLate,
+    /// The owner process has exited.
+    OwnerExited,
+    /// The agent ran for [`LIFETIME`] without a login.
+    TimedOut,
 }
 
-/// Serves until the owner has logged in or is gone, or [`LIFETIME`] is over. Then the path is handed on.
+/// Serves clients until the owner has logged in or exited, or [`LIFETIME`] has passed. Then hands the path on to
+/// another agent.
 ///
 /// # Errors
-/// When nobody can be listened to.
-pub async fn serve<K: Keeper>(
+/// Fails if the listener cannot accept connections.
+pub async fn serve<K: AgentBackend>(
     listener: std::os::unix::net::UnixListener,
     published: Published,
-    keeper: Arc<K>,
-    owner: Owner,
-) -> io::Result<(End, Rest)> {
+    backend: Arc<K>,
+    owner: SshProcess,
+) -> io::Result<(AgentExit, Drain)> {
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
-    let mut clients: Clients = JoinSet::new();
-    let mut look = interval(LOOK);
-    let (late, gone) = (sleep_until(Instant::now() + LIFETIME), owner.gone());
-    tokio::pin!(late, gone);
+    let mut clients: ClientTasks = JoinSet::new();
+    let mut link_check = interval(LINK_CHECK_INTERVAL);
+    let (late, exited) = (sleep_until(Instant::now() + LIFETIME), owner.exited());
+    tokio::pin!(late, exited);
     let mut end = loop {
         tokio::select! {
-            client = listener.accept() => admit(client?.0, &published, &keeper, owner, &mut clients),
+            client = listener.accept() => admit(client?.0, &published, &backend, owner, &mut clients),
             Some(Ok(Some(end))) = clients.join_next() => break end,
-            () = &mut gone => break End::Gone,
-            _ = look.tick() => published.keep(),
-            () = &mut late => break End::TooLate,
+            () = &mut exited => break AgentExit::OwnerExited,
+            _ = link_check.tick() => published.reclaim_link(),
+            () = &mut late => break AgentExit::TimedOut,
         }
     };
-    if end == End::Gone {
-        // ssh and its connection to us end at once: which of the two is seen first is chance.
-        let its_own = async {
+    if end == AgentExit::OwnerExited {
+        // ssh exits and closes its connection to the agent at the same time; either event may be seen first.
+        let owner_exit = async {
             while let Some(client) = clients.join_next().await {
                 if let Ok(Some(own)) = client {
                     return Some(own);
@@ -88,56 +92,56 @@ pub async fn serve<K: Keeper>(
             }
             None
         };
-        end = timeout(ITS_END * 2, its_own).await.ok().flatten().unwrap_or(end);
+        end = timeout(OWNER_EXIT_TIMEOUT * 2, owner_exit).await.ok().flatten().unwrap_or(end);
     }
     published.withdraw();
     let rest = async move {
-        // Whoever found the path before it was handed on comes in until a moment later.
-        while let Ok(Ok((client, _))) = timeout(LINGER, listener.accept()).await {
-            admit(client, &published, &keeper, owner, &mut clients);
+        // A client that resolved the path before it was handed on may connect a moment later.
+        while let Ok(Ok((client, _))) = timeout(LATE_CLIENT_TIMEOUT, listener.accept()).await {
+            admit(client, &published, &backend, owner, &mut clients);
         }
-        let _ = timeout(LAST_CLIENTS, async { while clients.join_next().await.is_some() {} }).await;
+        let _ = timeout(DRAIN_TIMEOUT, async { while clients.join_next().await.is_some() {} }).await;
     };
-    Ok((end, Rest(Box::pin(rest))))
+    Ok((end, Drain(Box::pin(rest))))
 }
 
-/// What is left to do for others when the owner is through and the path is handed on: the last clients are served.
-pub struct Rest(Pin<Box<dyn Future<Output = ()> + Send>>);
+/// The remaining work after the owner is done and the path is handed on: serving the last clients.
+pub struct Drain(Pin<Box<dyn Future<Output = ()> + Send>>);
 
-impl Rest {
-    /// Does it.
+impl Drain {
+    /// Serves the last clients, up to the time limit.
     pub async fn finish(self) {
         self.0.await;
     }
 }
 
-/// Each with how it ended for the owner, if it was he and did.
-type Clients = JoinSet<Option<End>>;
+/// The tasks of the clients. Each returns the session's outcome; `None` unless its client was the owner and is done.
+type ClientTasks = JoinSet<Option<AgentExit>>;
 
-/// What came of a client.
+/// The state of one client connection, as far as it decides the outcome.
 #[derive(Clone, Copy, Debug, Default)]
-struct Client {
-    given: bool,
+struct ClientState {
+    identity_sent: bool,
     signed: bool,
-    is_forwarded: bool,
+    forwarded: bool,
 }
 
-impl Client {
-    /// Whether the owner, if it was he, is through with us.
-    async fn end(self, owner: Owner) -> Option<End> {
+impl ClientState {
+    /// Returns the session's outcome if the owning ssh process is done with the agent; `None` otherwise.
+    async fn end(self, owner: SshProcess) -> Option<AgentExit> {
         match self {
-            Self { signed: true, .. } => Some(End::LoggedIn),
-            // An ssh that goes on without us leaves us as well, but lives on.
-            Self { given: true, .. } if ends(owner).await => Some(End::Denied),
+            Self { signed: true, .. } => Some(AgentExit::LoggedIn),
+            // An ssh that continues with other authentication methods also disconnects, but keeps running.
+            Self { identity_sent: true, .. } if exits_soon(owner).await => Some(AgentExit::Denied),
             Self { .. } => None,
         }
     }
 }
 
-/// Whether this process is at its end: it has left us, and is gone a moment later.
-async fn ends(owner: Owner) -> bool {
-    let until = Instant::now() + ITS_END;
-    while !owner.has_gone() {
+/// Whether this process exits shortly after it has disconnected from the agent.
+async fn exits_soon(owner: SshProcess) -> bool {
+    let until = Instant::now() + OWNER_EXIT_TIMEOUT;
+    while !owner.has_exited() {
         if Instant::now() > until {
             return false;
         }
@@ -146,36 +150,47 @@ async fn ends(owner: Owner) -> bool {
     true
 }
 
-/// Has a client served, if it is ours. One that belongs to another agent behind the same path is passed on to it: the
-/// youngest is asked by all.
-fn admit(client: UnixStream, published: &Published, keeper: &Arc<impl Keeper>, owner: Owner, clients: &mut Clients) {
+/// Starts a task that serves a client. A client of another agent behind the same path is passed on to that agent,
+/// because all clients connect to the youngest one.
+fn admit(
+    client: UnixStream,
+    published: &Published,
+    backend: &Arc<impl AgentBackend>,
+    owner: SshProcess,
+    clients: &mut ClientTasks,
+) {
     let Ok(peer) = client.peer_cred() else { return };
-    // The folder is closed to others; the super-user may come in, as everywhere.
+    // The folder is closed to other users; root is allowed, as everywhere.
     if peer.uid() != rustix::process::geteuid().as_raw() && peer.uid() != 0 {
         return;
     }
     let from = peer.pid().unwrap_or(0);
     let other = if owner.is(from) { None } else { published.agent_of(from) };
-    let keeper = Arc::clone(keeper);
+    let backend = Arc::clone(backend);
     clients.spawn(async move {
         match other {
             Some(other) => pass_on(client, &other, from).await,
-            None => serve_client(client, &*keeper, owner, from).await,
+            None => serve_client(client, &*backend, owner, from).await,
         }
     });
 }
 
-/// Passes a client on to the agent that it belongs to.
-async fn pass_on(mut client: UnixStream, other: &Path, from: i32) -> Option<End> {
+/// Relays a client to the agent that it belongs to.
+async fn pass_on(mut client: UnixStream, other: &Path, from: i32) -> Option<AgentExit> {
     let mut other = UnixStream::connect(other).await.ok()?;
     other.write_all(&Request::OnBehalf(u32::try_from(from).ok()?).encode()).await.ok()?;
     let _ = tokio::io::copy_bidirectional(&mut client, &mut other).await;
     None
 }
 
-/// Answers one client until it leaves; says how it ended for the owner, if it was he and did.
-async fn serve_client(mut client: UnixStream, keeper: &impl Keeper, owner: Owner, mut from: i32) -> Option<End> {
-    let mut found = Client::default();
+/// Serves one client until it disconnects. Returns the session's outcome if the client was the owner and is done.
+async fn serve_client(
+    mut client: UnixStream,
+    backend: &impl AgentBackend,
+    owner: SshProcess,
+    mut from: i32,
+) -> Option<AgentExit> {
+    let mut found = ClientState::default();
     while let Some(message) = read(&mut client).await {
         let response = match Request::decode(&message) {
             Request::OnBehalf(process) => {
@@ -183,14 +198,14 @@ async fn serve_client(mut client: UnixStream, keeper: &impl Keeper, owner: Owner
                 continue;
             }
             Request::Forwarded => {
-                found.is_forwarded = true;
+                found.forwarded = true;
                 Response::Failure
             }
-            // Whoever is at the far side of a session has no business with it.
-            _ if found.is_forwarded => Response::Failure,
-            request => answer(request, keeper).await,
+            // A forwarded connection comes from the remote side of a session, which must not use this key.
+            _ if found.forwarded => Response::Failure,
+            request => answer(request, backend).await,
         };
-        found.given |= matches!(&response, Response::Identities(keys) if !keys.is_empty());
+        found.identity_sent |= matches!(&response, Response::Identities(keys) if !keys.is_empty());
         found.signed |= matches!(response, Response::Signature(_));
         if client.write_all(&response.encode()).await.is_err() {
             break;
@@ -199,10 +214,10 @@ async fn serve_client(mut client: UnixStream, keeper: &impl Keeper, owner: Owner
     if owner.is(from) { found.end(owner).await } else { None }
 }
 
-/// The next message, its length left out.
+/// Reads the next message, without its length prefix.
 async fn read(client: &mut UnixStream) -> Option<Vec<u8>> {
     let length = usize::try_from(client.read_u32().await.ok()?).ok()?;
-    if length == 0 || length > LONGEST {
+    if length == 0 || length > MAX_MESSAGE_LEN {
         return None;
     }
     let mut message = vec![0; length];
@@ -210,11 +225,11 @@ async fn read(client: &mut UnixStream) -> Option<Vec<u8>> {
     Some(message)
 }
 
-async fn answer(request: Request, keeper: &impl Keeper) -> Response {
+async fn answer(request: Request, backend: &impl AgentBackend) -> Response {
     match request {
-        Request::Identities => Response::Identities(keeper.identity().await.into_iter().collect()),
-        Request::Sign { key, data } => keeper.sign(&key, &data).map_or(Response::Failure, Response::Signature),
-        Request::HostKeys(request) => Response::HostKeys(keeper.host_keys(request).await),
+        Request::Identities => Response::Identities(backend.identity().await.into_iter().collect()),
+        Request::Sign { key, data } => backend.sign(&key, &data).map_or(Response::Failure, Response::Signature),
+        Request::HostKeys(request) => Response::HostKeys(backend.host_keys(request).await),
         Request::OnBehalf(_) | Request::Forwarded | Request::Other => Response::Failure,
     }
 }

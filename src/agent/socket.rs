@@ -1,9 +1,9 @@
-//! The path where ssh looks for its agent, and the sockets behind it.
+//! The path where ssh looks for its agent, and the sockets that it may lead to.
 //!
-//! Connections to the same host at the same time share the path, and start and end in any order. So each agent has a
-//! socket of its own beside it (`.HASH.OWNER.PID`: of the name, the ssh that it is for, itself), and the path is a
-//! symbolic link to the youngest of them; whoever ends hands it on to one that lives. All changes are made under one lock
-//! in the folder.
+//! Concurrent connections to the same host share the path, and start and end in any order. So each agent has its own
+//! socket beside the path (`.HASH.OWNER.PID`: a hash of the path's file name, the PID of its ssh, its own PID), and the
+//! path is a symbolic link to the youngest of them. An agent that ends points the link to one that is still alive. All
+//! changes are made under one lock in the folder.
 
 use std::cmp::Reverse;
 use std::fs;
@@ -15,65 +15,65 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::owner::{Owner, is_running};
+use super::parent::{SshProcess, is_running};
 use crate::store;
 
-/// The longest path of a socket that every system takes (`sun_path`: 104 bytes on macOS, 108 on Linux).
-pub const LONGEST_PATH: usize = 103;
+/// The longest socket path that every system accepts (`sun_path`: 104 bytes on macOS, 108 on Linux).
+pub const MAX_SOCKET_PATH_LEN: usize = 103;
 
-/// A socket that the path leads to, as long as this lives.
+/// The socket of a published agent. It is withdrawn when this value is dropped.
 #[derive(Debug)]
 pub struct Published {
     path: PathBuf,
     own: PathBuf,
-    is_withdrawn: AtomicBool,
+    withdrawn: AtomicBool,
 }
 
-/// Makes a socket for this owner and has the path lead to it. What dead processes left is swept on the way.
+/// Creates a socket for this owner and points the path to it. Sockets of dead processes are removed on the way.
 ///
 /// # Errors
-/// When the path is too long, its folder is not the user's alone, or as the file system says.
-pub fn publish(path: &Path, owner: Owner) -> io::Result<(Published, UnixListener)> {
+/// Fails if the path is too long or its folder is not private to the user, and with I/O errors.
+pub fn publish(path: &Path, owner: SshProcess) -> io::Result<(Published, UnixListener)> {
     let folder = folder(path)?;
-    let own = folder.join(format!("{}{}.{}", beginning(path), owner.number(), std::process::id()));
-    if own.as_os_str().len().max(path.as_os_str().len()) > LONGEST_PATH {
+    let own = folder.join(format!("{}{}.{}", socket_prefix(path), owner.pid(), std::process::id()));
+    if own.as_os_str().len().max(path.as_os_str().len()) > MAX_SOCKET_PATH_LEN {
         let text = format!(
-            "the agent's path is too long for a socket: {} ({} bytes at the most)",
+            "the agent path is too long for a socket: {} (at most {} bytes)",
             own.display(),
-            LONGEST_PATH
+            MAX_SOCKET_PATH_LEN
         );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     private_folder(folder)?;
-    let published = Published { path: path.to_owned(), own, is_withdrawn: AtomicBool::new(false) };
+    let published = Published { path: path.to_owned(), own, withdrawn: AtomicBool::new(false) };
     let listener = locked(folder, || {
         sweep(folder)?;
         let _ = fs::remove_file(&published.own);
         let listener = UnixListener::bind(&published.own)?;
         fs::set_permissions(&published.own, fs::Permissions::from_mode(0o600))?;
-        published.lead_to(&published.own)?;
+        published.point_link_to(&published.own)?;
         Ok(listener)
     })?;
     Ok((published, listener))
 }
 
 impl Published {
-    /// Takes the path over again where whoever it led to was killed and could not hand it on.
-    pub fn keep(&self) {
+    /// Points the path to this socket again if the agent that it led to was killed and could not hand it on.
+    pub fn reclaim_link(&self) {
         let leads_to = fs::read_link(&self.path).ok();
-        let is_alive = leads_to.as_deref().is_some_and(is_served);
+        let is_alive = leads_to.as_deref().is_some_and(is_live);
         if leads_to.as_ref() == Some(&self.own) || is_alive {
             return;
         }
-        let _ = locked(self.folder(), || self.lead_to(&self.own));
+        let _ = locked(self.folder(), || self.point_link_to(&self.own));
     }
 
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
-    /// Has the path lead to this socket, in one step.
-    fn lead_to(&self, socket: &Path) -> io::Result<()> {
+    /// Points the path to this socket, atomically.
+    fn point_link_to(&self, socket: &Path) -> io::Result<()> {
         let mut fresh = self.own.clone().into_os_string();
         fresh.push(".new");
         let _ = fs::remove_file(&fresh);
@@ -81,7 +81,7 @@ impl Published {
         fs::rename(&fresh, &self.path)
     }
 
-    /// The other agents for this path, the youngest first, whether they live or not.
+    /// Returns the sockets of the other agents for this path, the youngest first, live or not.
     fn others(&self) -> Vec<PathBuf> {
         let mut others = agents(&self.path);
         others.retain(|other| *other != self.own);
@@ -89,22 +89,22 @@ impl Published {
         others
     }
 
-    /// The other agent for this path that serves this ssh.
+    /// Returns the socket of another agent for this path that serves this ssh.
     pub fn agent_of(&self, owner: i32) -> Option<PathBuf> {
-        let is_its = |other: &PathBuf| numbers(other).is_some_and(|(whose, _)| whose == owner && owner != 0);
-        self.others().into_iter().find(|other| is_its(other) && answers(other))
+        let is_its = |other: &PathBuf| socket_pids(other).is_some_and(|(whose, _)| whose == owner && owner != 0);
+        self.others().into_iter().find(|other| is_its(other) && is_listening(other))
     }
 
-    /// Hands the path on, and takes the socket away.
+    /// Hands the path on to a live agent and removes this socket.
     pub fn withdraw(&self) {
-        if self.is_withdrawn.swap(true, Ordering::Relaxed) {
+        if self.withdrawn.swap(true, Ordering::Relaxed) {
             return;
         }
         let _ = locked(self.folder(), || {
             if fs::read_link(&self.path).ok().as_ref() == Some(&self.own) {
-                // The path leads to somebody at every moment: our own socket goes last.
-                match self.others().into_iter().find(|other| answers(other)) {
-                    Some(other) => self.lead_to(&other)?,
+                // The path must lead to a listening socket at every moment, so this agent's own socket is removed last.
+                match self.others().into_iter().find(|other| is_listening(other)) {
+                    Some(other) => self.point_link_to(&other)?,
                     None => fs::remove_file(&self.path)?,
                 }
             }
@@ -119,23 +119,27 @@ impl Drop for Published {
     }
 }
 
-/// The folder of a path that leads nowhere else.
+/// Returns the folder of a path that is absolute and has no `..`.
 fn folder(path: &Path) -> io::Result<&Path> {
     let is_plain = path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
     let folder = path.parent().filter(|_| is_plain && path.file_name().is_some());
     folder.ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, format!("{} is no path for a socket", path.display()))
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{} is not a valid socket path: it must be absolute and without '..'", path.display()),
+        )
     })
 }
 
-/// How the sockets behind this path begin. A host's name may be longer than a socket's.
-fn beginning(path: &Path) -> String {
+/// Returns the prefix of the names of the sockets for this path. It is a hash, because a host name may be longer than a
+/// socket path.
+fn socket_prefix(path: &Path) -> String {
     let mut hasher = DefaultHasher::new();
     path.file_name().hash(&mut hasher);
     format!(".{:016x}.", hasher.finish())
 }
 
-/// Makes the folder, and makes sure that nobody else can have put something into it.
+/// Creates the folder, and verifies that no other user can have put anything into it.
 fn private_folder(folder: &Path) -> io::Result<()> {
     let me = rustix::process::geteuid().as_raw();
     let mut builder = fs::DirBuilder::new();
@@ -143,12 +147,15 @@ fn private_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)?;
     let found = fs::symlink_metadata(folder)?;
     let is_ours = found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0;
-    // Whoever owns the folder above could put another in its place (`su` keeps the other's XDG_RUNTIME_DIR).
+    // The owner of the parent folder could replace this one (`su` keeps the other user's XDG_RUNTIME_DIR).
     let above = fs::metadata(folder.parent().unwrap_or(folder))?;
     if is_ours && (above.uid() == me || above.uid() == 0) {
         return Ok(());
     }
-    let text = format!("{} is not a folder of yours alone (mode 0700)", folder.display());
+    let text = format!(
+        "{} must be a folder of your own with mode 0700, inside one that is owned by you or root",
+        folder.display()
+    );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
@@ -156,26 +163,26 @@ fn locked<T>(folder: &Path, change: impl FnOnce() -> io::Result<T>) -> io::Resul
     store::under_lock(&folder.join("agents"), change)
 }
 
-/// The sockets behind this path, whether their processes live or not.
+/// Returns the agents' sockets for this path, whether their processes are alive or not.
 fn agents(path: &Path) -> Vec<PathBuf> {
     let Some(folder) = path.parent() else { return Vec::new() };
-    let beginning = beginning(path);
+    let socket_prefix = socket_prefix(path);
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let is_its = |other: &PathBuf| {
         let name = other.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
-        name.starts_with(beginning.as_bytes()) && numbers(other).is_some()
+        name.starts_with(socket_prefix.as_bytes()) && socket_pids(other).is_some()
     };
     entries.filter(is_its).collect()
 }
 
-/// The agent behind this path that serves this ssh, for ssh's KnownHostsCommand.
-pub fn agent_of(path: &Path, owner: Owner) -> Option<PathBuf> {
-    let is_its = |other: &PathBuf| numbers(other).is_some_and(|(whose, _)| owner.is(whose)) && answers(other);
+/// Returns the socket of the agent that serves this ssh, for ssh's KnownHostsCommand.
+pub fn agent_of(path: &Path, owner: SshProcess) -> Option<PathBuf> {
+    let is_its = |other: &PathBuf| socket_pids(other).is_some_and(|(whose, _)| owner.is(whose)) && is_listening(other);
     agents(path).into_iter().find(is_its)
 }
 
-/// The ssh and the process of an agent's socket, going by its name; `None` for what has not our form.
-fn numbers(socket: &Path) -> Option<(i32, i32)> {
+/// Parses the name of an agent's socket into the PID of its ssh and its own PID; `None` if the name has another form.
+fn socket_pids(socket: &Path) -> Option<(i32, i32)> {
     let mut parts = socket.file_name()?.to_str()?.strip_prefix('.')?.split('.');
     let hash = parts.next()?;
     let (owner, process) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -183,21 +190,21 @@ fn numbers(socket: &Path) -> Option<(i32, i32)> {
     is_ours.then_some((owner, process))
 }
 
-/// Whether an agent's socket is served, at little cost where its process lives. One of another pid namespace has no number
-/// here, and may live.
-fn is_served(socket: &Path) -> bool {
-    numbers(socket).is_some_and(|(_, process)| is_running(process)) || answers(socket)
+/// Whether an agent's socket is live. Checks its PID first, which is cheaper than to connect. The PID of an agent in
+/// another PID namespace is not visible, so it is also connected to.
+fn is_live(socket: &Path) -> bool {
+    socket_pids(socket).is_some_and(|(_, process)| is_running(process)) || is_listening(socket)
 }
 
-/// Takes away the agents' sockets of dead processes and the links to them. Nothing else in the folder is touched.
+/// Removes the agents' sockets of dead processes and the links to them. Leaves everything else in the folder alone.
 fn sweep(folder: &Path) -> io::Result<()> {
     let entries: Vec<PathBuf> = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     for path in entries {
         let kind = fs::symlink_metadata(&path).map(|found| found.file_type());
         let is_dead = match kind {
-            Ok(kind) if kind.is_socket() => numbers(&path).is_some() && !answers(&path),
+            Ok(kind) if kind.is_socket() => socket_pids(&path).is_some() && !is_listening(&path),
             Ok(kind) if kind.is_symlink() => {
-                fs::read_link(&path).is_ok_and(|to| numbers(&to).is_some() && !answers(&to))
+                fs::read_link(&path).is_ok_and(|to| socket_pids(&to).is_some() && !is_listening(&to))
             }
             _ => false,
         };
@@ -208,8 +215,9 @@ fn sweep(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether somebody listens there. He sees a client that leaves at once; one whose queue is full is there, too.
-fn answers(socket_path: &Path) -> bool {
+/// Whether a process listens on the socket. The listener sees a client that disconnects at once; a full queue counts as
+/// listening.
+fn is_listening(socket_path: &Path) -> bool {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 
     let connected = socket(AddressFamily::UNIX, SocketType::STREAM, None).and_then(|client| {

@@ -1,13 +1,13 @@
-//! The agent protocol's messages (draft-ietf-sshm-ssh-agent), as far as one key needs them, and the request that ssh
-//! has signed (RFC 4252, section 7). Pure; what is read is untrusted.
+//! The messages of the agent protocol (draft-ietf-sshm-ssh-agent) that are needed for one key, and the login request
+//! that ssh has signed (RFC 4252, section 7). Pure; all input is untrusted.
 
-/// A longer message is none of ours: the longest is a request to sign, with a few hundred bytes.
-pub const LONGEST: usize = 64 * 1024;
-/// The extension by which ssh's KnownHostsCommand asks for an instance's host keys.
+/// The largest message accepted, in bytes. The largest valid one is a sign request of a few hundred bytes.
+pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
+/// The extension by which ssh's KnownHostsCommand requests an instance's host keys.
 const HOST_KEYS: &str = "host-keys@ec2ssh";
-/// The extension by which one of our agents passes a client on to the one that it belongs to. It has no answer.
+/// The extension by which an ec2ssh agent passes a client on to the agent that it belongs to. It has no response.
 const ON_BEHALF: &str = "on-behalf@ec2ssh";
-/// The extension by which ssh says whom a connection is for (OpenSSH's PROTOCOL.agent, section 1).
+/// The extension by which ssh names the host that a connection is for (OpenSSH's PROTOCOL.agent, section 1).
 const SESSION_BIND: &str = "session-bind@openssh.com";
 
 const FAILURE: u8 = 5;
@@ -18,61 +18,61 @@ const SIGN_RESPONSE: u8 = 14;
 const EXTENSION: u8 = 27;
 const EXTENSION_FAILURE: u8 = 28;
 const EXTENSION_RESPONSE: u8 = 29;
-/// SSH_MSG_USERAUTH_REQUEST.
+/// The message number of SSH_MSG_USERAUTH_REQUEST (RFC 4252, section 6).
 const USERAUTH_REQUEST: u8 = 50;
 
-/// What a client asks.
+/// A request from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Which keys?
+    /// Requests the list of keys.
     Identities,
-    /// Sign this.
+    /// Requests a signature over data.
     Sign {
-        /// The public key whose signature is wanted, in SSH's encoding.
+        /// The public key to sign with, in SSH's encoding.
         key: Vec<u8>,
-        /// What is to be signed.
+        /// The data to be signed.
         data: Vec<u8>,
     },
-    /// Which host keys?
+    /// Requests an instance's host keys.
     HostKeys(HostKeysRequest),
-    /// What follows comes from the process with this number.
+    /// Announces that the following requests come from the process with this PID.
     OnBehalf(u32),
-    /// What follows comes from the far side of a session: the agent was forwarded.
+    /// Announces that the following requests come from the remote side of a session, by agent forwarding.
     Forwarded,
-    /// Anything else.
+    /// Any other or malformed message.
     Other,
 }
 
-/// ssh's KnownHostsCommand asks (ssh_config(5), TOKENS).
+/// A request from ssh's KnownHostsCommand (ssh_config(5), TOKENS).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostKeysRequest {
-    /// `%I`: `ORDER`, `HOSTNAME` or `ADDRESS`.
+    /// The reason, `%I`: `ORDER`, `HOSTNAME` or `ADDRESS`.
     pub reason: String,
-    /// `%H`: the name or address that is looked for, with the port where it is not 22.
+    /// The name or address that is looked up, `%H`, with the port if it is not 22.
     pub name: String,
-    /// `%K`: the key presented, in base64; `NONE` for `ORDER`.
+    /// The presented key, `%K`, in base64; `NONE` for `ORDER`.
     pub key: String,
 }
 
-/// What is answered.
+/// A response to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
-    /// No.
+    /// Refuses or cannot answer the request.
     Failure,
-    /// These keys: public key and comment.
+    /// The keys: public key and comment of each.
     Identities(Vec<(Vec<u8>, String)>),
-    /// The signature.
+    /// The signature that was requested.
     Signature(Vec<u8>),
-    /// Lines of known_hosts; or that the server is none that ssh may go on with.
+    /// The known_hosts lines, or a refusal of the server's host key.
     HostKeys(Result<String, Refused>),
 }
 
-/// The server's host key is refused.
+/// The refusal of the server's host key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
 
 impl Request {
-    /// Reads a message, its length left out.
+    /// Decodes a message, without its length prefix.
     pub fn decode(message: &[u8]) -> Self {
         Self::read(message).unwrap_or(Self::Other)
     }
@@ -101,14 +101,14 @@ impl Request {
         }
     }
 
-    /// The message with its length; what we never ask is empty.
+    /// Encodes the message with its length prefix. Requests that this program never sends are empty.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Identities => framed(&[REQUEST_IDENTITIES], &[]),
             Self::Sign { key, data } => {
                 let mut message = framed(&[SIGN_REQUEST], &[key, data]);
                 message.extend([0; 4]);
-                relength(message)
+                with_length(message)
             }
             Self::HostKeys(HostKeysRequest { reason, name, key }) => {
                 framed(&[EXTENSION], &[HOST_KEYS.as_bytes(), reason.as_bytes(), name.as_bytes(), key.as_bytes()])
@@ -120,7 +120,7 @@ impl Request {
 }
 
 impl Response {
-    /// The message with its length.
+    /// Encodes the message with its length prefix.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Failure => framed(&[FAILURE], &[]),
@@ -137,7 +137,8 @@ impl Response {
         }
     }
 
-    /// Reads the answer to [`Request::HostKeys`], its length left out.
+    /// Decodes the response to [`Request::HostKeys`], without its length prefix. `None` means a refusal or an invalid
+    /// response.
     pub fn host_keys(message: &[u8]) -> Option<String> {
         let mut rest = Reader(message);
         let is_ours = rest.byte()? == EXTENSION_RESPONSE && rest.text()? == HOST_KEYS;
@@ -146,12 +147,12 @@ impl Response {
 }
 
 /// Whether `data` is a request to log in as `user` with this public key, and nothing else (RFC 4252, section 7; with
-/// the host key bound to it, OpenSSH's PROTOCOL, section 3.7): all that our key ever signs.
+/// the host key bound to it, OpenSSH's PROTOCOL, section 3.7). The key signs nothing but such requests.
 pub fn is_login(data: &[u8], user: &str, key: &[u8]) -> bool {
     read_login(data).is_some_and(|(for_user, with_key)| for_user == user.as_bytes() && with_key == key)
 }
 
-/// User and public key of a request to log in.
+/// Returns the user and the public key of a login request; `None` if the data is anything else.
 fn read_login(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut rest = Reader(data);
     let _session = rest.string()?;
@@ -177,16 +178,16 @@ fn framed(head: &[u8], strings: &[&[u8]]) -> Vec<u8> {
         message.extend(u32::try_from(string.len()).unwrap_or(0).to_be_bytes());
         message.extend(*string);
     }
-    relength(message)
+    with_length(message)
 }
 
-fn relength(mut message: Vec<u8>) -> Vec<u8> {
+fn with_length(mut message: Vec<u8>) -> Vec<u8> {
     let length = u32::try_from(message.len() - 4).unwrap_or(0);
     message[..4].copy_from_slice(&length.to_be_bytes());
     message
 }
 
-/// SSH's encoding (RFC 4251, section 5).
+/// A reader of SSH's data types (RFC 4251, section 5).
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

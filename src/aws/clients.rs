@@ -1,9 +1,9 @@
-//! The SDK's clients and how they are set up: profile, region, credentials, time limits. Made once a run.
+//! Creates and configures the SDK clients, once per run: profile, region, credentials, timeouts.
 //!
-//! All that the AWS CLI honours is left to the SDK: `AWS_*` variables, shared config, SSO, `aws login` sessions,
-//! `credential_process`, `AWS_ENDPOINT_URL` and its form per service, FIPS, retries; the HTTP client alone is ours, for
-//! proxies and certificate authorities. Only the metadata service is given less patience than the SDK's, because off EC2
-//! nobody answers there.
+//! Everything that the AWS CLI honors is left to the SDK: `AWS_*` variables, shared config, SSO, `aws login` sessions,
+//! `credential_process`, `AWS_ENDPOINT_URL` and its per-service forms, FIPS, retries. Only the HTTP client is replaced,
+//! to support proxies and certificate authorities, and the timeout of the instance metadata service (IMDS) is shorter
+//! than the SDK's, because off EC2 nothing answers there.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -25,29 +25,29 @@ use aws_types::SdkConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 
-use super::credentials::Prefetched;
+use super::credentials::CachedCredentials;
 use super::http::Http;
 use super::model::Account;
 use super::sign::Signer;
-use super::{Call, Error, causes, early, sort};
-use crate::transport::web::Dialler;
+use super::{Call, Error, causes, classify, preconnect};
+use crate::transport::web::Connector;
 
-/// The metadata service is one hop away or not there.
+/// The timeout of IMDS calls: the service is one hop away or absent.
 const IMDS_TIMEOUT: Duration = Duration::from_millis(700);
-/// One try of a call. DescribeInstances in a large account takes 1 to 3 s.
+/// The timeout of one attempt of a call. DescribeInstances in a large account takes 1 to 3 s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
-/// A call with its retries: after that a person wants to know.
+/// The timeout of a call including its retries, after which the user should see an error.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What was asked for; where it is silent the environment and the shared config decide.
+/// The requested profile and region; the environment and the shared config supply what is missing.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The profile's name.
+    /// The name of the profile.
     pub profile: Option<String>,
-    /// The region.
+    /// The AWS region to use.
     pub region: Option<String>,
-    /// A key will be pushed.
+    /// Whether a key will be pushed.
     pub will_push: bool,
 }
 
@@ -57,44 +57,44 @@ pub struct Aws {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
-    /// FIPS endpoints are asked for.
+    /// Whether FIPS endpoints are enabled.
     pub(super) fips: bool,
-    /// Endpoints with IPv6 beside IPv4 are asked for.
+    /// Whether dual-stack endpoints (IPv4 and IPv6) are enabled.
     pub(super) dual_stack: bool,
-    /// Somebody chose where the calls to EC2 go.
-    pub(super) is_ec2_overridden: bool,
-    /// The same for Systems Manager.
-    pub(super) is_ssm_overridden: bool,
-    /// And it is `http://`.
-    pub(super) is_ssm_in_clear: bool,
+    /// Whether the EC2 endpoint URL is overridden.
+    pub(super) ec2_overridden: bool,
+    /// Whether the Systems Manager endpoint URL is overridden.
+    pub(super) ssm_overridden: bool,
+    /// Whether the Systems Manager endpoint override is an `http://` URL.
+    pub(super) ssm_plaintext: bool,
     credentials: SharedCredentialsProvider,
-    dialler: Dialler,
+    connector: Connector,
     account: Account,
-    login: Login,
+    login: LoginMethod,
 }
 
-/// How the person logs in to get the profile's credentials: which command renews them.
+/// The login method of a profile, which decides the command that renews its credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Login {
-    /// `aws sso login`.
+pub enum LoginMethod {
+    /// SSO, renewed with `aws sso login`.
     Sso,
-    /// `aws login`.
+    /// A login session, renewed with `aws login`.
     Session,
-    /// Keys, a program, a role, the environment, or not known.
+    /// Access keys, a program, a role, the environment, or an unknown method.
     #[default]
     Other,
 }
 
 impl Aws {
-    /// Reads environment and shared config, and loads the credentials.
+    /// Reads the environment and the shared config, and loads the credentials.
     ///
     /// # Errors
     /// [`Error::NoRegion`], [`Error::BadRegion`], [`Error::NoProfile`] or [`Error::Credentials`].
     pub async fn load(settings: Settings) -> Result<Self, Error> {
         let profile = settings.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
-        let ProfileFacts { login, ca_bundle } = profile_facts(profile.as_deref()).await?;
-        let dialler = Dialler::new(non_empty_variable("AWS_CA_BUNDLE").or(ca_bundle).map(PathBuf::from));
-        let http = Http::new(dialler.clone());
+        let ProfileSettings { login, ca_bundle } = read_profile(profile.as_deref()).await?;
+        let connector = Connector::new(non_empty_variable("AWS_CA_BUNDLE").or(ca_bundle).map(PathBuf::from));
+        let http = Http::new(connector.clone());
         let provided = ProviderConfig::empty().with_http_client(http.clone());
         let imds = imds::Client::builder()
             .configure(&provided)
@@ -123,8 +123,8 @@ impl Aws {
             loader = loader.profile_name(name);
         }
         let shared = loader.load().await;
-        early::connect(&http, &shared, settings.will_push);
-        let credentials = Prefetched::load(credentials.build().await).await;
+        preconnect::connect(&http, &shared, settings.will_push);
+        let credentials = CachedCredentials::load(credentials.build().await).await;
         let credentials = credentials.map_err(|error| Error::Credentials {
             profile: profile.clone(),
             login,
@@ -133,44 +133,44 @@ impl Aws {
         let credentials = SharedCredentialsProvider::new(credentials);
         let shared = shared.into_builder().credentials_provider(credentials.clone()).build();
         let account = Account { region: region.to_string(), profile };
-        let ssm_endpoint = endpoint_of_choice(&shared, "SSM");
+        let ssm_endpoint = endpoint_override(&shared, "SSM");
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
             fips: shared.use_fips().unwrap_or_default(),
             dual_stack: shared.use_dual_stack().unwrap_or_default(),
-            is_ec2_overridden: endpoint_of_choice(&shared, "EC2").is_some(),
-            is_ssm_overridden: ssm_endpoint.is_some(),
-            is_ssm_in_clear: ssm_endpoint.is_some_and(|url| url.starts_with("http://")),
+            ec2_overridden: endpoint_override(&shared, "EC2").is_some(),
+            ssm_overridden: ssm_endpoint.is_some(),
+            ssm_plaintext: ssm_endpoint.is_some_and(|url| url.starts_with("http://")),
             credentials,
-            dialler,
+            connector,
             account,
             login,
         })
     }
 
-    /// The same for Session Manager's calls, by connections of its own: those of the pool belong to the runtime on which they
-    /// were made.
-    pub fn afresh(&self) -> Self {
-        let http = Http::new(self.dialler.clone());
+    /// Returns a copy whose Session Manager calls use a connection pool of their own, because pooled connections belong
+    /// to the runtime that created them.
+    pub fn with_fresh_pool(&self) -> Self {
+        let http = Http::new(self.connector.clone());
         let ssm = aws_sdk_ssm::Client::from_conf(self.ssm.config().to_builder().http_client(http).build());
         Self { ssm, ..self.clone() }
     }
 
-    /// Where the calls go.
+    /// Returns the region and profile that calls use.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// The way to web services that the calls take: for websockets.
-    pub fn dialler(&self) -> &Dialler {
-        &self.dialler
+    /// Returns the dialler that the API calls use, so that WebSockets can use it too.
+    pub fn connector(&self) -> &Connector {
+        &self.connector
     }
 
-    /// What signs addresses with the credentials of now.
+    /// Returns a signer with the current credentials, for WebSocket URLs.
     pub(super) async fn signer(&self, call: Call) -> Result<Signer, Error> {
-        tracing::debug!(call = call.name(), "signing an address");
+        tracing::debug!(call = call.name(), "signing a WebSocket URL");
         match self.credentials.provide_credentials().await {
             Ok(credentials) => Ok(Signer::new(credentials, &self.account.region)),
             Err(error) => Err(Error::Credentials {
@@ -181,12 +181,13 @@ impl Aws {
         }
     }
 
-    /// Sorts what the SDK says of a call that failed; the resource is for the message.
-    pub(super) fn sort<E>(&self, call: Call, resource: &str, error: SdkError<E, HttpResponse>) -> Error
+    /// Classifies the SDK error of a failed call and adds the profile to credentials errors. `resource` is for the
+    /// message.
+    pub(super) fn classify<E>(&self, call: Call, resource: &str, error: SdkError<E, HttpResponse>) -> Error
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
-        match sort(call, resource, error) {
+        match classify(call, resource, error) {
             Error::Credentials { detail, .. } => {
                 Error::Credentials { profile: self.account.profile.clone(), login: self.login, detail }
             }
@@ -195,36 +196,36 @@ impl Aws {
     }
 }
 
-/// What a profile says that we have to know.
+/// The settings of a profile that ec2ssh itself needs.
 #[derive(Default)]
-struct ProfileFacts {
-    login: Login,
-    /// The AWS CLI's setting for a private certificate authority.
+struct ProfileSettings {
+    login: LoginMethod,
+    /// The AWS CLI's `ca_bundle` setting for a private certificate authority.
     ca_bundle: Option<String>,
 }
 
-/// What the profile says. That it exists is checked on the way: the SDK would go on without it, and with whatever
-/// credentials it finds elsewhere. Files that cannot be read are left for the SDK to complain of.
-async fn profile_facts(profile: Option<&str>) -> Result<ProfileFacts, Error> {
+/// Reads the profile's settings and checks that it exists: without the check the SDK would continue with whatever
+/// credentials it finds elsewhere. Unreadable files are left for the SDK to report.
+async fn read_profile(profile: Option<&str>) -> Result<ProfileSettings, Error> {
     let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
     let name = profile.unwrap_or("default");
     let Ok(profiles) = aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned()))).await else {
-        return Ok(ProfileFacts::default());
+        return Ok(ProfileSettings::default());
     };
     let Some(found) = profiles.get_profile(name) else {
-        return if name == "default" { Ok(ProfileFacts::default()) } else { Err(Error::NoProfile(name.to_owned())) };
+        return if name == "default" { Ok(ProfileSettings::default()) } else { Err(Error::NoProfile(name.to_owned())) };
     };
     let login = match (found.get("sso_session").or(found.get("sso_start_url")), found.get("login_session")) {
-        (Some(_), _) => Login::Sso,
-        (None, Some(_)) => Login::Session,
-        (None, None) => Login::Other,
+        (Some(_), _) => LoginMethod::Sso,
+        (None, Some(_)) => LoginMethod::Session,
+        (None, None) => LoginMethod::Other,
     };
     let ca_bundle = found.get("ca_bundle").filter(|path| !path.is_empty()).map(str::to_owned);
-    Ok(ProfileFacts { login, ca_bundle })
+    Ok(ProfileSettings { login, ca_bundle })
 }
 
-/// The endpoint of the caller's choice, if one is set for this service or for all.
-pub(super) fn endpoint_of_choice(shared: &SdkConfig, service: &'static str) -> Option<String> {
+/// Returns the endpoint URL override, if one is set for this service or for all.
+pub(super) fn endpoint_override(shared: &SdkConfig, service: &'static str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let of_service = key.ok().zip(shared.service_config()).and_then(|(key, config)| config.load_config(key));
     of_service.or_else(|| shared.endpoint_url().map(str::to_owned))
@@ -240,9 +241,9 @@ async fn region(settings: &Settings, imds: imds::Client) -> Result<Region, Error
         .or_else(profile.build())
         .or_else(ImdsRegionProvider::builder().imds_client(imds).build());
     let region = chain.region().await.filter(|region| !region.as_ref().is_empty()).ok_or(Error::NoRegion)?;
-    // It becomes part of a host name that credentials are sent to.
-    let plain = region.as_ref().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if plain { Ok(region) } else { Err(Error::BadRegion(region.to_string())) }
+    // The region becomes part of a host name that credentials are sent to, so its characters are restricted.
+    let is_valid = region.as_ref().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_valid { Ok(region) } else { Err(Error::BadRegion(region.to_string())) }
 }
 
 fn non_empty_variable(name: &str) -> Option<String> {

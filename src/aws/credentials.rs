@@ -1,4 +1,4 @@
-//! The credentials: loaded before the first call, and again when they are about to expire.
+//! Loads the credentials before the first call, and again when they are about to expire.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -9,22 +9,24 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use tokio::time::timeout;
 
-/// Credentials that expire sooner are loaded anew: a call takes its time, and so does a clock that is a little off.
-const LEFT: Duration = Duration::from_secs(120);
-/// For new ones while the old ones are good.
-const RENEWAL: Duration = Duration::from_secs(3);
+/// The remaining lifetime below which credentials are renewed. It allows for the duration of a call and for clock skew.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(120);
+/// The timeout of a renewal while the old credentials are still valid.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Credentials that were loaded before the first call. Loaded within a call they are under its time limit, and tried again
-/// with it: a `credential_process` that waits for a person's token takes longer than any answer of AWS. In a run of minutes
-/// (after `--start`, for a session that is resumed) they expire, and are loaded again within the call that needs them.
+/// Caches credentials that are loaded before the first call and renewed when they are about to expire.
+///
+/// Loading them within a call would put them under its timeout and its retries, but a `credential_process` that waits
+/// for a user to enter a token takes longer than any response from AWS. In a run of several minutes (after `--start`,
+/// or for a resumed session) they expire and are renewed within the call that needs them.
 #[derive(Debug)]
-pub struct Prefetched {
+pub struct CachedCredentials {
     last: Mutex<Option<Credentials>>,
     chain: DefaultCredentialsChain,
 }
 
-impl Prefetched {
-    /// Loads them.
+impl CachedCredentials {
+    /// Loads the first credentials from the provider chain.
     pub async fn load(chain: DefaultCredentialsChain) -> Result<Self, CredentialsError> {
         let first = chain.provide_credentials().await?;
         Ok(Self { last: Mutex::new(Some(first)), chain })
@@ -36,13 +38,14 @@ impl Prefetched {
 
     async fn current(&self) -> Result<Credentials, CredentialsError> {
         let last = self.last().clone();
-        if let Some(last) = last.filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now() + LEFT)) {
+        if let Some(last) = last.filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now() + EXPIRY_MARGIN))
+        {
             return Ok(last);
         }
         let last = self.last().clone().filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now()));
         let fresh = match last {
-            // They are good for a moment still: that is no time to wait for a network that is gone.
-            Some(last) => match timeout(RENEWAL, self.chain.provide_credentials()).await {
+            // The old credentials are still valid, so do not wait long for a network that may be down.
+            Some(last) => match timeout(RENEWAL_TIMEOUT, self.chain.provide_credentials()).await {
                 Ok(Ok(fresh)) => fresh,
                 _ => return Ok(last),
             },
@@ -53,7 +56,7 @@ impl Prefetched {
     }
 }
 
-impl ProvideCredentials for Prefetched {
+impl ProvideCredentials for CachedCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

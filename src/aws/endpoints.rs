@@ -1,4 +1,4 @@
-//! EC2 Instance Connect Endpoints: which there are, and the signed address of a tunnel through one
+//! EC2 Instance Connect Endpoints: lists them, and signs the URL of a tunnel through one
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceConnectEndpoints.html>).
 
 use std::net::IpAddr;
@@ -7,70 +7,71 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_ec2::types::{self, Filter};
 
 use super::model::{AddressType, Endpoint};
-use super::sign::encode;
+use super::sign::percent_encode;
 use super::{Aws, Call, Error};
 use crate::secret::Secret;
 
-/// The largest page the service gives.
-const PAGE: i32 = 50;
+/// The largest page size that the service allows.
+const PAGE_SIZE: i32 = 50;
 const MAX_PAGES: usize = 200;
-/// How long a signed address may wait for its use.
-const SIGNED_FOR: Duration = Duration::from_secs(60);
+/// The time within which a signed URL must be used.
+const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 const SERVICE: &str = "ec2-instance-connect";
-/// What the endpoints' hosts are called.
-const HOSTS: &[&str] = &["ec2-instance-connect-endpoint"];
+/// The service label in the host names of endpoints.
+const HOST_LABELS: &[&str] = &["ec2-instance-connect-endpoint"];
 
-/// Which endpoints are asked for.
+/// Selects the endpoints to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// The one with this id.
+pub enum EndpointQuery {
+    /// The endpoint with this id.
     Id(String),
-    /// Those in this VPC.
+    /// All endpoints in this VPC.
     Vpc(String),
 }
 
-/// What a tunnel leads to.
+/// The destination of a tunnel and its maximum duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tunnel {
-    /// A private address of the instance.
+pub struct TunnelRequest {
+    /// The private IPv4 address or the IPv6 address of the instance.
     pub address: IpAddr,
-    /// 22 or 3389.
+    /// The remote port, 22 or 3389.
     pub port: u16,
-    /// For so many seconds at most; the service's own limit is 3600.
+    /// The maximum duration in seconds; the service's own limit is 3600.
     pub max_duration: Option<u32>,
 }
 
 impl Aws {
-    /// The endpoints that can be used now. Their states are judged here: a filter of the service's might leave out what we
-    /// could tell about.
+    /// Returns the matching endpoints in any state. The request does not filter by state, so that unusable endpoints
+    /// can be reported.
     ///
     /// # Errors
-    /// As the service says.
-    pub async fn endpoints(&self, which: &Which) -> Result<Vec<Endpoint>, Error> {
+    /// Any error of the API call.
+    pub async fn endpoints(&self, which: &EndpointQuery) -> Result<Vec<Endpoint>, Error> {
         let call = Call::DescribeInstanceConnectEndpoints;
         let mut found = Vec::new();
         let mut token = None;
         for _ in 0..MAX_PAGES {
             let request = self.ec2.describe_instance_connect_endpoints();
             let (request, resource) = match which {
-                Which::Id(id) => (request.instance_connect_endpoint_ids(id), id),
-                Which::Vpc(vpc) => {
+                EndpointQuery::Id(id) => (request.instance_connect_endpoint_ids(id), id),
+                EndpointQuery::Vpc(vpc) => {
                     let filter = Filter::builder().name("vpc-id").values(vpc).build();
-                    (request.filters(filter).max_results(PAGE).set_next_token(token), vpc)
+                    (request.filters(filter).max_results(PAGE_SIZE).set_next_token(token), vpc)
                 }
             };
-            let page = request.send().await.map_err(|error| self.sort(call, resource, error))?;
-            found.extend(page.instance_connect_endpoints().iter().map(|endpoint| self.plain(endpoint)));
+            let page = request.send().await.map_err(|error| self.classify(call, resource, error))?;
+            found.extend(page.instance_connect_endpoints().iter().map(|endpoint| self.to_endpoint(endpoint)));
             token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if token.is_none() {
                 return Ok(found);
             }
         }
-        Err(Error::BadAnswer { call, detail: format!("its list has not ended after {MAX_PAGES} pages") })
+        Err(Error::InvalidResponse { call, detail: format!("the list did not end after {MAX_PAGES} pages") })
     }
 
-    /// The name to dial goes by what the configuration asks for: FIPS, and IPv6 beside IPv4 (dual-stack).
-    fn plain(&self, from: &types::Ec2InstanceConnectEndpoint) -> Endpoint {
+    /// Converts the SDK's endpoint. The FIPS and dual-stack (IPv4 and IPv6) settings decide which of its DNS names is
+    /// dialed.
+    fn to_endpoint(&self, from: &types::Ec2InstanceConnectEndpoint) -> Endpoint {
         let text = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
         let dual = from.public_dns_names().and_then(|names| names.dualstack());
         let host = match (self.dual_stack, self.fips) {
@@ -89,33 +90,34 @@ impl Aws {
             address_type: match from.ip_address_type().map(types::IpAddressType::as_str) {
                 Some("dualstack") => AddressType::DualStack,
                 Some("ipv6") => AddressType::Ipv6,
-                // Endpoints from before there was a choice say nothing.
+                // Endpoints that are older than this field do not report it.
                 _ => AddressType::Ipv4,
             },
         }
     }
 
-    /// The address at which the endpoint opens a tunnel; a secret, and good for a minute.
+    /// Returns the signed URL at which the endpoint opens a tunnel. The URL is a secret and valid for one minute.
     ///
     /// # Errors
-    /// When there are no credentials, or the endpoint's name is not one of AWS's.
-    pub async fn tunnel_url(&self, endpoint: &Endpoint, tunnel: &Tunnel) -> Result<Secret<String>, Error> {
+    /// If credentials are missing, the endpoint has no FIPS name although FIPS is enabled, or its host is not AWS's.
+    pub async fn tunnel_url(&self, endpoint: &Endpoint, tunnel: &TunnelRequest) -> Result<Secret<String>, Error> {
         let call = Call::OpenTunnel;
         let host = endpoint.host.clone().ok_or_else(|| Error::NoFipsName(endpoint.id.clone()))?;
         let url = tunnel_url(&host, &endpoint.id, tunnel);
-        let uri: http::Uri =
-            url.parse().map_err(|_| Error::BadAnswer { call, detail: "its name is none".to_owned() })?;
-        let is_elsewhere = uri.port().is_some() || uri.host() != Some(&*host);
-        self.check_host(call, uri.host().unwrap_or_default(), HOSTS, is_elsewhere, self.is_ec2_overridden)?;
+        let uri: http::Uri = url
+            .parse()
+            .map_err(|_| Error::InvalidResponse { call, detail: "the endpoint's DNS name is invalid".to_owned() })?;
+        let has_other_parts = uri.port().is_some() || uri.host() != Some(&*host);
+        self.check_host(call, uri.host().unwrap_or_default(), HOST_LABELS, has_other_parts, self.ec2_overridden)?;
         let signer = self.signer(call).await?;
-        let signed = signer.presign(SERVICE, &url, SIGNED_FOR, SystemTime::now());
-        signed.map_err(|detail| Error::BadAnswer { call, detail })
+        let signed = signer.presign(SERVICE, &url, SIGNATURE_LIFETIME, SystemTime::now());
+        signed.map_err(|detail| Error::InvalidResponse { call, detail })
     }
 }
 
-/// The address before it is signed.
-pub fn tunnel_url(host: &str, endpoint_id: &str, tunnel: &Tunnel) -> String {
-    let (id, port, address) = (encode(endpoint_id), tunnel.port, encode(&tunnel.address.to_string()));
+/// Returns the tunnel's URL before it is signed.
+pub fn tunnel_url(host: &str, endpoint_id: &str, tunnel: &TunnelRequest) -> String {
+    let (id, port, address) = (percent_encode(endpoint_id), tunnel.port, percent_encode(&tunnel.address.to_string()));
     let duration = tunnel.max_duration.map_or(String::new(), |seconds| format!("&maxTunnelDuration={seconds}"));
     format!(
         "wss://{host}/openTunnel?instanceConnectEndpointId={id}&remotePort={port}&privateIpAddress={address}{duration}"

@@ -1,5 +1,5 @@
-//! The HTTP client that the SDK is given: hyper over the one way to web services ([`crate::transport::web`]), so that
-//! proxies and certificate authorities are the same for calls and for websockets.
+//! The HTTP client for the SDK: hyper over the same transport as WebSockets ([`crate::transport::web`]), so that
+//! proxies and certificate authorities apply to both.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -24,16 +24,16 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 
-use crate::transport::web::{self, Dialler, Stream};
+use crate::transport::web::{self, Connector, Stream};
 
-/// How long an answer's head may take where the SDK sets no limit.
-const READ_PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout for a response's head if the SDK sets none.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The client. One pool of connections for all services.
+/// The SDK's HTTP client, with one connection pool for all services.
 #[derive(Clone)]
 pub struct Http {
-    connector: Connector,
-    client: Arc<OnceLock<Client<Connector, SdkBody>>>,
+    connector: SdkConnector,
+    client: Arc<OnceLock<Client<SdkConnector, SdkBody>>>,
 }
 
 impl fmt::Debug for Http {
@@ -43,23 +43,23 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// A client that connects so.
-    pub fn new(dialler: Dialler) -> Self {
-        Self { connector: Connector { dialler, early: Early::default() }, client: Arc::default() }
+    /// Creates a client that connects with this dialler.
+    pub fn new(connector: Connector) -> Self {
+        Self { connector: SdkConnector { connector, preconnected: Preconnected::default() }, client: Arc::default() }
     }
 
-    /// Opens a connection to this service now; the first call there takes it.
-    pub fn connect_early(&self, url: &str) {
+    /// Opens a connection to the service at `url` now; the first call to that service uses it.
+    pub fn preconnect(&self, url: &str) {
         let Ok(uri) = url.parse::<Uri>() else { return };
-        let Connector { dialler, early } = self.connector.clone();
+        let SdkConnector { connector, preconnected } = self.connector.clone();
         let connection = tokio::spawn({
             let uri = uri.clone();
-            async move { dialler.dial(&uri).await }
+            async move { connector.dial(&uri).await }
         });
-        early
+        preconnected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .entry(place(&uri))
+            .entry(origin(&uri))
             .or_default()
             .push_back((Instant::now(), connection));
     }
@@ -69,38 +69,38 @@ impl HttpClient for Http {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         let make = || Client::builder(TokioExecutor::new()).build(self.connector.clone());
         let client = self.client.get_or_init(make).clone();
-        SharedHttpConnector::new(Caller { client, patience: settings.read_timeout().unwrap_or(READ_PATIENCE) })
+        SharedHttpConnector::new(PooledClient { client, read_timeout: settings.read_timeout().unwrap_or(READ_TIMEOUT) })
     }
 }
 
 #[derive(Debug)]
-struct Caller {
-    client: Client<Connector, SdkBody>,
-    patience: Duration,
+struct PooledClient {
+    client: Client<SdkConnector, SdkBody>,
+    read_timeout: Duration,
 }
 
-impl HttpConnector for Caller {
+impl HttpConnector for PooledClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let request = match request.try_into_http1x() {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        let (answer, patience) = (self.client.request(request), self.patience);
+        let (answer, read_timeout) = (self.client.request(request), self.read_timeout);
         HttpConnectorFuture::new(async move {
-            match tokio::time::timeout(patience, answer).await {
+            match tokio::time::timeout(read_timeout, answer).await {
                 Ok(Ok(response)) => HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                     .map_err(|error| ConnectorError::other(error.into(), None)),
-                Ok(Err(error)) => Err(sort(error)),
+                Ok(Err(error)) => Err(classify(error)),
                 Err(late) => Err(ConnectorError::timeout(late.into())),
             }
         })
     }
 }
 
-/// What the SDK tries again is for it to decide; it goes by the kind.
-fn sort(error: legacy::Error) -> ConnectorError {
-    match find(&error) {
-        // Whom we do not trust now, we do not trust a second later.
+/// Classifies a request's error: the SDK decides by its kind whether to retry.
+fn classify(error: legacy::Error) -> ConnectorError {
+    match find_web_error(&error) {
+        // I/O errors and timeouts are retryable; certificate errors and a proxy's refusal are not.
         Some(web::Error::Connect { .. } | web::Error::Broken { .. }) => ConnectorError::io(error.into()),
         Some(web::Error::Silent(_)) => ConnectorError::timeout(error.into()),
         Some(_) => ConnectorError::other(error.into(), None),
@@ -108,35 +108,35 @@ fn sort(error: legacy::Error) -> ConnectorError {
     }
 }
 
-/// Our own word among the causes of an error.
-pub fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a web::Error> {
+/// Returns the [`web::Error`] among the causes of an error.
+pub fn find_web_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a web::Error> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
-/// Connections that were opened before they were asked for, and when, by their place.
-type Early = Arc<Mutex<HashMap<String, VecDeque<(Instant, JoinHandle<Dialled>)>>>>;
-type Dialled = Result<Box<dyn Stream>, web::Error>;
+/// Connections that were opened ahead of the first call, with the time of the dial, keyed by scheme and authority.
+type Preconnected = Arc<Mutex<HashMap<String, VecDeque<(Instant, JoinHandle<DialResult>)>>>>;
+type DialResult = Result<Box<dyn Stream>, web::Error>;
 
-/// An older one may have been closed by whoever waits for a request on it.
-const EARLY_FOR: Duration = Duration::from_secs(10);
+/// The age above which a connection is not used: the server may have closed it while it was idle.
+const PRECONNECT_MAX_AGE: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
-struct Connector {
-    dialler: Dialler,
-    early: Early,
+struct SdkConnector {
+    connector: Connector,
+    preconnected: Preconnected,
 }
 
-impl fmt::Debug for Connector {
+impl fmt::Debug for SdkConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.dialler.fmt(f)
+        self.connector.fmt(f)
     }
 }
 
-fn place(uri: &Uri) -> String {
-    format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |place| place.as_str()))
+fn origin(uri: &Uri) -> String {
+    format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |origin| origin.as_str()))
 }
 
-impl tower_service::Service<Uri> for Connector {
+impl tower_service::Service<Uri> for SdkConnector {
     type Response = Io;
     type Error = web::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Io, web::Error>> + Send>>;
@@ -146,36 +146,36 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let dialler = self.dialler.clone();
-        let early = self
-            .early
+        let connector = self.connector.clone();
+        let preconnected = self
+            .preconnected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get_mut(&place(&uri))
+            .get_mut(&origin(&uri))
             .and_then(VecDeque::pop_front);
         Box::pin(async move {
-            let stream = match early {
-                Some((since, early)) if !early.is_finished() || since.elapsed() < EARLY_FOR => {
-                    match (early.is_finished(), early.await) {
+            let stream = match preconnected {
+                Some((since, preconnected)) if !preconnected.is_finished() || since.elapsed() < PRECONNECT_MAX_AGE => {
+                    match (preconnected.is_finished(), preconnected.await) {
                         (_, Ok(Ok(stream))) => Ok(stream),
-                        // The call was waiting for it: that is its answer.
+                        // The call was already waiting for this dial, so it gets the error instead of dialing again.
                         (false, Ok(failed)) => failed,
-                        (true, _) | (_, Err(_)) => dialler.dial(&uri).await,
+                        (true, _) | (_, Err(_)) => connector.dial(&uri).await,
                     }
                 }
-                _ => dialler.dial(&uri).await,
+                _ => connector.dial(&uri).await,
             };
             Ok(Io(TokioIo::new(stream?)))
         })
     }
 }
 
-/// A connection in the pool.
+/// A connection in hyper's pool.
 struct Io(TokioIo<Box<dyn Stream>>);
 
 impl Connection for Io {
     fn connected(&self) -> Connected {
-        // Requests name the path alone, also behind a proxy: what the proxy gave us is a tunnel.
+        // Requests use only the path (origin form), even through a proxy, because the proxy connection is a tunnel.
         Connected::new()
     }
 }

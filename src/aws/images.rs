@@ -1,16 +1,16 @@
-//! DescribeImages: what an image calls itself.
+//! DescribeImages: reads an image's name, description, owner and platform.
 
 use super::model::Image;
 use super::{Aws, Call, Error};
 
 impl Aws {
-    /// The image, or `None` when it was deregistered or is no longer shared.
+    /// Returns the image, or `None` if it was deregistered or is no longer shared.
     ///
     /// # Errors
-    /// As the service says.
+    /// Any other error of the API call.
     pub async fn image(&self, id: &str) -> Result<Option<Image>, Error> {
         let answer = self.ec2.describe_images().image_ids(id).send().await;
-        let answer = match answer.map_err(|error| self.sort(Call::DescribeImages, id, error)) {
+        let answer = match answer.map_err(|error| self.classify(Call::DescribeImages, id, error)) {
             Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidAMIID")) => return Ok(None),
             other => other?,
         };

@@ -1,4 +1,4 @@
-//! DescribeInstances: one look-up for one way of naming, all pages, and the answer in plain types.
+//! DescribeInstances: builds the query for a selector, reads all pages and converts the result to plain types.
 
 use std::net::IpAddr;
 
@@ -6,51 +6,54 @@ use aws_sdk_ec2::types::{self, Filter};
 
 use super::model::{Instance, State};
 use super::{Aws, Call, Error};
-use crate::target::{Spec, is_instance_id};
+use crate::target::{Selector, is_instance_id};
 
-/// The largest page the service gives (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
-const PAGE: i32 = 1000;
-/// More pages than any account has: a service that never ends its list is not followed for ever.
+/// The largest page size that the service allows
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
+const PAGE_SIZE: i32 = 1000;
+/// More pages than any account has, so that a list that never ends is not followed forever.
 const MAX_PAGES: usize = 10_000;
 
-/// What is asked of DescribeInstances.
+/// A query for DescribeInstances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// By instance id; the service answers an unknown one with an error.
+    /// By instance id; the service returns an error for an unknown one.
     Id(String),
-    /// By filters, all of which must hold: a name and its values, any of which will do.
+    /// By filters, all of which must match: a name and its values, any of which may match.
     Filters(Vec<(String, Vec<String>)>),
 }
 
 impl Query {
-    /// The query that finds what `spec` names: one call.
-    pub fn of(spec: &Spec) -> Self {
-        let (name, values) = match spec {
-            Spec::Id(id) => return Self::Id(id.clone()),
-            Spec::Address(IpAddr::V4(ip)) if Spec::is_private(*ip) => {
+    /// Returns the query that finds the instances of `selector` in one call.
+    pub fn for_selector(selector: &Selector) -> Self {
+        let (name, values) = match selector {
+            Selector::Id(id) => return Self::Id(id.clone()),
+            Selector::Address(IpAddr::V4(ip)) if Selector::is_private(*ip) => {
                 ("network-interface.addresses.private-ip-address".to_owned(), vec![ip.to_string()])
             }
-            Spec::Address(IpAddr::V4(ip)) => ("ip-address".to_owned(), vec![ip.to_string()]),
-            Spec::Address(IpAddr::V6(ip)) => {
+            Selector::Address(IpAddr::V4(ip)) => ("ip-address".to_owned(), vec![ip.to_string()]),
+            Selector::Address(IpAddr::V6(ip)) => {
                 ("network-interface.ipv6-addresses.ipv6-address".to_owned(), vec![ip.to_string()])
             }
-            Spec::PublicDns(name) => ("dns-name".to_owned(), vec![name.clone()]),
-            Spec::PrivateDns(name) if name.contains('.') => ("private-dns-name".to_owned(), vec![name.clone()]),
-            Spec::PrivateDns(label) => ("private-dns-name".to_owned(), vec![format!("{label}.*")]),
-            Spec::Tag { key, value } => (format!("tag:{key}"), vec![value.clone()]),
-            Spec::AutoScalingGroup(name) => ("tag:aws:autoscaling:groupName".to_owned(), vec![literal(name)]),
-            // A glob covers the exact name as well; otherwise the prefix does.
-            Spec::Name(name) if is_glob(name) => ("tag:Name".to_owned(), vec![name.clone()]),
-            Spec::Name(name) => ("tag:Name".to_owned(), vec![format!("{}*", literal(name))]),
+            Selector::PublicDns(name) => ("dns-name".to_owned(), vec![name.clone()]),
+            Selector::PrivateDns(name) if name.contains('.') => ("private-dns-name".to_owned(), vec![name.clone()]),
+            Selector::PrivateDns(label) => ("private-dns-name".to_owned(), vec![format!("{label}.*")]),
+            Selector::Tag { key, value } => (format!("tag:{key}"), vec![value.clone()]),
+            Selector::AutoScalingGroup(name) => {
+                ("tag:aws:autoscaling:groupName".to_owned(), vec![escape_wildcards(name)])
+            }
+            // A glob also matches the exact name; for any other name, the prefix pattern does.
+            Selector::Name(name) if is_glob(name) => ("tag:Name".to_owned(), vec![name.clone()]),
+            Selector::Name(name) => ("tag:Name".to_owned(), vec![format!("{}*", escape_wildcards(name))]),
         };
         Self::Filters(vec![(name, values)])
     }
 
-    /// The second query for a spec whose first found nothing, where the form alone did not decide: an address outside
-    /// the private ranges may still be private to its VPC, and one inside them cannot be public.
-    pub fn second(spec: &Spec) -> Option<Self> {
-        match spec {
-            Spec::Address(IpAddr::V4(ip)) if !Spec::is_private(*ip) => {
+    /// Returns the second query to make if the first found nothing. Only an IPv4 address outside the private ranges has
+    /// one, because it may still be private to its VPC; an address inside them cannot be public.
+    pub fn fallback(selector: &Selector) -> Option<Self> {
+        match selector {
+            Selector::Address(IpAddr::V4(ip)) if !Selector::is_private(*ip) => {
                 let name = "network-interface.addresses.private-ip-address".to_owned();
                 Some(Self::Filters(vec![(name, vec![ip.to_string()])]))
             }
@@ -58,19 +61,19 @@ impl Query {
         }
     }
 
-    /// Every instance there is.
+    /// Returns the query for every instance.
     pub fn all() -> Self {
         Self::Filters(Vec::new())
     }
 }
 
-/// Whether the name has EC2's wildcards.
+/// Whether the name contains EC2's wildcards.
 pub fn is_glob(name: &str) -> bool {
     name.contains(['*', '?'])
 }
 
-/// The text with EC2's wildcards and escape made literal.
-fn literal(text: &str) -> String {
+/// Escapes EC2's wildcards and the escape character in the text.
+fn escape_wildcards(text: &str) -> String {
     text.chars().fold(String::new(), |mut out, c| {
         if matches!(c, '*' | '?' | '\\') {
             out.push('\\');
@@ -81,11 +84,11 @@ fn literal(text: &str) -> String {
 }
 
 impl Aws {
-    /// All instances that the query finds, whatever their state, those that are gone left out; in a stable order (name,
-    /// launch time, id).
+    /// Returns all instances that match the query, in any state except shutting-down and terminated, in a stable order
+    /// (name, launch time, id).
     ///
     /// # Errors
-    /// As the service says; an unknown id is `InvalidInstanceID.NotFound`.
+    /// Any error of the API call; an unknown id is `InvalidInstanceID.NotFound`.
     pub async fn instances(&self, query: &Query) -> Result<Vec<Instance>, Error> {
         let mut found: Vec<Instance> = Vec::new();
         let mut token = None;
@@ -96,36 +99,40 @@ impl Aws {
                 Query::Id(id) => request = request.instance_ids(id),
                 Query::Filters(filters) => {
                     let filters = filters.iter().map(|(name, values)| filter(name, values)).collect();
-                    request = request.set_filters(Some(filters)).max_results(PAGE).set_next_token(token);
+                    request = request.set_filters(Some(filters)).max_results(PAGE_SIZE).set_next_token(token);
                 }
             }
             let page =
-                request.send().await.map_err(|error| self.sort(Call::DescribeInstances, resource(query), error))?;
+                request.send().await.map_err(|error| self.classify(Call::DescribeInstances, resource(query), error))?;
             let instances = page.reservations().iter().flat_map(types::Reservation::instances);
-            // The id becomes part of file lines and of commands to type: what is not one is not let in.
-            found.extend(instances.map(plain).filter(|found| !found.state.is_gone() && is_instance_id(&found.id)));
+            // The id becomes part of file lines and of suggested commands, so malformed ids are dropped.
+            found.extend(
+                instances
+                    .map(to_instance)
+                    .filter(|found| !found.state.is_shutting_down_or_terminated() && is_instance_id(&found.id)),
+            );
             token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-            // A page may be empty with more to come; only a missing token ends the list.
+            // A page may be empty although more pages follow; only a missing token ends the list.
             if token.is_none() || matches!(query, Query::Id(_)) {
                 found.sort_by(|a, b| (&a.name, a.launched, &a.id).cmp(&(&b.name, b.launched, &b.id)));
                 return Ok(found);
             }
         }
-        let detail = format!("its list has not ended after {MAX_PAGES} pages");
-        Err(Error::BadAnswer { call: Call::DescribeInstances, detail })
+        let detail = format!("the list did not end after {MAX_PAGES} pages");
+        Err(Error::InvalidResponse { call: Call::DescribeInstances, detail })
     }
 
-    /// All instances that `spec` names: one call, and a second one only where the form of an address does not decide
-    /// and the first found nothing. An unknown id is no error here.
+    /// Returns all instances that match `selector`. An IPv4 address outside the private ranges takes a second call if the
+    /// first found nothing. An unknown id is not an error here.
     ///
     /// # Errors
-    /// As the service says.
-    pub async fn search(&self, spec: &Spec) -> Result<Vec<Instance>, Error> {
-        let found = match self.instances(&Query::of(spec)).await {
+    /// Any other error of the API call.
+    pub async fn search(&self, selector: &Selector) -> Result<Vec<Instance>, Error> {
+        let found = match self.instances(&Query::for_selector(selector)).await {
             Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
             other => other?,
         };
-        match Query::second(spec) {
+        match Query::fallback(selector) {
             Some(query) if found.is_empty() => self.instances(&query).await,
             _ => Ok(found),
         }
@@ -143,11 +150,11 @@ fn filter(name: &str, values: &[String]) -> Filter {
     Filter::builder().name(name).set_values(Some(values.to_vec())).build()
 }
 
-/// An instance of the SDK in plain types. Addresses that do not parse are treated as absent.
-fn plain(from: &types::Instance) -> Instance {
+/// Converts the SDK's instance to plain types. Addresses that do not parse are treated as absent.
+fn to_instance(from: &types::Instance) -> Instance {
     let text = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
     let tag = |key: &str| from.tags().iter().find(|tag| tag.key() == Some(key)).and_then(types::Tag::value);
-    // In an order of their own: the answer's may be another each time.
+    // Sort the interfaces, because their order in the response may vary from call to call.
     let mut interfaces: Vec<_> = from.network_interfaces().iter().collect();
     interfaces.sort_by_key(|interface| {
         let attachment = interface.attachment();

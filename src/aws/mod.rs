@@ -1,18 +1,18 @@
-//! Everything asked of AWS: the only folder that imports `aws_*`. It answers in the plain types of [`model`].
+//! All AWS API calls: the only folder that imports `aws_*`. Results are the plain types of [`model`].
 //!
 //! ```text
-//! clients <- credentials, http     set up once a run
+//! clients <- credentials, http     set up once per run
+//! early                            connections opened ahead of the first call
 //! instances, images, console, keys, power, endpoints, sessions     one file per kind of call
-//! sign, hosts                      the addresses of websockets: signed, and AWS's own
+//! sign, hosts                      WebSocket URLs: signing, and the check that the host is AWS's
 //! ```
 //!
-//! A call that fails is an [`Error`] with the facts as fields: the code, the service's words, the IAM action and the
-//! resource. What to tell a person about it is said in [`crate::error`], not here.
+//! A failed call is an [`Error`] with the facts as fields: the error code, the service's message, the IAM action and
+//! the resource. [`crate::error`] turns it into text for the user; this folder does not.
 
 pub mod clients;
 pub mod console;
 mod credentials;
-mod early;
 pub mod endpoints;
 pub mod hosts;
 mod http;
@@ -20,11 +20,12 @@ pub mod images;
 pub mod instances;
 pub mod keys;
 pub mod model;
-pub mod power;
+mod preconnect;
 pub mod sessions;
 pub mod sign;
+pub mod start_instances;
 
-pub use clients::{Aws, Login, Settings};
+pub use clients::{Aws, LoginMethod, Settings};
 
 use aws_config::imds;
 use aws_sdk_ec2::config::http::HttpResponse;
@@ -32,9 +33,9 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
 use crate::transport::web;
 
-/// One of the calls made, for messages.
+/// An API call, named in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the API's own")]
+#[allow(missing_docs, reason = "named after the API operations")]
 pub enum Call {
     DescribeInstances,
     DescribeImages,
@@ -42,7 +43,7 @@ pub enum Call {
     StartInstances,
     SendSshPublicKey,
     DescribeInstanceConnectEndpoints,
-    /// The signed address of an endpoint's tunnel.
+    /// The WebSocket request that opens an endpoint's tunnel, through a signed URL.
     OpenTunnel,
     GetConnectionStatus,
     StartSession,
@@ -51,7 +52,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// The API's name for it.
+    /// Returns the API's name for the call.
     pub fn name(self) -> &'static str {
         match self {
             Self::DescribeInstances => "DescribeInstances",
@@ -68,7 +69,7 @@ impl Call {
         }
     }
 
-    /// The IAM action that allows it.
+    /// Returns the IAM action that allows the call.
     pub fn iam_action(self) -> &'static str {
         match self {
             Self::DescribeInstances => "ec2:DescribeInstances",
@@ -86,87 +87,87 @@ impl Call {
     }
 }
 
-/// Why AWS could not be asked, or what it answered instead.
+/// The error of a call to AWS, or of the configuration it needs.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No region by option, environment or profile.
+    /// No region is set by option, environment or profile.
     #[error("no region is set")]
     NoRegion,
-    /// The region has characters that none has.
-    #[error("'{0}' is not a region")]
+    /// The region contains characters that no region name has.
+    #[error("'{0}' is not a valid region name")]
     BadRegion(String),
-    /// The profile that was named is in neither of the shared config files.
-    #[error("there is no profile {0}")]
+    /// The named profile is in neither of the shared config files.
+    #[error("the config profile {0} could not be found")]
     NoProfile(String),
-    /// No credentials, or they could not be loaded.
+    /// Credentials are missing or could not be loaded.
     #[error("no usable AWS credentials")]
     Credentials {
-        /// The profile in use, when one was named.
+        /// The profile in use, if one was named.
         profile: Option<String>,
-        /// How that profile logs in.
-        login: Login,
-        /// What the providers said, joined.
+        /// The login method of that profile.
+        login: LoginMethod,
+        /// The providers' errors, joined into one line.
         detail: String,
     },
     /// The service answered with an error.
     #[error("{} failed: {code}", call.name())]
     Service {
-        /// Which call.
+        /// The call that failed.
         call: Call,
         /// The service's error code.
         code: String,
-        /// The service's words; untrusted.
+        /// The service's message; untrusted text.
         message: String,
-        /// The resource concerned, `*` where the call has none.
+        /// The resource concerned, or `*` if the call has none.
         resource: String,
-        /// The HTTP status.
+        /// The HTTP status code.
         status: u16,
     },
-    /// The service did not answer in time.
-    #[error("{} got no answer in time", call.name())]
+    /// The service did not respond in time.
+    #[error("{} timed out", call.name())]
     Timeout {
-        /// Which call.
+        /// The call that timed out.
         call: Call,
     },
-    /// No connection to the service, or it broke.
+    /// The connection to the service failed or broke.
     #[error("{} could not reach AWS", call.name())]
     Unreachable {
-        /// Which call.
+        /// The call that failed.
         call: Call,
-        /// The causes, joined.
+        /// The causes, joined into one line.
         detail: String,
     },
-    /// The way to the service: proxy, certificate, network.
+    /// A proxy, certificate or network error on the way to the service.
     #[error("{} could not reach AWS", call.name())]
     Web {
-        /// Which call.
+        /// The call that failed.
         call: Call,
-        /// What stood in the way.
+        /// The error of the connection.
         source: web::Error,
     },
-    /// What the service named is not AWS's: no secret goes there.
-    #[error("{} would lead to {host}, which is not a host of AWS for this", call.name())]
-    ForeignHost {
-        /// Which call.
+    /// The service returned a host that is not AWS's, so no secret is sent to it.
+    #[error("{} blocked: {host} is not an AWS endpoint of this service and region", call.name())]
+    UntrustedHost {
+        /// The call that needs the host.
         call: Call,
-        /// The host; untrusted.
+        /// The host; untrusted text.
         host: String,
     },
-    /// FIPS is asked for, and the endpoint has no such name.
-    #[error("the endpoint {0} has no FIPS name, and FIPS endpoints are asked for")]
+    /// FIPS is enabled, but the endpoint has no FIPS name.
+    #[error("the EC2 Instance Connect Endpoint {0} has no FIPS DNS name, but FIPS endpoints are enabled")]
     NoFipsName(String),
-    /// An answer that is not what the service's model says.
-    #[error("{} got an answer that makes no sense", call.name())]
-    BadAnswer {
-        /// Which call.
+    /// The response does not match the service's model.
+    #[error("{} returned an invalid response", call.name())]
+    InvalidResponse {
+        /// The call that got the response.
         call: Call,
-        /// What was wrong with it.
+        /// The reason why the response is invalid.
         detail: String,
     },
 }
 
 impl Error {
-    /// The service's error code, if it was the service that said no.
+    /// Returns the service's error code, if the service itself returned an error.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Service { code, .. } => Some(code),
@@ -175,8 +176,8 @@ impl Error {
     }
 }
 
-/// Sorts an SDK error; whose credentials are concerned is not known here.
-fn sort<E>(call: Call, resource: &str, error: SdkError<E, HttpResponse>) -> Error
+/// Classifies an SDK error. The profile of a credentials error is not known here.
+fn classify<E>(call: Call, resource: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
@@ -185,21 +186,19 @@ where
             (Some(code), status) => Error::Service {
                 call,
                 code: code.to_owned(),
-                message: without_what_was_signed(context.err().message().unwrap_or_default()),
+                message: strip_canonical_string(context.err().message().unwrap_or_default()),
                 resource: resource.to_owned(),
                 status,
             },
-            (None, status) => no_answer_of_the_service(call, resource, status, &error),
+            (None, status) => unmodeled_response(call, resource, status, &error),
         },
-        SdkError::ResponseError(context) => {
-            no_answer_of_the_service(call, resource, context.raw().status().as_u16(), &error)
-        }
+        SdkError::ResponseError(context) => unmodeled_response(call, resource, context.raw().status().as_u16(), &error),
         SdkError::TimeoutError(_) => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if is_credentials_failure(&error, failure.is_other()) => {
-            Error::Credentials { profile: None, login: Login::Other, detail: causes(&error) }
+            Error::Credentials { profile: None, login: LoginMethod::Other, detail: causes(&error) }
         }
-        SdkError::DispatchFailure(_) => match http::find(&error) {
+        SdkError::DispatchFailure(_) => match http::find_web_error(&error) {
             Some(source) => Error::Web { call, source: source.clone() },
             None => Error::Unreachable { call, detail: causes(&error) },
         },
@@ -207,28 +206,25 @@ where
     }
 }
 
-/// A service that finds a signature wrong quotes what was signed, the session's token included.
-fn without_what_was_signed(message: &str) -> String {
+/// Removes the canonical string, which a service quotes if a signature is wrong, because it contains the session token.
+fn strip_canonical_string(message: &str) -> String {
     let end = ["The Canonical String", "The canonical string"].iter().filter_map(|begin| message.find(begin)).min();
     message[..end.unwrap_or(message.len())].trim_end().to_owned()
 }
 
-/// An answer without the service's form: a gateway's or a proxy's page, or half an answer.
-fn no_answer_of_the_service(
-    call: Call,
-    resource: &str,
-    status: u16,
-    error: &(dyn std::error::Error + 'static),
-) -> Error {
+/// Returns the error for a response that is not in the service's format: a page of a gateway or a proxy, or a truncated
+/// response.
+fn unmodeled_response(call: Call, resource: &str, status: u16, error: &(dyn std::error::Error + 'static)) -> Error {
     if status < 400 {
-        return Error::BadAnswer { call, detail: causes(error) };
+        return Error::InvalidResponse { call, detail: causes(error) };
     }
     let (code, resource) = (format!("HTTP {status}"), resource.to_owned());
     Error::Service { call, code, message: String::new(), resource, status }
 }
 
-/// The SDK reports a missing identity as a dispatch failure of kind "other"; the credentials error is among the causes.
-fn is_credentials_failure(error: &(dyn std::error::Error + 'static), other: bool) -> bool {
+/// Whether the call failed for lack of credentials. The SDK reports a missing identity as a dispatch failure of kind
+/// "other", with the credentials error among its causes.
+fn is_credentials_failure(error: &(dyn std::error::Error + 'static), is_other: bool) -> bool {
     use aws_credential_types::provider::error::CredentialsError;
     let mut cause = Some(error);
     while let Some(current) = cause {
@@ -237,15 +233,16 @@ fn is_credentials_failure(error: &(dyn std::error::Error + 'static), other: bool
         }
         cause = current.source();
     }
-    other && causes(error).contains("credential")
+    is_other && causes(error).contains("credential")
 }
 
-/// The chain of causes in one line, without the SDK's outer words that say nothing.
+/// Joins the chain of causes into one line, without the SDK's uninformative outer message.
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut cause = error.source();
     while let Some(current) = cause {
-        // The connector's word for "neither a timeout nor the network", which tells a person nothing.
+        // The connector calls an error "other" if it is neither a timeout nor a network error, which does not help the
+        // user.
         let text = current.to_string();
         let text = text.strip_prefix("other: ").unwrap_or(&text);
         let text = text.lines().map(str::trim).collect::<Vec<_>>().join("; ");

@@ -1,74 +1,75 @@
-//! What AWS said, in plain types: the rest of the program never sees an SDK type. Holds no behaviour beyond reading.
+//! Plain types for AWS's responses, so that the rest of the program never sees an SDK type. They have only accessors
+//! and conversions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-/// An instance as DescribeInstances shows it. Text in it is untrusted: show it through [`crate::text::neutralise`].
+/// An instance as DescribeInstances shows it. Text in it is untrusted: show it through [`crate::text::sanitize`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Instance {
-    /// `i-…`.
+    /// The instance id, `i-…`.
     pub id: String,
-    /// The Name tag.
+    /// The value of the Name tag.
     pub name: Option<String>,
-    /// What it is doing.
+    /// The life cycle state of the instance.
     pub state: State,
-    /// For example `t3.micro`.
+    /// The instance type, for example `t3.micro`.
     pub instance_type: String,
-    /// The availability zone.
+    /// The instance's availability zone.
     pub zone: Option<String>,
     /// The image it was launched from.
     pub image_id: Option<String>,
-    /// Public IPv4, an Elastic IP included.
+    /// The public IPv4 address, which may be an Elastic IP.
     pub public_ip: Option<Ipv4Addr>,
-    /// Primary private IPv4. A stopped instance keeps it.
+    /// The primary private IPv4 address. A stopped instance keeps it.
     pub private_ip: Option<Ipv4Addr>,
-    /// IPv6 addresses of all interfaces.
+    /// The IPv6 addresses of all interfaces.
     pub ipv6: Vec<Ipv6Addr>,
-    /// Public DNS name: only in a VPC that has DNS host names.
+    /// The public DNS name, set only if the VPC has DNS hostnames enabled.
     pub public_dns: Option<String>,
-    /// Private DNS name.
+    /// The instance's private DNS name.
     pub private_dns: Option<String>,
-    /// For example `Linux/UNIX` or `Red Hat Enterprise Linux`.
+    /// The platform, for example `Linux/UNIX` or `Red Hat Enterprise Linux`.
     pub platform_details: Option<String>,
-    /// `MetadataOptions.HttpEndpoint` is `disabled`: Instance Connect cannot work on the instance's side.
+    /// Whether `MetadataOptions.HttpEndpoint` is `disabled`. EC2 Instance Connect then cannot work on the instance.
     pub metadata_disabled: bool,
     /// The key pair named at launch.
     pub key_name: Option<String>,
-    /// Why it is in its state, in EC2's words; untrusted.
+    /// The reason for its state, in EC2's words; untrusted text.
     pub state_reason: Option<String>,
-    /// The VPC.
+    /// The id of the VPC.
     pub vpc_id: Option<String>,
-    /// The subnet of its primary interface.
+    /// The subnet id of its primary interface.
     pub subnet_id: Option<String>,
-    /// Launch time, seconds since the Unix epoch.
+    /// The launch time in seconds since the Unix epoch.
     pub launched: Option<i64>,
 }
 
 impl Instance {
-    /// The Name tag, else the id; untrusted.
+    /// Returns the Name tag, or the id if the tag is missing or empty. The text is untrusted.
     pub fn label(&self) -> &str {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.id)
     }
 
-    /// Whether it can be dialled from outside its network.
-    pub fn has_address_from_outside(&self) -> bool {
+    /// Whether the instance has a public IPv4 address or an IPv6 address.
+    pub fn has_public_address(&self) -> bool {
         self.public_ip.is_some() || !self.ipv6.is_empty()
     }
 
-    /// The address a person would recognise it by: public, else IPv6, else private.
+    /// Returns the address that a user would recognize: public IPv4, else IPv6, else private IPv4.
     pub fn address(&self) -> Option<IpAddr> {
         let ipv6 = self.ipv6.first().copied().map(IpAddr::V6);
         self.public_ip.map(IpAddr::V4).or(ipv6).or(self.private_ip.map(IpAddr::V4))
     }
 }
 
-/// The life cycle's states
+/// The states of the instance life cycle
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names are EC2's own")]
+#[allow(missing_docs, reason = "named after the EC2 states")]
 pub enum State {
     Pending,
     Running,
@@ -76,13 +77,13 @@ pub enum State {
     Terminated,
     Stopping,
     Stopped,
-    /// A state this version does not know.
+    /// A state unknown to this version.
     #[default]
     Unknown,
 }
 
 impl State {
-    /// From the low byte of the state's code, the only part of it that is documented.
+    /// Converts a state code, of which only the low byte is documented.
     pub fn from_code(code: i32) -> Self {
         match code & 0xff {
             0 => Self::Pending,
@@ -95,8 +96,8 @@ impl State {
         }
     }
 
-    /// EC2's word for it.
-    pub fn word(self) -> &'static str {
+    /// Returns EC2's name for the state.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Running => "running",
@@ -108,22 +109,22 @@ impl State {
         }
     }
 
-    /// Gone or going for good: never a match.
-    pub fn is_gone(self) -> bool {
+    /// Whether the instance is shutting down or terminated, and therefore never a match.
+    pub fn is_shutting_down_or_terminated(self) -> bool {
         matches!(self, Self::Terminated | Self::ShuttingDown)
     }
 }
 
-/// An image as DescribeImages shows it; untrusted text.
+/// An image as DescribeImages shows it. Text in it is untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// For example `ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20240101`.
+    /// The image's name, for example `ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20240101`.
     pub name: String,
-    /// Free text.
+    /// The owner's free-text description.
     pub description: String,
-    /// The account that owns it.
+    /// The account that owns the image.
     pub owner: String,
-    /// For example `Linux/UNIX`.
+    /// The platform, for example `Linux/UNIX`.
     pub platform_details: String,
 }
 
@@ -131,26 +132,26 @@ pub struct Image {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
-    /// `eice-…`.
+    /// The endpoint's id, `eice-…`.
     pub id: String,
-    /// For example `create-complete`.
+    /// The endpoint's state, for example `create-complete`.
     pub state: String,
-    /// The name to dial; none where FIPS is asked for and this endpoint has no such name.
+    /// The DNS name to dial; `None` if FIPS is enabled and the endpoint has no FIPS name.
     pub host: Option<String>,
-    /// Its VPC.
+    /// The id of its VPC.
     pub vpc_id: Option<String>,
-    /// Its subnet.
+    /// The id of its subnet.
     pub subnet_id: Option<String>,
-    /// Its availability zone.
+    /// The endpoint's availability zone.
     pub zone: Option<String>,
-    /// What it can reach.
+    /// The address families that it reaches.
     pub address_type: AddressType,
 }
 
-/// Which addresses an endpoint reaches.
+/// The address families that an endpoint reaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names are self-explanatory")]
 pub enum AddressType {
     #[default]
     Ipv4,
@@ -158,11 +159,11 @@ pub enum AddressType {
     DualStack,
 }
 
-/// Where the calls go, for messages and hints.
+/// The region and profile that calls use, for messages and hints.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Account {
-    /// The region searched.
+    /// The region that calls use.
     pub region: String,
-    /// The profile used, when one was named.
+    /// The profile in use, if one was named.
     pub profile: Option<String>,
 }

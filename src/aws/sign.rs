@@ -1,6 +1,5 @@
-//! Signature Version 4 for the addresses of websockets
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>): in the query for an Instance Connect Endpoint, in
-//! headers for Session Manager. The calls are signed by the SDK.
+//! Signature Version 4 for WebSocket URLs (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>): in
+//! the query for an EC2 Instance Connect Endpoint, in headers for Session Manager. The SDK signs the API calls.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +12,7 @@ use aws_smithy_runtime_api::client::identity::Identity;
 
 use crate::secret::Secret;
 
-/// Signs for one region with one set of keys.
+/// Signs requests for one region with one set of credentials.
 #[derive(Debug)]
 pub struct Signer {
     identity: Identity,
@@ -28,15 +27,16 @@ impl Signer {
         Self { identity: credentials.into(), region: region.to_owned() }
     }
 
-    /// With an access key, its secret, and the token of temporary credentials.
+    /// Creates a signer from an access key, its secret, and the session token of temporary credentials.
     pub fn with_keys(access_key: &str, secret: &str, token: Option<&str>, region: &str) -> Self {
         Self::new(Credentials::new(access_key, secret, token.map(str::to_owned), None, "given"), region)
     }
 
-    /// `url` with the signature in its query, good for `lifetime` from `time` on. Whoever has it may use it.
+    /// Returns `url` with the signature in its query, valid for `lifetime` from `time` on. Anyone who has it can use
+    /// it.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// If the URL is invalid or cannot be signed.
     pub fn presign(
         &self,
         service: &str,
@@ -53,15 +53,15 @@ impl Signer {
             signed.push(if signed.contains('?') { '&' } else { '?' });
             signed.push_str(name);
             signed.push('=');
-            signed.push_str(&encode(&value));
+            signed.push_str(&percent_encode(&value));
         }
         Ok(Secret::new(signed))
     }
 
-    /// The headers that sign a GET of `url`.
+    /// Returns the headers that sign a GET of `url`.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// If the URL is invalid or cannot be signed.
     pub fn headers(&self, service: &str, url: &str, time: SystemTime) -> Result<Vec<Header>, String> {
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
@@ -91,8 +91,8 @@ impl Signer {
     }
 }
 
-/// Everything but RFC 3986's unreserved characters as `%XX`: SigV4's own rule.
-pub fn encode(text: &str) -> String {
+/// Percent-encodes every byte except RFC 3986's unreserved characters as `%XX`, as SigV4 requires.
+pub fn percent_encode(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),

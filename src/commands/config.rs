@@ -1,4 +1,5 @@
-//! `ec2ssh config print|install|remove`: has plain `ssh`, and all that runs it, reach instances by name.
+//! `ec2ssh config print|install|remove`: configures OpenSSH (`ssh` and the programs that run it) to reach instances by
+//! name.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,17 +7,17 @@ use std::process::Command;
 use clap::{Args, Subcommand};
 
 use super::options::{AwsOptions, OutputOptions};
-use crate::config::{AddressKind, HostKeys, Via};
-use crate::error::{CommandError, Kind};
+use crate::config::{AddressKind, HostKeyPolicy, Via};
+use crate::error::{CommandError, ErrorKind};
 use crate::openssh::block::{Block, Error as BlockError, Policy, Version};
-use crate::openssh::file::{self, Change, marked};
+use crate::openssh::file::{self, Change, with_markers};
 use crate::ssh::host_keys::known_hosts::OPENSSH_FILE;
 use crate::store;
 use crate::target::check_user;
 use crate::text::shell_word;
 use crate::ui::Ui;
 
-/// What may be typed.
+/// The arguments of `ec2ssh config`.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub struct ConfigArgs {
@@ -26,58 +27,58 @@ pub struct ConfigArgs {
     pub action: Action,
 }
 
-/// What to do with the block.
+/// The actions on the ssh_config block.
 #[derive(Subcommand, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub enum Action {
-    /// Print it
+    /// Print the block
     Print(BlockOptions),
-    /// Write it into ~/.ssh/config, or in the place of the one there
+    /// Add the block to ~/.ssh/config, or replace the existing one
     Install {
         #[command(flatten)]
         block: BlockOptions,
-        /// Show the change, and make none
+        /// Show the change without making it
         #[arg(long)]
         dry_run: bool,
     },
-    /// Take it out of ~/.ssh/config
+    /// Remove the block from ~/.ssh/config
     Remove {
-        /// Show the change, and make none
+        /// Show the change without making it
         #[arg(long)]
         dry_run: bool,
     },
 }
 
-/// What the block says.
+/// The settings that the block contains.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub struct BlockOptions {
     #[command(flatten)]
     pub aws: AwsOptions,
-    /// Names that are instances, beside i-*: 'web-*', or '*.ec2' for any name with that suffix
+    /// Names to treat as instances besides i-*: 'web-*', or '*.ec2' for any name with that suffix
     #[arg(long = "match", value_name = "PATTERN")]
     pub patterns: Vec<String>,
     /// Log in as this user
     #[arg(short = 'l', long, value_name = "USER")]
     pub user: Option<String>,
-    /// How to reach the instances
+    /// Use this route to the instances
     #[arg(long, value_enum, value_name = "ROUTE")]
     pub via: Option<Via>,
-    /// Which address to connect to
+    /// Connect to this kind of address
     #[arg(long, value_enum, value_name = "KIND")]
     pub address: Option<AddressKind>,
-    /// How a new host key is treated
+    /// Handle new host keys by this policy
     #[arg(long, value_enum, value_name = "POLICY")]
-    pub host_keys: Option<HostKeys>,
+    pub host_keys: Option<HostKeyPolicy>,
 }
 
-/// Runs it.
+/// Runs the action on the block.
 ///
 /// # Errors
-/// When the block cannot be made, or the file not be changed.
+/// Fails if the block cannot be built or ~/.ssh/config cannot be changed.
 pub fn run(ui: &Ui, args: ConfigArgs) -> Result<u8, CommandError> {
     match args.action {
-        Action::Print(options) => ui.out(&marked(&block(&options)?, false))?,
+        Action::Print(options) => ui.out(&with_markers(&block(&options)?, false))?,
         Action::Install { block: options, dry_run } => {
             let block = block(&options)?;
             let change = file::change(&path()?, Some(&block), dry_run)?;
@@ -93,7 +94,7 @@ pub fn run(ui: &Ui, args: ConfigArgs) -> Result<u8, CommandError> {
 
 fn path() -> Result<PathBuf, CommandError> {
     let home = dirs::home_dir()
-        .ok_or_else(|| CommandError::failed("there is no home folder").hint("export HOME=/home/you"))?;
+        .ok_or_else(|| CommandError::failed("cannot find the home directory").hint("export HOME=/home/you"))?;
     Ok(home.join(".ssh/config"))
 }
 
@@ -116,9 +117,9 @@ fn block(options: &BlockOptions) -> Result<String, CommandError> {
         known_hosts: data.join(OPENSSH_FILE),
         options: fixed.into_iter().flatten().collect(),
         host_keys: options.host_keys.map(|policy| match policy {
-            HostKeys::Auto => Policy::Auto,
-            HostKeys::Strict => Policy::Strict,
-            HostKeys::AcceptNew => Policy::AcceptNew,
+            HostKeyPolicy::Auto => Policy::Auto,
+            HostKeyPolicy::Strict => Policy::Strict,
+            HostKeyPolicy::AcceptNew => Policy::AcceptNew,
         }),
         user: options.user.clone(),
         version: version(),
@@ -126,7 +127,8 @@ fn block(options: &BlockOptions) -> Result<String, CommandError> {
     Ok(block.text()?)
 }
 
-/// This program as it was called: a link that an update moves is better than where it leads today.
+/// Returns the path by which this program was called. A symbolic link is kept, because an update may change where it
+/// points.
 fn program() -> Result<PathBuf, CommandError> {
     let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
     if called.components().count() > 1 {
@@ -140,16 +142,16 @@ fn program() -> Result<PathBuf, CommandError> {
     }
 }
 
-/// The ssh that will read it; where there is none, one of today.
+/// Returns the version of the installed ssh, which will read the block, or a recent version if there is no ssh.
 fn version() -> Version {
-    let said = Command::new("ssh").arg("-V").output().ok();
-    said.and_then(|output| Version::parse(&String::from_utf8_lossy(&output.stderr))).unwrap_or(Version(9, 9))
+    let output = Command::new("ssh").arg("-V").output().ok();
+    output.and_then(|output| Version::parse(&String::from_utf8_lossy(&output.stderr))).unwrap_or(Version(9, 9))
 }
 
 fn report(ui: &Ui, change: &Change, dry_run: bool) -> Result<(), CommandError> {
     let path = change.path.display();
     if change.is_none() {
-        ui.notice(&format!("{path} stays as it is."));
+        ui.notice(&format!("{path} is unchanged."));
         return Ok(());
     }
     if dry_run {
@@ -160,9 +162,9 @@ fn report(ui: &Ui, change: &Change, dry_run: bool) -> Result<(), CommandError> {
         return Ok(());
     }
     ui.notice(&match (&change.old, &change.new) {
-        (None, _) => format!("Wrote a block into {path}."),
-        (_, None) => format!("Took the block out of {path}."),
-        _ => format!("Changed the block in {path}."),
+        (None, _) => format!("Added the ec2ssh block to {path}."),
+        (_, None) => format!("Removed the ec2ssh block from {path}."),
+        _ => format!("Updated the ec2ssh block in {path}."),
     });
     Ok(())
 }
@@ -171,20 +173,20 @@ fn suggest(ui: &Ui, options: &BlockOptions) {
     let pattern = options.patterns.first().map_or("i-0123456789abcdef0", String::as_str);
     let name = pattern.replace('*', "NAME");
     let user = options.user.as_ref().map_or("USER@".to_owned(), |_| String::new());
-    ui.notice(&format!("Now: ssh {user}{name}"));
+    ui.notice(&format!("Connect with: ssh {user}{name}"));
 }
 
 impl From<BlockError> for CommandError {
     fn from(error: BlockError) -> Self {
         let hint = match &error {
             BlockError::Pattern(_) => {
-                "a pattern is a name with * and ?, and not * alone: ec2ssh config install --match 'web-*'"
+                "use a name that may contain * and ?, but not * alone: ec2ssh config install --match 'web-*'"
             }
             BlockError::Value(_) => {
-                "a quote, a backslash, a $ or a control character is in it: use another name or path"
+                "it contains a quote, a backslash, a $ or a control character: use another name or path"
             }
         };
-        Self::new(Kind::Usage, error.to_string()).hint(hint)
+        Self::new(ErrorKind::Usage, error.to_string()).hint(hint)
     }
 }
 
@@ -193,11 +195,11 @@ impl From<file::Error> for CommandError {
         let message = Self::failed(error.to_string());
         match error {
             file::Error::Io { path, source } => message.cause(source.to_string()).hint(format!(
-                "if something else writes that file, give it this: ec2ssh config print; look at it: ls -l {}",
+                "if another tool manages that file, give it the output of: ec2ssh config print; check the file: ls -l {}",
                 shell_word(&path.display().to_string())
             )),
             file::Error::Damaged(path) => message.hint(format!(
-                "mend it by hand, from '# >>> ec2ssh' to '# <<< ec2ssh': {}",
+                "fix the lines from '# >>> ec2ssh' to '# <<< ec2ssh' by hand: {}",
                 shell_word(&path.display().to_string())
             )),
         }

@@ -1,4 +1,5 @@
-//! `ec2ssh known-hosts [list|forget INSTANCE|add INSTANCE KEY]`: the host keys that are trusted, for people.
+//! `ec2ssh known-hosts [list|forget TARGET|add TARGET KEY]`: shows and changes the trusted host keys. The hidden
+//! `answer` serves ssh's KnownHostsCommand.
 
 use std::path::PathBuf;
 
@@ -6,18 +7,18 @@ use clap::{Args, Subcommand};
 
 use super::options::{AwsOptions, OutputOptions};
 #[cfg(unix)]
-use crate::agent::owner::Owner;
+use crate::agent::parent::SshProcess;
 use crate::aws::{Aws, Settings};
 use crate::config::{Config, Options};
 use crate::connect::{self, single};
 use crate::error::CommandError;
 use crate::ssh::host_keys::known_hosts::{KnownHosts, OPENSSH_FILE, alias, public_key};
-use crate::target::{Spec, Target};
-use crate::text::{neutralise_json, shell_word};
+use crate::target::{Selector, Target};
+use crate::text::{sanitize_json, shell_word};
 use crate::ui::Ui;
 use crate::ui::table::Table;
 
-/// What may be typed.
+/// The arguments of `ec2ssh known-hosts`.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub struct KnownHostsArgs {
@@ -27,29 +28,29 @@ pub struct KnownHostsArgs {
     pub action: Option<Action>,
 }
 
-/// What to do with them.
+/// The actions on the trusted host keys.
 #[derive(Subcommand, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub enum Action {
-    /// Every key, and how it came to be trusted
+    /// List every key and how it came to be trusted
     List {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Forget an instance's keys: it was set up anew
+    /// Forget the keys of an instance whose host keys were regenerated
     Forget {
         #[command(flatten)]
         aws: AwsOptions,
-        /// Its id (which needs no AWS), or as for ssh
-        #[arg(value_name = "INSTANCE")]
-        instance: String,
+        /// Instance id (needs no AWS access), or any TARGET as for `ec2ssh ssh`
+        #[arg(value_name = "TARGET")]
+        target: String,
     },
-    /// The lines for ssh's KnownHostsCommand: %I %H %K
+    /// Print the lines for ssh's KnownHostsCommand: %I %H %K
     #[cfg(unix)]
     #[command(hide = true)]
     Answer {
-        /// The agent of the ProxyCommand
+        /// Path of the ProxyCommand's agent
         #[arg(long, value_name = "PATH")]
         agent: PathBuf,
         reason: String,
@@ -60,19 +61,20 @@ pub enum Action {
     Add {
         #[command(flatten)]
         aws: AwsOptions,
-        /// Its id (which needs no AWS), or as for ssh
-        #[arg(value_name = "INSTANCE[:PORT]")]
-        instance: String,
-        /// A line of /etc/ssh/ssh_host_*_key.pub
+        /// Instance id (needs no AWS access), or any TARGET as for `ec2ssh ssh`
+        #[arg(value_name = "TARGET[:PORT]")]
+        target: String,
+        /// Line of /etc/ssh/ssh_host_*_key.pub
         #[arg(value_name = "KEY")]
         key: String,
     },
 }
 
-/// Runs it.
+/// Runs the action on the known_hosts file.
 ///
 /// # Errors
-/// When the file cannot be used, or AWS not be asked for a name.
+/// Fails if the known_hosts file cannot be read or written, if a target cannot be looked up in AWS, or if the agent
+/// cannot be reached.
 pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
     let file = KnownHosts::of_the_user().ok_or(connect::Error::NoDataFolder)?;
     match args.action.unwrap_or(Action::List { json: false }) {
@@ -80,19 +82,19 @@ pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
         #[cfg(unix)]
         Action::Answer { agent, reason, name, key } => {
             let request = crate::agent::wire::HostKeysRequest { reason, name, key };
-            // With a failure ssh gives up, whatever else it may know.
-            match crate::agent::client::host_keys(&agent, Owner::parent(), request) {
+            // If this command fails, ssh aborts the connection, even if it knows the key from another file.
+            match crate::agent::client::host_keys(&agent, SshProcess::parent(), request) {
                 Ok(Ok(lines)) => ui.out(&lines).map(|()| 0).map_err(CommandError::from),
-                // The ProxyCommand has said why.
+                // The ProxyCommand has already reported the reason.
                 Ok(Err(_)) => Ok(1),
-                Err(error) => Err(CommandError::failed("nobody answers for ssh's host keys")
+                Err(error) => Err(CommandError::failed("cannot reach the ec2ssh agent of this connection")
                     .cause(format!("{}: {error}", agent.display()))
-                    .hint("with a ProxyCommand or ProxyJump of your own: ssh -o KnownHostsCommand=none …")),
+                    .hint("if you set your own ProxyCommand or ProxyJump: ssh -o KnownHostsCommand=none …")),
             }
         }
-        Action::Forget { aws, instance } => forget(ui, &file, &id(aws, &instance.parse()?).await?),
-        Action::Add { aws, instance, key } => {
-            let target: Target = instance.parse()?;
+        Action::Forget { aws, target } => forget(ui, &file, &id(aws, &target.parse()?).await?),
+        Action::Add { aws, target, key } => {
+            let target: Target = target.parse()?;
             let id = id(aws, &target).await?;
             add(ui, &file, &id, target.port.unwrap_or(22), &key)
         }
@@ -100,10 +102,10 @@ pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
 }
 
 fn list(ui: &Ui, file: &KnownHosts, json: bool) -> Result<u8, CommandError> {
-    let keys = file.list().map_err(|error| unusable(file, &error))?;
+    let keys = file.list().map_err(|error| known_hosts_error(file, &error))?;
     if json {
         let text = serde_json::to_string_pretty(&keys).map_err(std::io::Error::other)?;
-        ui.out(&(neutralise_json(&text) + "\n"))?;
+        ui.out(&(sanitize_json(&text) + "\n"))?;
         return Ok(0);
     }
     if keys.is_empty() {
@@ -114,19 +116,17 @@ fn list(ui: &Ui, file: &KnownHosts, json: bool) -> Result<u8, CommandError> {
     for key in keys {
         table.push(vec![key.alias, key.algorithm, key.fingerprint, key.comment]);
     }
-    // Not cut to the terminal's width: half a fingerprint is none.
+    // The table is not cut to the terminal's width, because a partial fingerprint is useless.
     ui.out(&table.render(None))?;
     Ok(0)
 }
 
 fn forget(ui: &Ui, file: &KnownHosts, id: &str) -> Result<u8, CommandError> {
-    match file.forget(id).map_err(|error| unusable(file, &error))? {
-        0 => {
-            Err(CommandError::failed(format!("no host key of {id} is known"))
-                .hint("see what is: ec2ssh known-hosts list"))
-        }
+    match file.forget(id).map_err(|error| known_hosts_error(file, &error))? {
+        0 => Err(CommandError::failed(format!("no host key of {id} is known"))
+            .hint("list the known host keys: ec2ssh known-hosts list")),
         count => {
-            // Its names are ssh's, not ids; it is written anew at every connection.
+            // This file lists hosts by ssh's names instead of instance ids. Every connection writes it again.
             let _ = std::fs::remove_file(file.path().with_file_name(OPENSSH_FILE));
             let keys = if count == 1 { "host key" } else { "host keys" };
             ui.notice(&format!("Forgot {count} {keys} of {id}."));
@@ -137,45 +137,45 @@ fn forget(ui: &Ui, file: &KnownHosts, id: &str) -> Result<u8, CommandError> {
 
 fn add(ui: &Ui, file: &KnownHosts, id: &str, port: u16, key: &str) -> Result<u8, CommandError> {
     let Some(key) = public_key(key) else {
-        return Err(CommandError::failed("that is no host key")
-            .hint("type what stands in the file on the instance, in quotes: 'ssh-ed25519 AAAA…'"));
+        return Err(CommandError::failed("KEY is not an SSH public key")
+            .hint("copy the line from the file on the instance, in quotes: 'ssh-ed25519 AAAA…'"));
     };
     let comment = format!("confirmed {}", crate::when::today());
     match file.add(&alias(id, port), &[key], &comment) {
-        Ok(()) => ui.notice(&format!("The key is known as one of {id} now.")),
+        Ok(()) => ui.notice(&format!("The host key of {id} is trusted now.")),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(CommandError::failed(format!("another host key of {id} is known"))
+            return Err(CommandError::failed(format!("a different host key of {id} is already known"))
                 .hint(format!("forget it first: ec2ssh known-hosts forget {id}")));
         }
-        Err(error) => return Err(unusable(file, &error)),
+        Err(error) => return Err(known_hosts_error(file, &error)),
     }
     Ok(0)
 }
 
-/// The id of the instance that is meant. An id is taken as it is: who forgets a key often does so because the instance
-/// is gone.
+/// Returns the id of the target's instance. An id is returned without a lookup, because a key is often forgotten after
+/// its instance was terminated.
 async fn id(aws: AwsOptions, target: &Target) -> Result<String, CommandError> {
-    if let Spec::Id(id) = &target.instance {
+    if let Selector::Id(id) = &target.selector {
         return Ok(id.clone());
     }
     let config = Config::load_default()?;
     let typed = Options { profile: aws.profile, region: aws.region, ..Options::default() };
-    let options = typed.or(&config.options_for(&target.instance.to_string()));
+    let options = typed.or(&config.options_for(&target.selector.to_string()));
     let aws = Aws::load(Settings { profile: options.profile, region: options.region, ..Settings::default() }).await?;
-    match single(&aws, &target.instance).await {
+    match single(&aws, &target.selector).await {
         Ok(instance) => Ok(instance.id),
         Err(error @ connect::Error::Several { .. }) => {
             let mut error = CommandError::from(error);
-            error.hints = vec!["name one by its id, as INSTANCE".to_owned()];
+            error.hints = vec!["use the id of one of them as TARGET".to_owned()];
             Err(error)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn unusable(file: &KnownHosts, error: &std::io::Error) -> CommandError {
+fn known_hosts_error(file: &KnownHosts, error: &std::io::Error) -> CommandError {
     let path: PathBuf = file.path().to_owned();
-    CommandError::failed(format!("cannot use {}", path.display()))
+    CommandError::failed(format!("cannot use the known_hosts file {}", path.display()))
         .cause(error.to_string())
-        .hint(format!("look at it: ls -l {}", shell_word(&path.display().to_string())))
+        .hint(format!("check the file: ls -l {}", shell_word(&path.display().to_string())))
 }

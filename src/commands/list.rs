@@ -1,4 +1,4 @@
-//! `ec2ssh list [PATTERN]`: the instances there are.
+//! `ec2ssh list [PATTERN]`: lists instances as a table or as JSON.
 
 use clap::Args;
 
@@ -8,15 +8,15 @@ use crate::aws::model::Instance;
 use crate::aws::{Aws, Settings};
 use crate::config::{Config, Options};
 use crate::error::CommandError;
-use crate::names::{self, Names};
-use crate::target::Spec;
+use crate::names::{self, CachedNames};
+use crate::target::Selector;
 use crate::terminal::raw;
-use crate::text::neutralise_json;
+use crate::text::sanitize_json;
 use crate::ui::Ui;
 use crate::ui::table::Table;
 use crate::when::{age, now};
 
-/// What may be typed.
+/// The arguments of `ec2ssh list`.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub struct ListArgs {
@@ -24,36 +24,37 @@ pub struct ListArgs {
     pub aws: AwsOptions,
     #[command(flatten)]
     pub output: OutputOptions,
-    /// As JSON, every field
+    /// Print JSON with every field
     #[arg(long)]
     pub json: bool,
-    /// Only those that this names, in any of the ways that an INSTANCE is named
+    /// List only the instances that match; same syntax as TARGET
     #[arg(value_name = "PATTERN")]
     pub pattern: Option<String>,
 }
 
-/// Runs it.
+/// Lists the instances, and updates the completion cache if there is no pattern.
 ///
 /// # Errors
-/// When AWS cannot be asked or says no.
+/// Fails if the pattern or the config file is invalid, if the request to AWS fails, or if standard output cannot be
+/// written.
 pub async fn run(ui: &Ui, args: ListArgs) -> Result<u8, CommandError> {
-    let spec: Option<Spec> = args.pattern.as_deref().map(str::parse).transpose()?;
+    let selector: Option<Selector> = args.pattern.as_deref().map(str::parse).transpose()?;
     let config = Config::load_default()?;
     let typed = Options { profile: args.aws.profile, region: args.aws.region, ..Options::default() };
     let options = typed.or(&config.options_for(args.pattern.as_deref().unwrap_or_default()));
     let (profile, region) = (options.profile, options.region);
     let aws = Aws::load(Settings { profile: profile.clone(), region: region.clone(), ..Settings::default() }).await?;
-    let found = match &spec {
-        Some(spec) => aws.search(spec).await?,
+    let found = match &selector {
+        Some(selector) => aws.search(selector).await?,
         None => aws.instances(&Query::all()).await?,
     };
-    if spec.is_none() {
-        // For the completions; without it they ask for themselves.
-        let _ = names::keep(&names::key(profile.as_deref(), region.as_deref()), Names::of(&found, now()));
+    if selector.is_none() {
+        // This saves the completions a request of their own. They refresh the cache themselves if it fails.
+        let _ = names::save(&names::key(profile.as_deref(), region.as_deref()), CachedNames::of(&found, now()));
     }
     if args.json {
         let text = serde_json::to_string_pretty(&found).map_err(std::io::Error::other)?;
-        ui.out(&(neutralise_json(&text) + "\n"))?;
+        ui.out(&(sanitize_json(&text) + "\n"))?;
         return Ok(0);
     }
     if found.is_empty() {
@@ -67,7 +68,7 @@ pub async fn run(ui: &Ui, args: ListArgs) -> Result<u8, CommandError> {
     Ok(0)
 }
 
-/// The table, with ages as of `now` (seconds since the Unix epoch).
+/// Returns the table of instances, with ages relative to `now` (seconds since the Unix epoch).
 pub fn table(instances: &[Instance], now: i64) -> Table {
     let mut table = Table::new(&["NAME", "ID", "STATE", "TYPE", "ZONE", "PUBLIC", "PRIVATE", "AGE"]);
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
@@ -76,7 +77,7 @@ pub fn table(instances: &[Instance], now: i64) -> Table {
         table.push(vec![
             text(instance.name.clone()),
             instance.id.clone(),
-            instance.state.word().to_owned(),
+            instance.state.as_str().to_owned(),
             instance.instance_type.clone(),
             text(instance.zone.clone()),
             text(public),

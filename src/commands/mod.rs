@@ -1,7 +1,6 @@
-//! One file per command: what may be typed for it, and what it does. [`options`] has what several share, [`answers`]
-//! brings the lower layers' questions to the person.
+//! The commands, one file each: its arguments and what it does. [`options`] holds the arguments that several commands
+//! share, [`answers`] handles the lower layers' events and prompts. Exit codes belong to `cli`.
 
-pub mod answers;
 pub mod complete;
 pub mod completions;
 #[cfg(unix)]
@@ -9,8 +8,9 @@ pub mod config;
 pub mod known_hosts;
 pub mod list;
 pub mod options;
+pub mod prompts;
 pub mod proxy;
-mod shell;
+mod session_io;
 pub mod ssh;
 
 use std::sync::mpsc;
@@ -18,39 +18,40 @@ use std::time::Duration;
 
 use crate::transport::ssm::channel;
 
-/// Services are told of the end of what they opened for us; a network that is gone must not hold us.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// The timeout for terminating open sessions at exit, so that a dead network cannot block the exit.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What is to be done before the program ends, whatever ended it.
-pub async fn farewell() {
-    channel::all_ended(FAREWELL).await;
+/// Waits until the open Session Manager sessions are terminated. Must run before the program exits, for whatever
+/// reason.
+pub async fn shut_down() {
+    channel::wait_until_all_ended(SHUTDOWN_TIMEOUT).await;
 }
 
-/// The same after a panic, begun now. What the program ran on may be what stands still: this has a thread and a runtime of
-/// its own.
-pub fn farewell_after_panic() -> Farewell {
+/// Starts the same shutdown after a panic. The main runtime may be blocked by the panic, so this uses its own thread
+/// and runtime.
+pub fn shut_down_after_panic() -> Shutdown {
     if !channel::any_open() {
-        return Farewell(None);
+        return Shutdown(None);
     }
-    let (done, is_done) = mpsc::channel();
-    let tell = move || {
+    let (done, finished) = mpsc::channel();
+    let terminate = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(channel::terminate_all(FAREWELL));
-        // A name that is still being resolved must not hold it.
+        runtime.block_on(channel::terminate_all(SHUTDOWN_TIMEOUT));
+        // A DNS lookup that is still running must not delay the shutdown.
         runtime.shutdown_background();
         done.send(()).map_err(std::io::Error::other)
     };
-    Farewell(std::thread::Builder::new().spawn(tell).is_ok().then_some(is_done))
+    Shutdown(std::thread::Builder::new().spawn(terminate).is_ok().then_some(finished))
 }
 
-/// A farewell under way.
-pub struct Farewell(Option<mpsc::Receiver<()>>);
+/// A shutdown that is in progress.
+pub struct Shutdown(Option<mpsc::Receiver<()>>);
 
-impl Farewell {
-    /// Waits for its end, but not for ever.
+impl Shutdown {
+    /// Waits until the shutdown has finished, up to a timeout.
     pub fn wait(self) {
-        if let Some(is_done) = self.0 {
-            let _ = is_done.recv_timeout(FAREWELL);
+        if let Some(finished) = self.0 {
+            let _ = finished.recv_timeout(SHUTDOWN_TIMEOUT);
         }
     }
 }

@@ -1,58 +1,58 @@
-//! `ec2ssh [ssh] [USER@]INSTANCE [COMMAND...]`: a shell or a command on an instance.
+//! `ec2ssh [ssh] [USER@]TARGET [COMMAND...]`: runs a shell or a command on an instance.
 
 use clap::Args;
 
-use super::answers::person;
-use super::options::ConnectOptions;
-use super::shell;
-use crate::config::HostKeys;
+use super::options::ConnectArgs;
+use super::prompts::prompter;
+use super::session_io;
+use crate::config::HostKeyPolicy;
 use crate::connect::{Resolved, resolve, session};
-use crate::error::{CommandError, Kind};
+use crate::error::{CommandError, ErrorKind};
 use crate::ssh::client::Purpose;
 use crate::ssh::session::Program;
-use crate::text::{neutralise_json, neutralise_lines};
+use crate::text::{sanitize_json, sanitize_lines};
 use crate::ui::Ui;
 
-/// The status with which cloud-init's images end a login as root, after "Please login as the user …".
+/// The exit status of a root login on cloud-init images, after "Please login as the user …".
 const FORCED_OTHER_USER: u8 = 142;
 
-/// What may be typed.
+/// The arguments of `ec2ssh ssh` and of the short form.
 #[derive(Args, Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub struct SshArgs {
     #[command(flatten)]
-    pub connect: ConnectOptions,
-    /// How a new host key is treated
+    pub connect: ConnectArgs,
+    /// Handle new host keys by this policy
     #[arg(long, value_enum, value_name = "POLICY")]
-    pub host_keys: Option<HostKeys>,
-    /// Ask for a terminal, also for a command; twice: even without one here
+    pub host_keys: Option<HostKeyPolicy>,
+    /// Request a pty, also for a command; twice: even without a local terminal
     #[arg(short = 't', long = "tty", action = clap::ArgAction::Count, conflicts_with = "no_tty")]
     pub tty: u8,
-    /// Ask for no terminal
+    /// Request no pty
     #[arg(short = 'T', long = "no-tty")]
     pub no_tty: bool,
-    /// Run nothing; keep the connection
+    /// Run no command; keep the connection open
     #[arg(short = 'N', long = "no-command", conflicts_with = "command")]
     pub no_command: bool,
     /// Do not read standard input
     #[arg(short = 'n', long = "no-stdin")]
     pub no_stdin: bool,
-    /// Print what would be done, and stop
+    /// Print the plan without connecting
     #[arg(long)]
     pub dry_run: bool,
-    /// With --dry-run: as JSON
+    /// Print the plan as JSON (with --dry-run)
     #[arg(long, requires = "dry_run")]
     pub json: bool,
-    /// Id, address, DNS name, tag:KEY=VALUE, asg:NAME, or Name (exact, prefix or glob)
-    #[arg(value_name = "[USER@]INSTANCE[:PORT]")]
-    pub instance: Option<String>,
-    /// Command to run instead of a shell
+    /// Id, address, DNS name, tag:KEY=VALUE, asg:NAME, or Name tag (exact, prefix or glob)
+    #[arg(value_name = "[USER@]TARGET[:PORT]")]
+    pub target: Option<String>,
+    /// Run this command instead of a shell
     #[arg(value_name = "COMMAND", trailing_var_arg = true)]
     pub command: Vec<String>,
 }
 
 impl SshArgs {
-    /// What to run. As ssh does, the words are joined with blanks and left to the remote shell.
+    /// Returns the program to run. As in ssh, the words are joined with blanks for the remote shell.
     fn program(&self) -> Program {
         match (self.no_command, self.command.as_slice()) {
             (true, _) => Program::Nothing,
@@ -62,31 +62,35 @@ impl SshArgs {
     }
 }
 
-/// Runs it; the exit status is the remote program's.
+/// Runs the session and returns the remote program's exit status.
 ///
 /// # Errors
-/// Whatever stood in the way.
+/// Fails if no target was given, the instance cannot be reached, the login is denied or the connection is lost.
 pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
-    let Some(instance) = &args.instance else {
-        return Err(
-            CommandError::new(Kind::Usage, "which instance?").hint("ec2ssh [USER@]INSTANCE; see them: ec2ssh list")
-        );
+    let Some(target) = &args.target else {
+        return Err(CommandError::new(ErrorKind::Usage, "no TARGET given")
+            .hint("ec2ssh [USER@]TARGET; list the instances: ec2ssh list"));
     };
-    let mut wish = args.connect.wish(instance)?;
+    let mut wish = args.connect.wish(target)?;
     wish.request.typed.host_keys = args.host_keys;
-    let events = person(ui, args.connect.yes);
+    let events = prompter(ui, args.connect.yes);
     if args.dry_run {
         return dry_run(ui, &args, resolve(crate::connect::Wish { start: false, ..wish }, &events).await?).await;
     }
-    let wishes = shell::Wishes { program: args.program(), tty: args.tty, no_tty: args.no_tty, no_stdin: args.no_stdin };
-    if wishes.wants_pty() {
+    let session_request = session_io::SessionRequest {
+        program: args.program(),
+        tty: args.tty,
+        no_tty: args.no_tty,
+        no_stdin: args.no_stdin,
+    };
+    if session_request.wants_pty() {
         wish.purpose = Purpose::Terminal;
     }
     let (plan, connection) = session(wish, &events).await?;
-    let result = shell::run(ui, &connection, &wishes).await;
+    let result = session_io::run(ui, &connection, &session_request).await;
     connection.close().await;
     if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {
-        ui.notice(&format!("Hint: this image wants another user than root: ec2ssh ubuntu@{}", plan.instance.id));
+        ui.notice(&format!("Hint: this image does not allow the login as root: ec2ssh ubuntu@{}", plan.instance.id));
     }
     result.map_err(|source| {
         crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source), others: Vec::new() }.into()
@@ -98,9 +102,9 @@ async fn dry_run(ui: &Ui, args: &SshArgs, resolved: Resolved) -> Result<u8, Comm
     let text = if args.json {
         let mut json = plan.to_json();
         facts.add_to(&mut json);
-        neutralise_json(&format!("{json:#}\n"))
+        sanitize_json(&format!("{json:#}\n"))
     } else {
-        neutralise_lines(&format!("{plan}\n{facts}")) + "\n"
+        sanitize_lines(&format!("{plan}\n{facts}")) + "\n"
     };
     ui.out(&text)?;
     Ok(0)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::ahead::find_and;
-use super::reach::{Reached, Tried, memory};
+use super::reach::{FailedRoute, Reached, memory};
 use super::resolve::{Resolved, Search};
 use super::{Error, Event, Events, Wish, identity, start};
 use crate::aws;
@@ -61,7 +61,7 @@ impl Resolved {
         loop {
             match self.attempt(&key, &check, events, &asked).await {
                 Err(Error::Ssh { source, .. })
-                    if matches!(*source, ssh::Error::AskForPrinted) && !asked_for_printed =>
+                    if matches!(*source, ssh::Error::HostKeyAlgorithmNotPrinted) && !asked_for_printed =>
                 {
                     asked_for_printed = true;
                     events(Event::Step(format!("{source}: connecting again")));
@@ -159,7 +159,7 @@ impl Resolved {
                 let connection = self.exchange_keys(link, window, check, events, asked).await;
                 connection.map_err(|source| self.ssh_error(source))
             }
-            Err(Error::NoWay { tried, .. }) => Err(self.ssh_error_with(ssh::Error::HostKey(refused), tried)),
+            Err(Error::NoRoute { tried, .. }) => Err(self.ssh_error_with(ssh::Error::HostKey(refused), tried)),
             Err(_) => Err(self.ssh_error(ssh::Error::HostKey(refused))),
         }
     }
@@ -176,7 +176,7 @@ impl Resolved {
     pub(super) fn may_be_anothers(&self, refusal: &Refusal) -> bool {
         let is_contradiction = matches!(refusal, Refusal::Changed { .. } | Refusal::Contradicted { .. });
         let is_auto = self.plan.via == Via::Auto && self.plan.address_kind == AddressKind::Auto;
-        is_contradiction && is_auto && !self.plan.instance.has_address_from_outside()
+        is_contradiction && is_auto && !self.plan.instance.has_public_address()
     }
 
     async fn exchange_keys(
@@ -220,7 +220,7 @@ impl Resolved {
         self.ssh_error_with(source, Vec::new())
     }
 
-    fn ssh_error_with(&self, source: ssh::Error, others: Vec<Tried>) -> Error {
+    fn ssh_error_with(&self, source: ssh::Error, others: Vec<FailedRoute>) -> Error {
         Error::Ssh { plan: Box::new(self.plan.clone()), source: Box::new(source), others }
     }
 }

@@ -19,7 +19,7 @@ pub async fn open(path: &Path, events: &Events) -> Result<KeyFile, Error> {
                 return Err(problem.into());
             }
             let failed = |source| key_file::Error::Read { path: path.to_owned(), source };
-            key_file::close_to_others(path).map_err(failed)?;
+            key_file::restrict_permissions(path).map_err(failed)?;
             Ok(KeyFile::open(path)?)
         }
         other => Ok(other?),

@@ -5,7 +5,7 @@ use crate::aws::instances::Query;
 use crate::aws::model::{Instance, State};
 use crate::aws::{self, Aws};
 use crate::select::{self, Pick, choose, near_misses};
-use crate::target::Spec;
+use crate::target::Selector;
 
 /// How many near misses are shown.
 const NEAR: usize = 5;
@@ -20,29 +20,29 @@ pub enum Found {
     Stopped(Instance),
 }
 
-/// The one that `spec` names, whatever its state.
-pub async fn single(aws: &Aws, spec: &Spec) -> Result<Instance, Error> {
-    match choose(spec, aws.search(spec).await?, Pick::Only) {
+/// The one that `selector` names, whatever its state.
+pub async fn single(aws: &Aws, selector: &Selector) -> Result<Instance, Error> {
+    match choose(selector, aws.search(selector).await?, Pick::Only) {
         Ok(instance) => Ok(instance),
         Err(select::Error::NotRunning(instance)) => Ok(*instance),
-        Err(select::Error::None) => Err(not_found(aws, spec).await),
+        Err(select::Error::None) => Err(not_found(aws, selector).await),
         Err(select::Error::Several(candidates)) => {
-            Err(Error::Several { typed: spec.to_string(), candidates, seen: false })
+            Err(Error::Several { typed: selector.to_string(), candidates, seen: false })
         }
     }
 }
 
 /// Finds it. A person at a terminal is asked which of several, and whether a stopped one may be started.
 pub async fn find(aws: &Aws, wish: &Wish, events: &Events) -> Result<Found, Error> {
-    let (spec, pick, start) = (&wish.request.target.instance, wish.pick, wish.start);
-    let found = aws.search(spec).await?;
-    let typed = spec.to_string();
-    match choose(spec, found, pick) {
+    let (selector, pick, start) = (&wish.request.target.selector, wish.pick, wish.start);
+    let found = aws.search(selector).await?;
+    let typed = selector.to_string();
+    match choose(selector, found, pick) {
         Ok(instance) => {
             events(Event::Step(format!("found {} in {}", instance.id, aws.account().region)));
             Ok(Found::Running(instance))
         }
-        Err(select::Error::None) => Err(not_found(aws, spec).await),
+        Err(select::Error::None) => Err(not_found(aws, selector).await),
         Err(select::Error::NotRunning(instance)) => may_start(*instance, typed, start, events).await,
         Err(select::Error::Several(candidates)) => {
             let shown = candidates.clone();
@@ -73,12 +73,12 @@ async fn may_start(instance: Instance, typed: String, start: bool, events: &Even
 }
 
 /// The error for no match. For a name one more call looks for near misses; that it fails changes nothing.
-async fn not_found(aws: &Aws, spec: &Spec) -> Error {
-    let near = match spec {
-        Spec::Name(name) => names_near(aws, name).await.unwrap_or_default(),
+async fn not_found(aws: &Aws, selector: &Selector) -> Error {
+    let near = match selector {
+        Selector::Name(name) => names_near(aws, name).await.unwrap_or_default(),
         _ => Vec::new(),
     };
-    Error::NotFound { typed: spec.to_string(), account: aws.account().clone(), near }
+    Error::NotFound { typed: selector.to_string(), account: aws.account().clone(), near }
 }
 
 async fn names_near(aws: &Aws, name: &str) -> Result<Vec<String>, aws::Error> {

@@ -12,9 +12,9 @@ use super::ahead::find_and;
 use super::attempt::STILL_FRESH;
 use super::resolve::{Resolved, Search};
 use super::{Error, Event, Events, Wish, images};
-use crate::agent::owner::Owner;
-pub use crate::agent::server::Rest;
-use crate::agent::server::{End, Keeper, serve};
+use crate::agent::parent::SshProcess;
+pub use crate::agent::server::Drain;
+use crate::agent::server::{AgentBackend, AgentExit, serve};
 use crate::agent::socket::{Published, publish};
 use crate::agent::wire::{HostKeysRequest, Refused, is_login};
 use crate::aws::model::Image;
@@ -31,7 +31,7 @@ pub struct Caller {
     /// Where it looks for its agent.
     pub agent: PathBuf,
     /// Its process.
-    pub owner: Owner,
+    pub owner: SshProcess,
     /// A known_hosts file for an ssh that knows no KnownHostsCommand, and what it calls the host.
     pub known_hosts: Option<(PathBuf, String)>,
 }
@@ -49,7 +49,7 @@ pub struct Agent {
     listener: std::os::unix::net::UnixListener,
     published: Published,
     keeper: Arc<LoginKeeper>,
-    owner: Owner,
+    owner: SshProcess,
 }
 
 impl Agent {
@@ -57,10 +57,10 @@ impl Agent {
     ///
     /// # Errors
     /// When nobody can be listened to.
-    pub async fn serve(self) -> std::io::Result<Rest> {
+    pub async fn serve(self) -> std::io::Result<Drain> {
         let keeper = Arc::clone(&self.keeper);
         let (end, rest) = serve(self.listener, self.published, self.keeper, self.owner).await?;
-        if end == End::Denied {
+        if end == AgentExit::Denied {
             keeper.explain_denial().await;
         }
         Ok(rest)
@@ -180,7 +180,7 @@ impl LoginKeeper {
     }
 }
 
-impl Keeper for LoginKeeper {
+impl AgentBackend for LoginKeeper {
     async fn identity(&self) -> Option<(Vec<u8>, String)> {
         if self.is_refused.load(Ordering::Relaxed) {
             return None;

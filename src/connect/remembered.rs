@@ -29,7 +29,7 @@ struct Entry {
 pub fn key(aws: &Aws, wish: &Wish) -> String {
     let account = aws.account();
     let profile = account.profile.as_deref().unwrap_or_default();
-    format!("{profile}|{}|{:?}|{}", account.region, wish.pick, wish.request.target.instance)
+    format!("{profile}|{}|{:?}|{}", account.region, wish.pick, wish.request.target.selector)
 }
 
 /// The instance that was found for it last.

@@ -40,7 +40,7 @@ pub(super) struct Search {
 /// The instance, as a look-up has it, and the user.
 pub(super) struct Found {
     instance: Instance,
-    login: plan::Login,
+    login: plan::LoginUser,
     image: Option<Image>,
     just_started: bool,
 }
@@ -98,7 +98,7 @@ impl Search {
             Some(login) => (login, images::remembered(instance.image_id.as_deref())),
             None => {
                 let image = images::image(aws, &instance, events).await;
-                (plan::login_by_image(image.as_ref()), image)
+                (plan::default_login_user(image.as_ref()), image)
             }
         };
         Ok(Found { instance, login, image, just_started })
@@ -123,7 +123,7 @@ impl Search {
         let image = images::remembered(instance.image_id.as_deref());
         let login = match (self.request().user(), &image) {
             (Some(login), _) => login,
-            (None, Some(image)) => plan::login_by_image(Some(image)),
+            (None, Some(image)) => plan::default_login_user(Some(image)),
             (None, None) => return None,
         };
         Some(Found { instance, login, image, just_started: false })
@@ -142,7 +142,7 @@ impl Search {
         Ok(Resolved {
             plan: plan::plan(self.request(), self.aws.account().clone(), instance, login)?,
             aws: self.aws.clone(),
-            typed: self.request().target.instance.to_string(),
+            typed: self.request().target.selector.to_string(),
             image,
             just_started,
             key_file: self.key_file.clone(),

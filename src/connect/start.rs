@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::reach::Tried;
+use super::reach::FailedRoute;
 use super::{Error, Event, Events};
 use crate::aws::Aws;
 use crate::aws::instances::Query;
@@ -129,13 +129,13 @@ fn has_address(instance: &Instance, kind: AddressKind, via: Via, running_for: Du
         Via::Ssm => return true,
         Via::Auto | Via::Direct => {}
     }
-    let wait = kind == AddressKind::Auto && !instance.has_address_from_outside() && running_for < PUBLIC_WITHIN;
+    let wait = kind == AddressKind::Auto && !instance.has_public_address() && running_for < PUBLIC_WITHIN;
     !wait && !addresses(instance, kind).is_empty()
 }
 
 /// Whether a machine that has just been started may be reached yet, after a round in which it was not.
-pub(super) fn may_come_up(tried: &[Tried], waited: Duration) -> bool {
-    waited <= SSH_WITHIN && tried.iter().any(|tried| tried.obstacle.may_pass())
+pub(super) fn may_come_up(tried: &[FailedRoute], waited: Duration) -> bool {
+    waited <= SSH_WITHIN && tried.iter().any(|tried| tried.route_error.is_transient())
 }
 
 /// Whether a connection to a machine that has just been started is worth another try after this error. Its patience with a

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Error;
 use super::resolve::Resolved;
 use crate::aws::{self, Aws};
-use crate::config::HostKeys;
+use crate::config::HostKeyPolicy;
 use crate::plan::Plan;
 use crate::ssh;
 use crate::ssh::host_keys::check::{Answer, Console, HostKeyCheck};
@@ -27,12 +27,12 @@ impl Resolved {
             alias: alias(&plan.instance.id, plan.port),
             label: plan.instance.label().to_owned(),
             names: names(plan, &self.typed),
-            callers: callers_files(),
+            caller_files: callers_files(),
             console: console(self.aws.clone(), plan.instance.id.clone()),
             policy: match plan.host_keys {
-                HostKeys::Auto => ssh::Policy::Ask,
-                HostKeys::Strict => ssh::Policy::Strict,
-                HostKeys::AcceptNew => ssh::Policy::AcceptNew,
+                HostKeyPolicy::Auto => ssh::Policy::Ask,
+                HostKeyPolicy::Strict => ssh::Policy::Strict,
+                HostKeyPolicy::AcceptNew => ssh::Policy::AcceptNew,
             },
             confirmed: self.confirmed.clone(),
         };

@@ -1,26 +1,26 @@
-//! The block for ssh_config(5). Pure; what goes into it is refused where it could mean something else there.
+//! The block for ssh_config(5). Pure; rejects values that could mean something else in the file.
 
 use std::path::PathBuf;
 
 use crate::text::shell_word;
 
-/// A version of OpenSSH.
+/// A version of OpenSSH: major and minor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u16, pub u16);
 
-/// From here on ssh asks a command for host keys (KnownHostsCommand).
-const ASKS_A_COMMAND: Version = Version(8, 5);
-/// From here on IdentityAgent knows `%p`.
-const KNOWS_PORT: Version = Version(8, 3);
+/// The first version with KnownHostsCommand.
+const KNOWN_HOSTS_COMMAND_SINCE: Version = Version(8, 5);
+/// The first version whose IdentityAgent expands `%p`.
+const AGENT_PORT_TOKEN_SINCE: Version = Version(8, 3);
 
-/// From here on ProxyCommand knows `%n`.
-const KNOWS_TYPED: Version = Version(8, 1);
+/// The first version whose ProxyCommand expands `%n`.
+const ORIGINAL_HOST_TOKEN_SINCE: Version = Version(8, 1);
 
 impl Version {
-    /// From what `ssh -V` says: `OpenSSH_9.2p1 Debian-2+deb12u3, OpenSSL 3.0.15 3 Sep 2024`.
+    /// Parses the output of `ssh -V`: `OpenSSH_9.2p1 Debian-2+deb12u3, OpenSSL 3.0.15 3 Sep 2024`.
     pub fn parse(text: &str) -> Option<Self> {
         let (_, rest) = text.split_once("OpenSSH_")?;
-        // On Windows: OpenSSH_for_Windows_9.5p1.
+        // Windows has OpenSSH_for_Windows_9.5p1.
         let rest = rest.strip_prefix("for_Windows_").unwrap_or(rest);
         let (major, rest) = rest.split_once('.')?;
         let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -28,40 +28,40 @@ impl Version {
     }
 }
 
-/// What the block says.
+/// The contents of the block.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// This program.
+    /// Path of this program.
     pub program: PathBuf,
-    /// Patterns of ssh_config's `Host`, without `i-*`.
+    /// Patterns for ssh_config's `Host`, without `i-*`.
     pub patterns: Vec<String>,
-    /// The folder for the agents' sockets.
+    /// Folder of the agents' sockets.
     pub agents: PathBuf,
-    /// The known_hosts file for an ssh that asks no command.
+    /// The known_hosts file for an ssh without KnownHostsCommand.
     pub known_hosts: PathBuf,
-    /// How a new host key is treated.
+    /// Policy for a new host key, if not the default.
     pub host_keys: Option<Policy>,
-    /// Further options that are fixed in it, as they are typed.
+    /// Further command-line options with fixed values.
     pub options: Vec<(&'static str, String)>,
-    /// The login user.
+    /// Login user, if it is fixed.
     pub user: Option<String>,
-    /// The ssh that reads it.
+    /// Version of the ssh that reads the block.
     pub version: Version,
 }
 
-/// How a new host key is treated, where that is not the default.
+/// The policy for a new host key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// Ask, where nothing else helps.
+    /// Asks if no other source knows the key.
     Auto,
-    /// Refuse it.
+    /// Refuses the new key.
     Strict,
-    /// Take it.
+    /// Accepts the new key.
     AcceptNew,
 }
 
 impl Policy {
-    /// As our own option has it.
+    /// Returns the value of ec2ssh's option `--host-keys`.
     fn word(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -70,8 +70,8 @@ impl Policy {
         }
     }
 
-    /// As StrictHostKeyChecking has it.
-    fn for_ssh(self) -> &'static str {
+    /// Returns the value of ssh's option StrictHostKeyChecking.
+    fn strict_host_key_checking(self) -> &'static str {
         match self {
             Self::Auto => "ask",
             Self::Strict => "yes",
@@ -80,46 +80,47 @@ impl Policy {
     }
 }
 
-/// Why there is no block.
+/// An error in composing the block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A pattern that ssh_config would read as something else.
-    #[error("'{0}' is no pattern for ssh_config")]
+    /// A pattern that ssh_config would interpret differently.
+    #[error("'{0}' is not a valid host pattern for ssh_config")]
     Pattern(String),
-    /// A path or value that cannot be written there.
+    /// A path or value that ssh_config cannot represent.
     #[error("'{0}' cannot be written into ssh_config")]
     Value(String),
 }
 
-/// A suffix that makes a pattern of any name, and is no part of it.
+/// The suffix that marks any host name as an instance (pattern `*.ec2`); it is not part of the instance's name.
 const SUFFIX: &str = ".ec2";
 
 impl Block {
-    /// The block's lines. They end with `Host *`, so that what follows them in the file is for every host again.
+    /// Returns the lines of the block. They end with `Host *`, so that the lines after it apply to every host again.
     ///
     /// # Errors
-    /// For a pattern or value with characters that ssh_config or a shell would take for its own.
+    /// Fails for a pattern or value with characters that ssh_config or a shell would interpret.
     pub fn text(&self) -> Result<String, Error> {
         let paths = [&self.program, &self.known_hosts, &self.agents].map(|path| path.display().to_string());
-        paths.iter().try_for_each(|path| plain(path))?;
-        let [program, known_hosts, agents] = paths.map(|path| percent(&path));
+        paths.iter().try_for_each(|path| check_value(path))?;
+        let [program, known_hosts, agents] = paths.map(|path| escape_percent(&path));
         if agents.contains('\'') {
             return Err(Error::Value(agents));
         }
-        let agent = format!("{agents}/{}", if self.version < KNOWS_PORT { "%r@%h" } else { "%r@%h:%p" });
-        let asks = self.version >= ASKS_A_COMMAND;
-        let mut lines = vec![self.head()?, format!("ProxyCommand {}", self.proxy(&program, &agent, &known_hosts)?)];
+        let agent = format!("{agents}/{}", if self.version < AGENT_PORT_TOKEN_SINCE { "%r@%h" } else { "%r@%h:%p" });
+        let has_known_hosts_command = self.version >= KNOWN_HOSTS_COMMAND_SINCE;
+        let mut lines =
+            vec![self.match_line()?, format!("ProxyCommand {}", self.proxy(&program, &agent, &known_hosts)?)];
         lines.push("ProxyUseFdpass yes".to_owned());
         lines.push(format!("IdentityAgent \"{agent}\""));
         lines.push("IdentityFile none".to_owned());
         lines.push("IdentitiesOnly no".to_owned());
-        lines.push(if asks {
+        lines.push(if has_known_hosts_command {
             format!("KnownHostsCommand \"{program}\" known-hosts answer --agent \"{agent}\" %I %H %K")
         } else {
             format!("UserKnownHostsFile ~/.ssh/known_hosts \"{known_hosts}\"")
         });
-        if let (false, Some(policy)) = (asks, self.host_keys) {
-            lines.push(format!("StrictHostKeyChecking {}", policy.for_ssh()));
+        if let (false, Some(policy)) = (has_known_hosts_command, self.host_keys) {
+            lines.push(format!("StrictHostKeyChecking {}", policy.strict_host_key_checking()));
         }
         if let Some(user) = &self.user {
             lines.push(format!("User {user}"));
@@ -129,7 +130,7 @@ impl Block {
 
     fn proxy(&self, program: &str, agent: &str, known_hosts: &str) -> Result<String, Error> {
         let mut proxy = format!("{} proxy --fdpass --agent '{agent}'", shell_word(program));
-        if self.version < ASKS_A_COMMAND {
+        if self.version < KNOWN_HOSTS_COMMAND_SINCE {
             proxy.push_str(&format!(" --known-hosts {}", shell_word(known_hosts)));
         }
         if self.patterns.iter().any(|pattern| pattern.ends_with(SUFFIX)) {
@@ -139,19 +140,19 @@ impl Block {
             proxy.push_str(&format!(" --host-keys {}", policy.word()));
         }
         for (name, value) in &self.options {
-            plain(value)?;
-            proxy.push_str(&format!(" {name} {}", shell_word(&percent(value))));
+            check_value(value)?;
+            proxy.push_str(&format!(" {name} {}", shell_word(&escape_percent(value))));
         }
-        if self.version >= KNOWS_TYPED {
+        if self.version >= ORIGINAL_HOST_TOKEN_SINCE {
             proxy.push_str(" --typed '%n'");
         }
         Ok(proxy + " -l '%r' -p '%p' -- '%h'")
     }
 
-    /// Which hosts it is for. ProxyCommand is a shell's, and before 9.6 ssh let its characters through to it
-    /// (CVE-2023-51385): a name with a quote, or with a backslash before ours, which fish reads, is none of ours. It may come
-    /// from a stranger's git repository.
-    fn head(&self) -> Result<String, Error> {
+    /// Returns the `Match` line. A shell runs ProxyCommand, and before 9.6 ssh passed a name's special characters on to
+    /// it (CVE-2023-51385). So names and users with a single quote are excluded, and those with a backslash at the end,
+    /// which fish would take as an escape of the closing quote. Such a name may come from an untrusted git repository.
+    fn match_line(&self) -> Result<String, Error> {
         let hosts = self.hosts()?.replace(' ', ",");
         Ok(format!(r#"Match originalhost "{hosts},!*\,!*'*" user "*,!*\,!*'*""#))
     }
@@ -171,13 +172,13 @@ impl Block {
     }
 }
 
-/// ssh_config has no escape for a quote, and expands `${…}`.
-fn plain(value: &str) -> Result<(), Error> {
+/// Checks that ssh_config can represent the value: it has no escape for quotes and expands `${…}`.
+fn check_value(value: &str) -> Result<(), Error> {
     let is_bad = |c: char| c.is_control() || matches!(c, '"' | '\\' | '$');
     if value.is_empty() || value.contains(is_bad) { Err(Error::Value(value.to_owned())) } else { Ok(()) }
 }
 
-/// A percent sign that stands for itself.
-fn percent(value: &str) -> String {
+/// Escapes `%` for use in ssh_config.
+fn escape_percent(value: &str) -> String {
     value.replace('%', "%%")
 }

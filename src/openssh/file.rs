@@ -1,5 +1,5 @@
-//! A file of ssh_config with our block in it. The block goes to the top, for ssh takes the first value it finds; what was
-//! there is not touched, and without the block it is what it was, byte for byte.
+//! An ssh_config file with the ec2ssh block in it. The block goes to the top, because ssh uses the first value that it
+//! finds. The other lines are not touched; without the block the file is again what it was, byte for byte.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,78 +8,78 @@ use std::path::{Path, PathBuf};
 use crate::store;
 
 const BEGIN: &str = "# >>> ec2ssh >>> written by `ec2ssh config install`; `ec2ssh config remove` takes it out";
-/// Behind [`BEGIN`], where the file was made for the block.
-const MADE: &str = " with the file";
+/// The note after [`BEGIN`] if the file was created for the block.
+const CREATED_MARK: &str = " with the file";
 const END: &str = "# <<< ec2ssh <<<";
 
-/// What would be, or was, done.
+/// A change of the file, applied or only planned (dry run).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The file.
+    /// Path of the changed file.
     pub path: PathBuf,
-    /// The block that was in it.
+    /// The block before the change, if any.
     pub old: Option<String>,
-    /// The block that is in it now.
+    /// The block after the change, if any.
     pub new: Option<String>,
 }
 
 impl Change {
-    /// Whether nothing changes.
+    /// Whether the block stays the same.
     pub fn is_none(&self) -> bool {
         self.old == self.new
     }
 }
 
-/// Why the file is not changed.
+/// An error in changing the file.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be read or written.
-    #[error("cannot use {}", path.display())]
+    /// The file cannot be read or written.
+    #[error("cannot read or write {}", path.display())]
     Io {
-        /// The file.
+        /// Path that cannot be accessed.
         path: PathBuf,
-        /// Why not.
+        /// Cause reported by the system.
         source: io::Error,
     },
-    /// Somebody changed the markers.
-    #[error("{} has the beginning or the end of a block of ec2ssh, and not both", .0.display())]
+    /// The begin and end markers do not form a pair.
+    #[error("{} has unpaired begin and end markers of the ec2ssh block", .0.display())]
     Damaged(PathBuf),
 }
 
-/// Puts the block in, or in the place of the one that is there; with `None` takes it out. One of us at a time.
+/// Inserts or replaces the block; `None` removes it. Only one ec2ssh process at a time changes the file.
 ///
 /// # Errors
-/// When the file cannot be used, or its markers were changed.
+/// Fails if the file cannot be read or written, or its markers do not form a pair.
 pub fn change(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
     let mut result = None;
-    let Some(folder) = store::data_folder() else { return change_at(path, block, dry_run) };
-    // The lock is not beside the file: ~/.ssh is not ours.
+    let Some(folder) = store::data_folder() else { return change_unlocked(path, block, dry_run) };
+    // The lock file is in the data folder, because ~/.ssh does not belong to ec2ssh.
     let locked = store::under_lock(&folder.join("ssh_config"), || {
-        result = Some(change_at(path, block, dry_run));
+        result = Some(change_unlocked(path, block, dry_run));
         Ok(())
     });
     match (locked, result) {
         (Ok(()), Some(result)) => result,
         (Err(source), _) => Err(Error::Io { path: folder, source }),
-        (Ok(()), None) => change_at(path, block, dry_run),
+        (Ok(()), None) => change_unlocked(path, block, dry_run),
     }
 }
 
-/// As [`change`], whoever else may be at it.
+/// Changes the file like [`change`], but without the lock.
 ///
 /// # Errors
-/// As [`change`].
-pub fn change_at(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
+/// Fails like [`change`].
+pub fn change_unlocked(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
     let failed = |source| Error::Io { path: path.to_owned(), source };
     let target = target(path).map_err(failed)?;
     let found = read(&target).map_err(failed)?;
     let (content, metadata) = found.unzip();
     let parts = split(content.as_deref().unwrap_or_default()).ok_or_else(|| Error::Damaged(path.to_owned()))?;
-    let made = parts.block.as_ref().map_or(content.is_none(), |old| old.made);
+    let created = parts.block.as_ref().map_or(content.is_none(), |old| old.created);
     let old = parts.block.as_ref().map(|old| old.text.clone());
     let change = Change { path: path.to_owned(), old, new: block.map(str::to_owned) };
     if !dry_run && !change.is_none() {
-        match join(&parts, block, made) {
+        match join(&parts, block, created) {
             Some(new) => write(&target, &new, metadata.as_ref()),
             None => fs::remove_file(&target),
         }
@@ -88,7 +88,8 @@ pub fn change_at(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Chan
     Ok(change)
 }
 
-/// Its content and mode, of one and the same file whatever is put in its place meanwhile; `None` where it is not there.
+/// Returns the content and the metadata, both of the same file even if it is replaced meanwhile; `None` if it does not
+/// exist.
 fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Metadata)>> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -100,7 +101,7 @@ fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Metadata)>> {
     Ok(Some((content, metadata)))
 }
 
-/// The file itself, behind symbolic links: they stay.
+/// Resolves symbolic links, so that they stay and the file itself is replaced.
 fn target(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(path.to_owned()),
@@ -116,10 +117,10 @@ struct Parts<'a> {
 
 struct Found {
     text: String,
-    made: bool,
+    created: bool,
 }
 
-/// The file around the block; `None` where the markers are not a pair.
+/// Splits the content around the block; `None` if the markers are not a pair.
 fn split(content: &[u8]) -> Option<Parts<'_>> {
     let mut lines = content.split_inclusive(|byte| *byte == b'\n').scan(0, |start, line| {
         let at = *start;
@@ -135,27 +136,27 @@ fn split(content: &[u8]) -> Option<Parts<'_>> {
         lines.skip_while(|(_, line)| !line.starts_with(END.as_bytes()) && !line.starts_with(BEGIN.as_bytes()));
     let (end, last) = lines.next().filter(|(_, line)| line.starts_with(END.as_bytes()))?;
     let inside = &content[begin + first.len()..end];
-    let made = first.trim_ascii_end().ends_with(MADE.as_bytes());
-    let found = Found { text: String::from_utf8_lossy(inside).into_owned(), made };
+    let created = first.trim_ascii_end().ends_with(CREATED_MARK.as_bytes());
+    let found = Found { text: String::from_utf8_lossy(inside).into_owned(), created };
     Some(Parts { before: &content[..begin], block: Some(found), after: &content[end + last.len()..] })
 }
 
-/// The new content; `None` where the file was made for the block and nothing else is in it.
-fn join(parts: &Parts<'_>, block: Option<&str>, made: bool) -> Option<Vec<u8>> {
+/// Returns the new content; `None` if the file was created for the block and has no other content.
+fn join(parts: &Parts<'_>, block: Option<&str>, created: bool) -> Option<Vec<u8>> {
     let block = match block {
-        Some(block) => marked(block, made),
-        None if made && parts.before.is_empty() && parts.after.is_empty() => return None,
+        Some(block) => with_markers(block, created),
+        None if created && parts.before.is_empty() && parts.after.is_empty() => return None,
         None => String::new(),
     };
     Some([parts.before, block.as_bytes(), parts.after].concat())
 }
 
-/// The block between its markers.
-pub fn marked(block: &str, made: bool) -> String {
-    format!("{BEGIN}{}\n{block}{END}\n", if made { MADE } else { "" })
+/// Returns the block between its markers.
+pub fn with_markers(block: &str, created: bool) -> String {
+    format!("{BEGIN}{}\n{block}{END}\n", if created { CREATED_MARK } else { "" })
 }
 
-/// Writes the file anew, whole or not at all, with the mode and the owner that it has.
+/// Replaces the file atomically and keeps its mode and owner.
 fn write(path: &Path, content: &[u8], old: Option<&Metadata>) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     if !folder.exists() {
@@ -186,7 +187,7 @@ fn fill(fresh: &Path, content: &[u8], old: Option<&Metadata>) -> io::Result<()> 
     file.sync_all()
 }
 
-/// Root may be writing somebody else's file. Where the owner cannot be kept, it is the writer's own.
+/// Keeps the owner of a file that root changes for another user. If that fails, the file belongs to the writer.
 #[cfg(unix)]
 fn keep_owner(file: &File, old: &Metadata) {
     use std::os::unix::fs::MetadataExt;

@@ -1,5 +1,5 @@
-//! OpenSSH's own configuration: the block that has it reach instances through us ([`block`]), and the file that it is put
-//! into and taken out of again ([`mod@file`]). Nothing here connects anywhere.
+//! OpenSSH's own configuration: the block that makes it reach instances through ec2ssh ([`block`]), and the file that
+//! the block is inserted into and removed from ([`mod@file`]). Nothing here opens a connection.
 
 pub mod block;
 pub mod file;

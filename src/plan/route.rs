@@ -1,4 +1,4 @@
-//! The ways to an instance: which there may be, in which order they are tried, and which endpoint serves. Pure.
+//! The routes to an instance: the possible ones, their order, and the choice of an endpoint. Pure.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 use super::Address;
 use crate::aws::model::{AddressType, Endpoint, Instance};
 use crate::config::{AddressKind, Via};
-use crate::text::neutralise;
+use crate::text::sanitize;
 
-/// The ports that an endpoint connects to.
+/// The remote ports that an endpoint connects to.
 pub const ENDPOINT_PORTS: [u16; 2] = [22, 3389];
 
-/// A way to an instance.
+/// A route to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
-    /// TCP to an address of it.
+    /// TCP to one of the instance's addresses.
     Direct,
     /// Through an EC2 Instance Connect Endpoint.
     Eice,
-    /// Through Session Manager.
+    /// Through a Session Manager session.
     Ssm,
 }
 
@@ -45,9 +45,10 @@ impl From<Route> for Via {
     }
 }
 
-/// The routes in the order in which they are tried. What worked last goes first; then direct where there is an address, as
-/// it is the shortest; then the endpoint, which has no protocol of its own to slow it down.
-pub fn order(via: Via, addresses: &[Address], worked_last: Option<Route>) -> Vec<Route> {
+/// Returns the routes in the order in which they are tried. The route that worked last goes first; then direct, the
+/// shortest, if there is an address; then the endpoint, which is faster than Session Manager because it adds no
+/// protocol of its own.
+pub fn order(via: Via, addresses: &[Address], last_successful: Option<Route>) -> Vec<Route> {
     match via {
         Via::Direct => vec![Route::Direct],
         Via::Eice => vec![Route::Eice],
@@ -55,20 +56,20 @@ pub fn order(via: Via, addresses: &[Address], worked_last: Option<Route>) -> Vec
         Via::Auto => {
             let direct = (!addresses.is_empty()).then_some(Route::Direct);
             let all: Vec<Route> = direct.into_iter().chain([Route::Eice, Route::Ssm]).collect();
-            let first = worked_last.filter(|route| all.contains(route));
+            let first = last_successful.filter(|route| all.contains(route));
             first.into_iter().chain(all.iter().copied().filter(|route| Some(*route) != first)).collect()
         }
     }
 }
 
-/// How near an endpoint is to the instance.
+/// The nearness of an endpoint to the instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names are self-explanatory")]
 pub enum Nearness {
     Subnet,
     Zone,
     Vpc,
-    /// It was named; where it is, is not our affair (peering).
+    /// The endpoint was requested by id. Its location does not matter, because VPCs can be peered.
     Named,
 }
 
@@ -78,84 +79,85 @@ impl fmt::Display for Nearness {
             Self::Subnet => "in the instance's subnet",
             Self::Zone => "in the instance's zone",
             Self::Vpc => "in the instance's VPC",
-            Self::Named => "as named",
+            Self::Named => "requested by id",
         })
     }
 }
 
-/// The endpoint that serves, and what it connects to.
+/// The chosen endpoint, and the address that it connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chosen {
-    /// It.
+pub struct ChosenEndpoint {
+    /// The endpoint to connect through.
     pub endpoint: Endpoint,
-    /// A private address of the instance that it reaches.
+    /// The private IPv4 address or the IPv6 address of the instance that the endpoint reaches.
     pub address: IpAddr,
-    /// Why this one.
+    /// The nearness for which it was chosen.
     pub nearness: Nearness,
 }
 
-impl fmt::Display for Chosen {
+impl fmt::Display for ChosenEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}) to {}", neutralise(&self.endpoint.id), self.nearness, self.address)
+        write!(f, "{} ({}) to {}", sanitize(&self.endpoint.id), self.nearness, self.address)
     }
 }
 
-/// Why no endpoint serves.
+/// The error if no endpoint can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoEndpoint {
-    /// There is none.
-    #[error("there is none{}", place(.0.as_ref()))]
-    Absent(Option<String>),
-    /// Those that there are cannot be used now.
-    #[error("{} is in the state {state}", neutralise(id))]
-    State {
-        /// One of them.
+pub enum EndpointError {
+    /// No endpoint exists in the VPC, if the VPC is known.
+    #[error("no EC2 Instance Connect Endpoint found{}", in_vpc(.0.as_ref()))]
+    NotFound(Option<String>),
+    /// The existing endpoints are in a state in which they cannot be used.
+    #[error("{} is in state {state}", sanitize(id))]
+    Unusable {
+        /// The id of one of them.
         id: String,
-        /// Its state; untrusted.
+        /// The state of that endpoint; untrusted text.
         state: String,
     },
-    /// Those that there are do not reach an address of the instance.
-    #[error("{} reaches no address that {instance_id} has", neutralise(id))]
-    Family {
-        /// One of them.
+    /// The usable endpoints cannot reach any address of the instance.
+    #[error("{} cannot reach any address of {instance_id}", sanitize(id))]
+    NoReachableAddress {
+        /// The id of one of them.
         id: String,
-        /// The instance.
+        /// The id of the instance.
         instance_id: String,
     },
 }
 
-fn place(vpc: Option<&String>) -> String {
-    vpc.map_or(String::new(), |vpc| format!(" in {}", neutralise(vpc)))
+fn in_vpc(vpc: Option<&String>) -> String {
+    vpc.map_or(String::new(), |vpc| format!(" in {}", sanitize(vpc)))
 }
 
-/// States in which an endpoint carries tunnels
+/// Whether an endpoint in this state carries tunnels
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Ec2InstanceConnectEndpoint.html>).
 fn is_usable(state: &str) -> bool {
     matches!(state, "create-complete" | "update-in-progress" | "update-complete" | "update-failed")
 }
 
-/// Chooses among the endpoints: the nearest that can be used and reaches the instance. `is_named`: the caller named it.
+/// Chooses the nearest endpoint that is usable and reaches the instance. `is_named` means that the caller requested the
+/// endpoint by id.
 ///
 /// # Errors
-/// Why there is none.
+/// [`EndpointError`] with the reason.
 pub fn choose(
     endpoints: &[Endpoint],
     instance: &Instance,
     kind: AddressKind,
     is_named: bool,
-) -> Result<Chosen, NoEndpoint> {
+) -> Result<ChosenEndpoint, EndpointError> {
     let usable: Vec<&Endpoint> = endpoints.iter().filter(|endpoint| is_usable(&endpoint.state)).collect();
     let reaching = usable.iter().filter_map(|endpoint| {
-        let address = target(endpoint.address_type, instance, kind)?;
+        let address = tunnel_address(endpoint.address_type, instance, kind)?;
         let nearness = if is_named { Nearness::Named } else { nearness(endpoint, instance) };
-        Some(Chosen { endpoint: (*endpoint).clone(), address, nearness })
+        Some(ChosenEndpoint { endpoint: (*endpoint).clone(), address, nearness })
     });
-    // Of two that are as near the first by id, so that it is the same one each time.
+    // Break ties by id, so that the choice is the same each time.
     let nearest = reaching.min_by(|a, b| (a.nearness, &a.endpoint.id).cmp(&(b.nearness, &b.endpoint.id)));
     nearest.ok_or_else(|| match (usable.first(), endpoints.first()) {
-        (Some(one), _) => NoEndpoint::Family { id: one.id.clone(), instance_id: instance.id.clone() },
-        (None, Some(one)) => NoEndpoint::State { id: one.id.clone(), state: neutralise(&one.state) },
-        (None, None) => NoEndpoint::Absent(instance.vpc_id.clone().filter(|_| !is_named)),
+        (Some(one), _) => EndpointError::NoReachableAddress { id: one.id.clone(), instance_id: instance.id.clone() },
+        (None, Some(one)) => EndpointError::Unusable { id: one.id.clone(), state: sanitize(&one.state) },
+        (None, None) => EndpointError::NotFound(instance.vpc_id.clone().filter(|_| !is_named)),
     })
 }
 
@@ -170,8 +172,8 @@ fn nearness(endpoint: &Endpoint, instance: &Instance) -> Nearness {
     }
 }
 
-/// The private address that an endpoint of this type is asked for: IPv4 first, as AWS's client has it.
-fn target(reaches: AddressType, instance: &Instance, kind: AddressKind) -> Option<IpAddr> {
+/// Returns the address of the instance that an endpoint of this type connects to, IPv4 first, like AWS's own client.
+fn tunnel_address(reaches: AddressType, instance: &Instance, kind: AddressKind) -> Option<IpAddr> {
     let ipv4 = instance.private_ip.map(IpAddr::V4).filter(|_| kind != AddressKind::Ipv6);
     let ipv6 = instance.ipv6.first().copied().map(IpAddr::V6);
     let ipv6 = ipv6.filter(|_| matches!(kind, AddressKind::Ipv6 | AddressKind::Auto));

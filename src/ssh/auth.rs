@@ -1,4 +1,4 @@
-//! Logging in with one public key, and no other: each further one costs the instance time and may end in "too many
+//! Authenticates with exactly one public key: each further one costs the instance time and may end in "too many
 //! authentication failures".
 
 use std::sync::Arc;
@@ -12,18 +12,20 @@ use super::Error;
 use super::client::Connection;
 use super::keys::Key;
 
-/// An instance that asks its metadata service for keys answers within seconds; sshd itself gives up after 120 s.
+/// The timeout for one authentication. An instance that asks its metadata service for keys answers within seconds; sshd
+/// itself gives up after 120 s.
 const AUTH_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Connection {
     /// Logs in as `user` with this key.
     ///
     /// # Errors
-    /// [`Error::Denied`] when the server does not take it; [`Error::Lost`] and the like when the connection ends.
+    /// [`Error::Denied`] if the server does not accept the key; [`Error::Lost`] or another connection error if the
+    /// connection ends.
     pub async fn authenticate(&mut self, user: &str, key: &Key) -> Result<(), Error> {
         let answer = timeout(AUTH_TIMEOUT, self.offer(user, key)).await;
         let answer =
-            answer.map_err(|_| Error::Lost(format!("no answer to the login in {} s", AUTH_TIMEOUT.as_secs())))?;
+            answer.map_err(|_| Error::Lost(format!("authentication timed out after {} s", AUTH_TIMEOUT.as_secs())))?;
         match answer.map_err(|error| self.shared.take_reason().unwrap_or_else(|| Error::from_protocol(error)))? {
             AuthResult::Success => Ok(()),
             AuthResult::Failure { remaining_methods, .. } => {
@@ -33,9 +35,11 @@ impl Connection {
         }
     }
 
-    /// Offers the key. An RSA key signs with what the server names in server-sig-algs (RFC 8308, RFC 8332), SHA-512
-    /// where it names nothing and SHA-1 never. A denial of SHA-512 is followed by SHA-256: OpenSSH before 9.3 names every
-    /// algorithm it has, also those that its PubkeyAcceptedAlgorithms bars.
+    /// Offers the key for public key authentication.
+    ///
+    /// An RSA key signs with the hash that the server names in server-sig-algs (RFC 8308, RFC 8332), with SHA-512 if
+    /// the server names none, and never with SHA-1. If SHA-512 is denied, SHA-256 is tried: OpenSSH before 9.3 names
+    /// every algorithm it has, even those that its PubkeyAcceptedAlgorithms excludes.
     async fn offer(&mut self, user: &str, key: &Key) -> Result<AuthResult, russh::Error> {
         let private = Arc::new(key.private().clone());
         let with = |hash| PrivateKeyWithHashAlg::new(Arc::clone(&private), hash);
@@ -48,7 +52,8 @@ impl Connection {
             return Ok(answer);
         }
         match self.handle.authenticate_publickey(user, with(Some(HashAlg::Sha256))).await {
-            // A server that counts attempts may have closed the connection over this one: the denial is what counts.
+            // A server that counts attempts may have closed the connection because of this second one, so the first
+            // denial is returned.
             Err(_) => Ok(answer),
             second => second,
         }

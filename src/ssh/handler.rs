@@ -1,4 +1,4 @@
-//! What russh calls back for: the host key, the server's banner, and the reason when the connection ends.
+//! Callbacks for russh: the host key, the server's banner, and the reason for a disconnect.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,16 +14,16 @@ use super::host_keys::check::{HostKeyCheck, Outcome};
 use super::host_keys::{Policy, Question, Refusal, fingerprint};
 use super::{Error, Event, Events};
 
-/// What the handler, which lives in russh's task, shares with the connection.
+/// State that the handler, which lives in russh's task, shares with the connection.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// A person or the console is being asked: no clock runs.
-    pub asking: AtomicBool,
+    /// Whether the host key check or its prompt is pending; the handshake timeout is paused meanwhile.
+    pub timeout_paused: AtomicBool,
     ended: Mutex<Option<Error>>,
 }
 
 impl Shared {
-    /// Why the connection ended, once it has.
+    /// Takes the reason why the connection ended, if it has ended.
     pub fn take_reason(&self) -> Option<Error> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -33,18 +33,18 @@ impl Shared {
     }
 }
 
-/// The handler of one connection.
+/// The russh handler of one connection.
 pub struct Handler {
     pub check: HostKeyCheck,
-    /// The server was asked first for the algorithms that the console printed.
+    /// Whether the algorithms that the console printed were offered first.
     pub asked_for_printed: bool,
     pub events: Events,
     pub shared: Arc<Shared>,
-    /// Nobody waits for the handshake any more.
-    pub is_let_go: CancellationToken,
+    /// Cancelled when the handshake is abandoned by its caller.
+    pub cancelled: CancellationToken,
 }
 
-/// russh's error or ours, as its `Handler` wants it.
+/// An error of russh or of this crate, in the form that russh's `Handler` requires.
 #[derive(Debug)]
 pub enum HandlerError {
     Russh(russh::Error),
@@ -57,7 +57,8 @@ impl From<russh::Error> for HandlerError {
     }
 }
 
-/// russh accepts whatever channel a server opens. We have asked for none: to drop the reply is to refuse.
+/// Refuses every channel that the server opens. russh accepts them by default and this client never asks for one;
+/// dropping the reply handle refuses the channel.
 macro_rules! refuse_channels {
     ($($name:ident($($argument:ty),*);)*) => {
         $(
@@ -79,7 +80,7 @@ impl russh::client::Handler for Handler {
     async fn check_server_key(&mut self, presented: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
         let admitted = tokio::select! {
             admitted = self.admit(presented) => admitted,
-            () = self.is_let_go.cancelled() => Err(Error::Lost("nobody waits for it".to_owned())),
+            () = self.cancelled.cancelled() => Err(Error::Lost("the handshake was cancelled".to_owned())),
         };
         admitted.map(|()| true).map_err(HandlerError::Ours)
     }
@@ -103,14 +104,14 @@ impl russh::client::Handler for Handler {
     async fn disconnected(&mut self, reason: DisconnectReason<HandlerError>) -> Result<(), HandlerError> {
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                self.shared.ended_by(Error::Lost(format!("the server says: {}", info.message)));
+                self.shared.ended_by(Error::Lost(format!("disconnected by the server: {}", info.message)));
                 Ok(())
             }
             DisconnectReason::Error(HandlerError::Russh(error)) => {
                 self.shared.ended_by(Error::from_protocol(error));
                 Ok(())
             }
-            // A refused host key: the handshake itself reports it.
+            // A refused host key is reported by the handshake itself.
             DisconnectReason::Error(ours) => Err(ours),
         }
     }
@@ -123,26 +124,27 @@ impl Handler {
         let (algorithm, print) = (key.algorithm().to_string(), fingerprint(&key));
         let notice = |text| (self.events)(Event::Notice(text));
         let step = |text| (self.events)(Event::Step(text));
-        // The console takes the time it takes: it is not the server's.
-        let outcome = self.unhurried(check.decide(presented, notice, step)).await?;
+        // The time that the console takes must not count against the server's handshake timeout.
+        let outcome = self.with_timeout_paused(check.decide(presented, notice, step)).await?;
         match outcome {
             Outcome::Trusted(how) => step(format!("host key {algorithm} {print} is {how}")),
             Outcome::OtherAlgorithms => return Err(self.other_algorithms(&key)),
-            Outcome::Open => check.keep(&[key], self.by_policy(&algorithm, &print).await?)?,
+            Outcome::Unknown => check.keep(&[key], self.apply_policy(&algorithm, &print).await?)?,
         }
         Ok(())
     }
 
-    /// The console printed keys of other algorithms. If the server was asked for those first, it does not have them.
+    /// Returns the error for a key when the console printed only keys of other algorithms. If those were offered first,
+    /// the server does not have them, and the key is refused.
     fn other_algorithms(&self, key: &PublicKey) -> Error {
-        match self.check.console.answer_so_far() {
+        match self.check.console.try_get() {
             Some(printed) if self.asked_for_printed => self.check.contradicted(&printed, key),
-            _ => Error::AskForPrinted,
+            _ => Error::HostKeyAlgorithmNotPrinted,
         }
     }
 
-    /// A key that no source knows: lets it pass or not, and says how it came to be trusted.
-    async fn by_policy(&self, algorithm: &str, presented: &str) -> Result<&'static str, Error> {
+    /// Applies the policy to a key that no source knows; returns how the key came to be trusted.
+    async fn apply_policy(&self, algorithm: &str, presented: &str) -> Result<&'static str, Error> {
         let check = &self.check;
         match check.policy {
             Policy::AcceptNew => {
@@ -166,14 +168,14 @@ impl Handler {
         };
         let (reply, answer) = oneshot::channel();
         (self.events)(Event::HostKey(question, reply));
-        self.unhurried(answer).await.unwrap_or(false)
+        self.with_timeout_paused(answer).await.unwrap_or(false)
     }
 
-    /// Waits for something that is not the server's to hurry: no clock runs meanwhile.
-    async fn unhurried<T>(&self, wait: impl Future<Output = T>) -> T {
-        self.shared.asking.store(true, Ordering::Relaxed);
+    /// Waits with the handshake timeout paused, for something that does not depend on the server.
+    async fn with_timeout_paused<T>(&self, wait: impl Future<Output = T>) -> T {
+        self.shared.timeout_paused.store(true, Ordering::Relaxed);
         let result = wait.await;
-        self.shared.asking.store(false, Ordering::Relaxed);
+        self.shared.timeout_paused.store(false, Ordering::Relaxed);
         result
     }
 }

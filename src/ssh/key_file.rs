@@ -1,4 +1,4 @@
-//! A private key in a file (`-i`): its mode is checked before anything is sent, then it is read.
+//! Reads a private key from a file (`-i`); its mode is checked before anything is sent.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,72 +10,72 @@ use zeroize::Zeroizing;
 use super::keys::Key;
 use crate::secret::Secret;
 
-/// The largest file that is looked at; a 16384-bit RSA key takes 13 KB.
-const MOST: u64 = 64 * 1024;
+/// The number of bytes that are read at most; a 16384-bit RSA key takes 13 KB.
+const MAX_FILE_SIZE: u64 = 64 * 1024;
 
-/// Why a key file cannot be used.
+/// The reason why a key file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read the key file {}", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// It is a folder, a device or the like.
+    /// The path is a folder, a device or another special file.
     #[error("{} is not a file", .0.display())]
     NotAFile(PathBuf),
-    /// Its mode lets others read it, or is not what a `.pem` must have.
-    #[error("the key file {} has mode {mode:04o}, and it must {}", path.display(), required(*.pem))]
+    /// The mode lets others access the file, or is not the one required for a `.pem`.
+    #[error("the key file {} has mode {mode:04o}, but it must {}", path.display(), required(*.pem))]
     Mode {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The permission bits it has.
+        /// The permission bits of the file.
         mode: u32,
         /// Whether the strict rule for a `.pem` applies.
         pem: bool,
     },
-    /// It is somebody else's.
+    /// The file belongs to another user.
     #[error("the key file {} belongs to user id {owner}, not to you ({caller})", path.display())]
     Owner {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Whose it is.
+        /// The user id of its owner.
         owner: u32,
-        /// Who asks.
+        /// The user id of the caller.
         caller: u32,
     },
-    /// It is the public half.
-    #[error("{} is a public key, and the private one is needed", .0.display())]
+    /// The file holds a public key.
+    #[error("{} is a public key, but a private key is needed", .0.display())]
     Public(PathBuf),
-    /// It holds nothing we know as a key.
-    #[error("{} is not a private key that can be read", path.display())]
+    /// The file holds no supported private key.
+    #[error("cannot parse {} as a private key", path.display())]
     Garbage {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the parser said.
+        /// The reason, for example from the parser.
         detail: String,
     },
-    /// A passphrase is needed and nobody can be asked, or nobody answered.
+    /// A passphrase is needed, and none could be asked for or none was given.
     #[error("the key file {} is encrypted, and no passphrase was given", .0.display())]
     NoPassphrase(PathBuf),
     /// The passphrase was wrong too often.
-    #[error("the passphrase does not open {}", .0.display())]
+    #[error("incorrect passphrase for the key file {}", .0.display())]
     WrongPassphrase(PathBuf),
 }
 
 fn required(pem: bool) -> &'static str {
-    if pem { "have 0400" } else { "be closed to group and others" }
+    if pem { "have mode 0400" } else { "not be accessible by group or others" }
 }
 
-/// The rule, pure: a `.pem` must have mode 0400 exactly, any other key file must be closed to group and others, and
-/// both must belong to the caller.
+/// Checks owner and mode: a `.pem` must have mode 0400 exactly, any other key file must be closed to group and others,
+/// and both must belong to the caller. Pure.
 ///
 /// # Errors
 /// [`Error::Mode`] or [`Error::Owner`].
-pub fn judge(path: &Path, mode: u32, owner: u32, caller: u32) -> Result<(), Error> {
+pub fn check_permissions(path: &Path, mode: u32, owner: u32, caller: u32) -> Result<(), Error> {
     let mode = mode & 0o7777;
     if owner != caller {
         return Err(Error::Owner { path: path.to_owned(), owner, caller });
@@ -85,25 +85,26 @@ pub fn judge(path: &Path, mode: u32, owner: u32, caller: u32) -> Result<(), Erro
     if fits { Ok(()) } else { Err(Error::Mode { path: path.to_owned(), mode, pem }) }
 }
 
-/// A key file that has passed the check and was read, but perhaps still needs its passphrase.
+/// A key file that was checked and read, but may still need its passphrase.
 pub struct KeyFile {
     path: PathBuf,
     text: Zeroizing<String>,
 }
 
 impl KeyFile {
-    /// Checks and reads. The check is made on the file that is read, not on whatever bears its name a moment later.
+    /// Checks and reads the file. Owner and mode are those of the opened file, not of a file that takes its name a
+    /// moment later.
     ///
     /// # Errors
-    /// As the rule and the file system say; a public key is told apart from garbage.
+    /// If the check fails or the file cannot be read; a public key is distinguished from other content.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.to_owned(), source };
-        // Looked at before it is opened, for to open a fifo would wait for ever.
+        // Checked before opening, because opening a FIFO would block forever.
         if !fs::metadata(path).map_err(read)?.is_file() {
             return Err(Error::NotAFile(path.to_owned()));
         }
         let file = match File::open(path) {
-            // Closed even to its owner: the mode is what is wrong.
+            // If even the owner may not read the file, the wrong mode is reported.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 check(&fs::metadata(path).map_err(read)?, path)?;
                 return Err(read(error));
@@ -114,29 +115,31 @@ impl KeyFile {
         if looks_public(&text) {
             return Err(Error::Public(path.to_owned()));
         }
-        // Before the mode: nobody is to be offered a chmod of something that is no key at all.
+        // Checked before the mode, so that the user is never offered a chmod of a file that is not a key.
         if !text.contains("PRIVATE KEY-----") {
-            return Err(Error::Garbage { path: path.to_owned(), detail: "it has no private key in it".to_owned() });
+            return Err(Error::Garbage {
+                path: path.to_owned(),
+                detail: "it does not contain a private key".to_owned(),
+            });
         }
         check(&file.metadata().map_err(read)?, path)?;
         Ok(Self { path: path.to_owned(), text })
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads the key in it: PKCS#1, PKCS#8, SEC1 or OpenSSH's own format. `Ok(None)`: it wants a passphrase, or a
-    /// different one.
+    /// Reads the key in the file: PKCS#1, PKCS#8, SEC1 or OpenSSH's own format. Returns `Ok(None)` if a passphrase is
+    /// needed, or if the one given is wrong.
     ///
     /// # Errors
-    /// [`Error::Garbage`].
+    /// [`Error::Garbage`] if the content is not a supported private key.
     pub fn key(&self, passphrase: Option<&Secret<String>>) -> Result<Option<Key>, Error> {
         if let Some(cipher) = self.unsupported_cipher() {
-            let detail = format!(
-                "it is encrypted in an old way ({cipher}); `ssh-keygen -p -f FILE` rewrites it in OpenSSH's own format"
-            );
+            let detail =
+                format!("unsupported PEM encryption ({cipher}); convert it to OpenSSH's format: ssh-keygen -p -f FILE");
             return Err(Error::Garbage { path: self.path.clone(), detail });
         }
         let passphrase_text = passphrase.map(|secret| secret.expose().as_str());
@@ -149,14 +152,16 @@ impl KeyFile {
         }
     }
 
-    /// russh opens PEM's own encryption (RFC 1421's DEK-Info) only as OpenSSH writes it, and only for RSA.
+    /// Returns the cipher if russh cannot decrypt it: it supports PEM's own encryption (RFC 1421's DEK-Info) only as
+    /// OpenSSH writes it, and only for RSA.
     fn unsupported_cipher(&self) -> Option<&str> {
         let info = self.text.lines().find_map(|line| line.strip_prefix("DEK-Info:"))?.trim();
         let cipher = info.split(',').next().unwrap_or(info);
         (cipher != "AES-128-CBC" || !self.text.contains("BEGIN RSA ")).then_some(cipher)
     }
 
-    /// By its text: PKCS#8 and PKCS#1 say so in clear, OpenSSH's format in its cipher's name.
+    /// Whether the key is encrypted, judged by its text: PKCS#8 and PKCS#1 say so in plain text, OpenSSH's format in
+    /// the name of its cipher.
     fn is_encrypted(&self) -> bool {
         let openssh = russh::keys::PrivateKey::from_openssh(self.text.as_bytes());
         self.text.contains("ENCRYPTED") || openssh.is_ok_and(|key| key.is_encrypted())
@@ -164,12 +169,12 @@ impl KeyFile {
 }
 
 fn read_text(file: &File, path: &Path) -> Result<Zeroizing<String>, Error> {
-    // Room for all of it, so that it does not grow and leave copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(MOST as usize + 1));
-    match file.take(MOST).read_to_string(&mut text) {
+    // The buffer has room for the whole file: growing it would leave copies of the key in memory.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_SIZE as usize + 1));
+    match file.take(MAX_FILE_SIZE).read_to_string(&mut text) {
         Ok(_) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(Error::Garbage { path: path.to_owned(), detail: "it is not text".to_owned() })
+            Err(Error::Garbage { path: path.to_owned(), detail: "it is not a text file".to_owned() })
         }
         Err(source) => Err(Error::Read { path: path.to_owned(), source }),
     }
@@ -186,20 +191,21 @@ fn looks_public(text: &str) -> bool {
 fn check(metadata: &fs::Metadata, path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
 
-    judge(path, metadata.mode(), metadata.uid(), rustix::process::geteuid().as_raw())
+    check_permissions(path, metadata.mode(), metadata.uid(), rustix::process::geteuid().as_raw())
 }
 
-/// Windows has access lists instead of modes: `icacls FILE /inheritance:r /grant:r "%USERNAME%:(R)"`.
+/// Accepts every file: Windows has access lists instead of modes (`icacls FILE /inheritance:r /grant:r
+/// "%USERNAME%:(R)"`).
 #[cfg(not(unix))]
 fn check(_: &fs::Metadata, _: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives the file mode 0400, after a person said yes to it.
+/// Sets the file's mode to 0400, after the user agreed to it.
 ///
 /// # Errors
-/// As the file system says.
-pub fn close_to_others(path: &Path) -> io::Result<()> {
+/// If the mode cannot be set.
+pub fn restrict_permissions(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
     let _ = path;

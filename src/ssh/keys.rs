@@ -1,4 +1,4 @@
-//! Keys: the ephemeral pair of a connection, and the public halves that `proxy` pushes.
+//! Keys: the ephemeral key pair of a connection, and the public keys that `proxy` pushes.
 //!
 //! The types are those of `russh::keys` (not of the russh-keys crate, whose last release is an old beta of it).
 
@@ -10,14 +10,14 @@ use russh::keys::ssh_key::Signature;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
-/// A private key in memory. Wiped when dropped; `Debug` shows its fingerprint only.
+/// A private key in memory. The key is wiped when dropped; `Debug` shows its fingerprint only.
 pub struct Key(PrivateKey);
 
 impl Key {
-    /// A fresh ed25519 pair that is never written anywhere.
+    /// Generates an ed25519 key pair that is never written anywhere.
     ///
     /// # Panics
-    /// When the system has no randomness.
+    /// If the system provides no randomness.
     pub fn ephemeral() -> Self {
         let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);
         Self(key.expect("ed25519 is always compiled in"))
@@ -31,28 +31,29 @@ impl Key {
         &self.0
     }
 
-    /// The public half as `algo base64`, without a comment.
+    /// Returns the public key as `algo base64`, without a comment.
     pub fn public_line(&self) -> String {
         public_line(self.0.public_key())
     }
 
-    /// The public half in SSH's encoding (RFC 4253, section 6.6).
+    /// Returns the public key in SSH's encoding (RFC 4253, section 6.6).
     pub fn public_blob(&self) -> Vec<u8> {
         self.0.public_key().to_bytes().unwrap_or_default()
     }
 
-    /// A signature in SSH's encoding (RFC 4253, section 6.6), as an agent gives it; `None` where the key cannot sign.
+    /// Signs the data; returns the signature in SSH's encoding (RFC 4253, section 6.6), as an agent does, or `None` if
+    /// the key cannot sign.
     pub fn sign(&self, data: &[u8]) -> Option<Vec<u8>> {
         let signature: Signature = self.0.try_sign(data).ok()?;
         Vec::try_from(signature).ok()
     }
 
-    /// The algorithm's name in the SSH protocol.
+    /// Returns the algorithm's name in the SSH protocol.
     pub fn algorithm(&self) -> String {
         self.0.algorithm().to_string()
     }
 
-    /// `SHA256:…` of the public half.
+    /// Returns the fingerprint of the public key: `SHA256:…`.
     pub fn fingerprint(&self) -> String {
         self.0.fingerprint(HashAlg::Sha256).to_string()
     }
@@ -70,46 +71,47 @@ fn public_line(key: &PublicKey) -> String {
     bare.to_openssh().map(|line| line.trim_end().to_owned()).unwrap_or_default()
 }
 
-/// A public key to push, and the file it is from.
+/// A public key to push, with the file it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicHalf {
-    /// `algo base64`.
+    /// The key as `algo base64`, without a comment.
     pub line: String,
-    /// Where it was read.
+    /// The path of the file it was read from.
     pub path: PathBuf,
 }
 
-/// Why a public key cannot be pushed.
+/// The reason why a public key cannot be pushed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file that was named cannot be read.
+    /// The named file cannot be read.
     #[error("cannot read the public key {}", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The file holds no public key.
-    #[error("{} holds no public key", .0.display())]
+    #[error("{} does not contain a public key", .0.display())]
     NotPublic(PathBuf),
-    /// Instance Connect takes RSA and ed25519 only.
-    #[error("{} is an {algorithm} key, and EC2 Instance Connect takes only RSA and ed25519 keys", path.display())]
+    /// EC2 Instance Connect accepts only RSA and ed25519 keys.
+    #[error("{} is an {algorithm} key, but EC2 Instance Connect accepts only RSA and ed25519 keys", path.display())]
     Unusable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What it is.
+        /// The algorithm of the key.
         algorithm: String,
     },
-    /// No default key.
-    #[error("no public key to push: neither {} is there and usable", .0.join(" nor "))]
+    /// None of the default public keys is usable.
+    #[error("no public key to push: neither {} is usable", .0.join(" nor "))]
     NoDefault(Vec<String>),
 }
 
-/// The public half that `-i` names: the file itself if it is a public key, else the one beside it with `.pub`.
+/// Returns the public key for the file named by `-i`: the file itself if its name ends in `.pub`, else the file beside
+/// it with `.pub` appended, else the public part of the private key.
 ///
 /// # Errors
-/// When there is none or it cannot be pushed.
+/// If there is no public key, or it cannot be pushed.
 pub fn named_public_half(identity: &Path) -> Result<PublicHalf, Error> {
     if identity.extension().is_some_and(|extension| extension == "pub") {
         return read_public(identity);
@@ -117,16 +119,16 @@ pub fn named_public_half(identity: &Path) -> Result<PublicHalf, Error> {
     let mut beside = identity.as_os_str().to_owned();
     beside.push(".pub");
     match read_public(Path::new(&beside)) {
-        // AWS gives out the private half alone: the public one is in it.
+        // AWS provides only the private key file; the public key is contained in it.
         Err(Error::Read { .. }) => derive_public(identity),
         other => other,
     }
 }
 
-/// The first usable one of `id_ed25519.pub` and `id_rsa.pub` in the folder.
+/// Returns the first usable one of `id_ed25519.pub` and `id_rsa.pub` in the folder.
 ///
 /// # Errors
-/// When neither is.
+/// If neither is usable.
 pub fn default_public_half(folder: &Path) -> Result<PublicHalf, Error> {
     let paths = ["id_ed25519.pub", "id_rsa.pub"].map(|name| folder.join(name));
     let usable = paths.iter().find_map(|path| read_public(path).ok());

@@ -1,18 +1,18 @@
-//! The SSH protocol by russh: the only folder that imports it. It is given a byte stream and gives back a session; how
-//! the stream came about and who is at the terminal is not known here.
+//! The SSH protocol, implemented with russh, which no other folder imports. This layer takes a byte stream and returns
+//! a session; it knows neither how the stream was opened nor who is at the terminal.
 //!
-//! It asks by [`Event`]s that carry their own reply, and never prints.
+//! Questions and notices go out as [`Event`]s, with a reply channel where an answer is needed; nothing is printed here.
 
+mod abort_on_drop;
 pub mod auth;
 pub mod client;
 mod handler;
 pub mod host_keys;
 pub mod key_file;
 pub mod keys;
-mod leash;
 pub mod session;
-pub mod stall;
 mod tap;
+pub mod write_timeout;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,98 +21,100 @@ use tokio::sync::oneshot;
 
 pub use host_keys::{Policy, Question};
 
-/// What this layer asks or tells those above.
+/// An event from this layer to its caller.
 #[derive(Debug)]
 pub enum Event {
-    /// Is this the instance's host key? Dropping the reply is a no.
+    /// A question whether this is the instance's host key. Dropping the reply means no.
     HostKey(Question, oneshot::Sender<bool>),
-    /// Something worth a line of `-v`.
+    /// A step to show with `-v`.
     Step(String),
-    /// Something the person should see.
+    /// A notice for the user.
     Notice(String),
-    /// The server's text before authentication; untrusted.
+    /// The server's banner before authentication; untrusted.
     Banner(String),
 }
 
-/// Where events go.
+/// The sink that receives the events.
 pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
 
-/// Why there is no session, or why it ended.
+/// The reason why a session could not be opened, or why it ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What answers does not speak SSH.
-    #[error("what answers there is not an SSH server")]
+    /// The peer does not speak SSH.
+    #[error("the peer is not an SSH server")]
     NotSsh {
-        /// The first line it sent; untrusted.
+        /// The first line that the peer sent; untrusted.
         said: String,
     },
-    /// The connection was closed before the server named itself, or right after.
-    #[error("the server closed the connection before the key exchange was done")]
+    /// The connection was closed before the server sent its identification string, or before the end of the key
+    /// exchange.
+    #[error("connection closed by remote host before the key exchange finished")]
     ClosedEarly {
-        /// Its identification, if it sent one; untrusted.
+        /// The server's identification string, if it sent one; untrusted.
         banner: Option<String>,
     },
-    /// The key exchange took too long.
-    #[error("the server did not finish the SSH handshake in {seconds} s")]
+    /// The key exchange timed out before its end.
+    #[error("connection timed out during the SSH handshake ({seconds} s)")]
     HandshakeTimeout {
-        /// How long we waited.
+        /// The timeout that elapsed, in seconds.
         seconds: u64,
-        /// Its identification, if it sent one; untrusted.
+        /// The server's identification string, if it sent one; untrusted.
         banner: Option<String>,
     },
-    /// Nothing that both sides can do.
+    /// The two sides have no algorithm of some kind in common.
     #[error("no common {kind} algorithm")]
     NoCommonAlgorithm {
-        /// Kind of algorithm.
+        /// The kind of algorithm.
         kind: String,
-        /// What we offered.
+        /// The algorithms that the client offered.
         ours: Vec<String>,
-        /// What the server offered; untrusted.
+        /// The algorithms that the server offered; untrusted.
         theirs: Vec<String>,
     },
-    /// The host key is not to be trusted.
+    /// The host key is not trusted.
     #[error(transparent)]
     HostKey(Box<host_keys::Refusal>),
-    /// The key presented cannot be compared with those that the console printed: the server has to be asked for others.
+    /// The presented key cannot be compared with those that the console printed: connect again and ask for the printed
+    /// algorithms.
     #[error("the server presented a host key of an algorithm that its console did not print")]
-    AskForPrinted,
-    /// Our known_hosts file cannot be read or written.
-    #[error("cannot use {}", path.display())]
+    HostKeyAlgorithmNotPrinted,
+    /// A known_hosts file of ec2ssh cannot be read or written.
+    #[error("cannot use the known_hosts file {}", path.display())]
     KnownHosts {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The server does not let this key in.
-    #[error("permission denied for user {user}")]
+    /// The server does not accept this key for the user.
+    #[error("permission denied for {user} (publickey)")]
     Denied {
-        /// The login user.
+        /// The login user that was refused.
         user: String,
-        /// What the server would still accept.
+        /// The authentication methods that the server would still accept.
         methods: Vec<String>,
     },
-    /// The server stopped answering.
+    /// The server stopped answering keepalives.
     #[error("the instance stopped answering: {misses} keepalives in a row went unanswered")]
     KeepaliveTimeout {
-        /// How many.
+        /// The number of unanswered keepalives.
         misses: usize,
     },
-    /// The server said goodbye or the connection broke.
+    /// The server disconnected, or the connection broke.
     #[error("the connection was lost: {0}")]
     Lost(String),
-    /// The server would not open the session or start the command.
+    /// The server refused to open the session or to start the command.
     #[error("the server refused to {0}")]
     Refused(&'static str),
-    /// Anything else in the protocol.
+    /// Any other error of the SSH protocol.
     #[error("SSH protocol error: {0}")]
     Protocol(String),
-    /// Our own standard streams failed.
+    /// A local standard stream failed.
     #[error("local {stream} failed")]
     Local {
-        /// Which.
+        /// The name of the stream.
         stream: &'static str,
-        /// How.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
@@ -124,7 +126,7 @@ impl From<host_keys::Refusal> for Error {
 }
 
 impl Error {
-    /// What a russh error means once the session stands.
+    /// Converts a russh error into an error of this layer.
     fn from_protocol(error: russh::Error) -> Self {
         match error {
             russh::Error::KeepaliveTimeout => Self::KeepaliveTimeout { misses: client::KEEPALIVE_MISSES },
@@ -132,10 +134,10 @@ impl Error {
                 Self::NoCommonAlgorithm { kind: format!("{kind:?}").to_lowercase(), ours, theirs }
             }
             russh::Error::HUP | russh::Error::Disconnect | russh::Error::SendError | russh::Error::RecvError => {
-                Self::Lost("the server closed it".to_owned())
+                Self::Lost("closed by remote host".to_owned())
             }
             russh::Error::IO(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Self::Lost("the server closed it".to_owned())
+                Self::Lost("closed by remote host".to_owned())
             }
             russh::Error::IO(error) => Self::Lost(error.to_string()),
             other => Self::Protocol(other.to_string()),

@@ -1,11 +1,11 @@
-//! One session channel: a shell or a command, with or without a pty. It moves bytes between the channel and whatever it
-//! is given as input and output; the terminal is not known here.
+//! A single session channel: a shell or a command, with or without a pty. The session moves bytes between the channel
+//! and the given input and output; it does not know the terminal.
 //!
-//! Input, output and error are apart and binary-clean; the end of one is not the end of the others. Output is written
-//! before the next message is taken, so a slow reader makes the far side wait instead of filling memory.
+//! Input, output and error are separate and binary-clean; the end of one is not the end of the others. Output is
+//! written before the next message is taken, so a slow reader makes the server wait instead of filling memory.
 //!
-//! A limit of russh 0.65: while a reader takes nothing, its loop waits with it and answers no keepalive of the server's.
-//! A server with ClientAliveInterval ends such a session in the end; OpenSSH's client would keep it.
+//! Limitation of russh 0.65: while a reader takes no data, russh's loop waits with it and does not answer the server's
+//! keepalives. A server with ClientAliveInterval eventually ends such a session; OpenSSH's client would keep it.
 
 use std::io;
 use std::time::Duration;
@@ -21,35 +21,35 @@ use tokio::time::timeout;
 use super::Error;
 use super::client::Connection;
 
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
-/// Output is gathered up to so many bytes where more of it is there than was written.
-const BATCH: usize = 256 * 1024;
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The number of bytes after which gathered output is written, even if more has already arrived.
+const MAX_BATCH_SIZE: usize = 256 * 1024;
 
-/// What to run.
+/// The remote program to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The login shell.
+    /// The login shell of the user.
     Shell,
-    /// A command line for it.
+    /// A command line for the login shell.
     Command(String),
-    /// Nothing: the connection is held open.
+    /// No program: the connection is only held open.
     Nothing,
 }
 
-/// A pseudo-terminal to ask for.
+/// A request for a pseudo-terminal (pty).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PtyRequest {
-    /// The TERM variable.
+    /// The value of the TERM variable.
     pub term: String,
-    /// Its size.
+    /// The size of the terminal.
     pub size: WindowSize,
-    /// Modes as RFC 4254 section 8 numbers them.
+    /// The terminal modes, numbered as in RFC 4254 section 8.
     pub modes: Vec<(u8, u32)>,
 }
 
-/// A window's size in characters and pixels (0 where not known).
+/// The size of a terminal window in characters and pixels (0 if unknown).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names are self-explanatory")]
 pub struct WindowSize {
     pub columns: u32,
     pub rows: u32,
@@ -57,32 +57,33 @@ pub struct WindowSize {
     pub height: u32,
 }
 
-/// What comes from this side.
+/// An input event from the local side.
 #[derive(Debug)]
 pub enum Input {
-    /// Bytes for the program.
+    /// Bytes for the remote program.
     Bytes(Vec<u8>),
-    /// No more of them.
+    /// The end of the local input.
     Eof,
-    /// The window has another size.
+    /// The window has been resized to this size.
     Resized(WindowSize),
 }
 
-/// How the program ended.
+/// The way in which the remote program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// With this status.
+    /// The program exited with this status.
     Status(u32),
-    /// By a signal, named without `SIG`; untrusted.
+    /// The program was ended by a signal, named without `SIG`; untrusted.
     Signal(String),
-    /// The server closed the channel and said neither.
+    /// The server closed the channel without a status or a signal.
     Unknown,
-    /// Nobody reads our output any more.
+    /// The reader of the local output has closed it.
     OutputClosed,
 }
 
 impl Exit {
-    /// The exit status for our own process: the program's, 128+n for a signal, 255 when none was given.
+    /// Returns the exit status for this process: the program's status, 128+n for signal n, 255 if the server sent
+    /// neither.
     pub fn code(&self) -> u8 {
         match self {
             Self::Status(status) => u8::try_from(status & 0xff).unwrap_or(u8::MAX),
@@ -93,7 +94,7 @@ impl Exit {
     }
 }
 
-/// The signals of RFC 4254 section 6.10 by their common numbers.
+/// Returns the usual number of a signal from RFC 4254 section 6.10.
 fn signal_number(name: &str) -> Option<u8> {
     Some(match name {
         "HUP" => 1,
@@ -115,7 +116,7 @@ fn signal_number(name: &str) -> Option<u8> {
     })
 }
 
-/// A session whose program runs.
+/// An open session whose program is running.
 pub struct Session {
     reader: ChannelReadHalf,
     writer: ChannelWriteHalf<Msg>,
@@ -125,7 +126,7 @@ impl Connection {
     /// Opens a session and starts the program in it.
     ///
     /// # Errors
-    /// When the server refuses the channel, the pty or the program, or the connection ends.
+    /// If the server refuses the channel, the pty or the program, or if the connection ends.
     pub async fn open_session(&self, program: &Program, pty: Option<&PtyRequest>) -> Result<Session, Error> {
         let opened = self.handle.channel_open_session().await;
         let channel = opened.map_err(|error| match error {
@@ -133,14 +134,14 @@ impl Connection {
             other => self.reason(other),
         })?;
         let mut session = Session::new(channel);
-        session.start(program, pty).await.map_err(|error| self.better(error))?;
+        session.start(program, pty).await.map_err(|error| self.with_disconnect_reason(error))?;
         Ok(session)
     }
 
     /// Runs the session to its end.
     ///
     /// # Errors
-    /// When the connection ends before the program has, or our own output fails.
+    /// If the connection ends before the program does, or if local output fails.
     pub async fn run<O, E>(
         &self,
         session: Session,
@@ -153,10 +154,10 @@ impl Connection {
     {
         let exit = session.run(input, io).await?;
         match (exit, self.handle.is_closed()) {
-            // The connection went, and the channel with it.
+            // The channel may have ended because the connection was lost.
             (Exit::Unknown, _) => match self.shared.take_reason() {
                 Some(reason) => Err(reason),
-                None if self.handle.is_closed() => Err(Error::Lost("the server closed it".to_owned())),
+                None if self.handle.is_closed() => Err(Error::Lost("closed by remote host".to_owned())),
                 None => Ok(Exit::Unknown),
             },
             (exit, _) => Ok(exit),
@@ -168,14 +169,14 @@ impl Connection {
         while !self.handle.is_closed() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        self.shared.take_reason().unwrap_or_else(|| Error::Lost("the server closed it".to_owned()))
+        self.shared.take_reason().unwrap_or_else(|| Error::Lost("closed by remote host".to_owned()))
     }
 
     fn reason(&self, error: russh::Error) -> Error {
         self.shared.take_reason().unwrap_or_else(|| Error::from_protocol(error))
     }
 
-    fn better(&self, error: Error) -> Error {
+    fn with_disconnect_reason(&self, error: Error) -> Error {
         match error {
             Error::Lost(_) => self.shared.take_reason().unwrap_or(error),
             other => other,
@@ -183,14 +184,14 @@ impl Connection {
     }
 }
 
-/// Where the program's output goes.
+/// The local destinations of the program's output.
 #[derive(Debug)]
 pub struct Outputs<O, E> {
-    /// Its standard output.
+    /// The destination of its standard output.
     pub stdout: O,
-    /// Its standard error.
+    /// The destination of its standard error.
     pub stderr: E,
-    /// Called when the program's output has ended, which may be long before the program has.
+    /// Called at the end of the program's output, which may be long before the program exits.
     pub close_stdout: fn(),
 }
 
@@ -200,12 +201,13 @@ impl Session {
         Self { reader, writer }
     }
 
-    /// Asks for the pty and the program in one go, then waits for both answers: one round trip, not two.
+    /// Sends the requests for the pty and the program together, then waits for both answers: one round trip instead of
+    /// two.
     async fn start(&mut self, program: &Program, pty: Option<&PtyRequest>) -> Result<(), Error> {
         let mut asked = Vec::new();
         if let Some(pty) = pty {
             self.request_pty(pty).await?;
-            asked.push("give a terminal");
+            asked.push("allocate a terminal");
         }
         let sent = match program {
             Program::Nothing => Ok(()),
@@ -233,14 +235,18 @@ impl Session {
         sent.map_err(Error::from_protocol)
     }
 
-    /// The server's yes or no to a request; RFC 4254 section 5.4 has it answer before it sends the program's output.
+    /// Waits for the server's answer to a request; by RFC 4254 section 5.4 it comes before the program's output.
     async fn confirmed(&mut self, what: &'static str) -> Result<(), Error> {
         loop {
             match self.reader.wait().await {
                 Some(ChannelMsg::Success) => return Ok(()),
                 Some(ChannelMsg::Failure) => return Err(Error::Refused(what)),
-                Some(ChannelMsg::Close) | None => return Err(Error::Lost(format!("the server did not {what}"))),
-                // The opening's confirmation and window adjustments come in between.
+                Some(ChannelMsg::Close) | None => {
+                    return Err(Error::Lost(format!(
+                        "the channel was closed before the server answered the request to {what}"
+                    )));
+                }
+                // The channel's open confirmation and window adjustments may arrive first.
                 Some(_) => {}
             }
         }
@@ -259,14 +265,14 @@ impl Session {
             () = send(input, &writer) => receive.await,
         };
         if matches!(result, Ok(Exit::OutputClosed) | Err(_)) {
-            // The program is told, if it can be; the connection may hang.
-            let _ = timeout(CLOSE_PATIENCE, writer.close()).await;
+            // The server is told that the channel is closed, with a timeout because the connection may hang.
+            let _ = timeout(CLOSE_TIMEOUT, writer.close()).await;
         }
         result
     }
 }
 
-/// Sends what this side has; returns when there is nothing more to come, or nobody to take it.
+/// Sends local input; returns at the end of the input, or when the channel no longer accepts data.
 async fn send(mut input: mpsc::Receiver<Input>, writer: &ChannelWriteHalf<Msg>) {
     while let Some(next) = input.recv().await {
         let sent = match next {
@@ -276,15 +282,17 @@ async fn send(mut input: mpsc::Receiver<Input>, writer: &ChannelWriteHalf<Msg>) 
                 writer.window_change(columns, rows, width, height).await
             }
         };
-        // The channel has ended; the receiving side will say how.
+        // The channel has ended; the receiving side reports how.
         if sent.is_err() {
             return;
         }
     }
 }
 
-/// Writes what the program says until the channel is closed. It owns the reader: what is left in it when nobody reads our
-/// output any more is dropped with it, and russh's loop, which may be waiting for room in it, goes on.
+/// Writes the program's output until the channel is closed.
+///
+/// The function owns the reader: when the local output is closed, unread messages are dropped with the reader, and
+/// russh's loop, which may be waiting for room in it, continues.
 async fn receive<O, E>(mut reader: ChannelReadHalf, io: &mut Outputs<O, E>) -> Result<Exit, Error>
 where
     O: AsyncWrite + Unpin,
@@ -329,22 +337,22 @@ where
     Ok(exit)
 }
 
-/// Output that has come, to be written at once: to write to a standard stream is to wait for a thread, which is not worth
-/// its while for each message.
+/// Received output that is written at once: each write to a standard stream waits for a thread, which is too expensive
+/// for every message.
 #[derive(Default)]
 struct Batch {
-    /// The first message; mostly it is the only one.
+    /// The first message, which is usually the only one.
     first: Bytes,
-    /// All of them, where there are more.
+    /// The content of all messages, if there are several.
     all: Vec<u8>,
 }
 
 impl Batch {
-    /// Takes this message and those behind it that are there already; returns the first that is no output.
+    /// Takes this message and the output messages after it that have already arrived; returns the first other message.
     fn fill(&mut self, first: Bytes, reader: &mut ChannelReadHalf) -> Option<ChannelMsg> {
         self.first = first;
         self.all.clear();
-        while self.all.len() < BATCH {
+        while self.all.len() < MAX_BATCH_SIZE {
             match reader.wait().now_or_never()?? {
                 ChannelMsg::Data { data } => {
                     if self.all.is_empty() {

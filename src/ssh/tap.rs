@@ -1,5 +1,5 @@
-//! A stream that remembers the first bytes it received, so that a handshake that fails can be explained by what the
-//! other side is. Copies nothing after that.
+//! A stream that records the first bytes it receives, so that a failed handshake can be explained by what the peer
+//! sent. Later bytes are not copied.
 
 use std::io;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// RFC 4253 section 4.2: an identification line has at most 255 characters.
-const KEPT: usize = 255;
+/// The number of bytes recorded: an identification string has at most 255 characters (RFC 4253, section 4.2).
+const MAX_IDENTIFICATION_LENGTH: usize = 255;
 
 /// The first bytes received, shared with the stream that receives them.
 #[derive(Clone, Debug, Default)]
 pub struct FirstBytes(Arc<Mutex<Vec<u8>>>);
 
 impl FirstBytes {
-    /// The first line received so far, if any byte was.
+    /// Returns the first line received so far; `None` if nothing was received.
     pub fn first_line(&self) -> Option<String> {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let line = bytes.split(|byte| *byte == b'\n').next().filter(|_| !bytes.is_empty())?;
@@ -24,7 +24,7 @@ impl FirstBytes {
     }
 }
 
-/// The stream.
+/// The stream that records its first bytes.
 pub struct Tap<S> {
     inner: S,
     first: FirstBytes,
@@ -32,7 +32,7 @@ pub struct Tap<S> {
 }
 
 impl<S> Tap<S> {
-    /// Wraps a stream; the bytes can be read from what is returned beside it.
+    /// Wraps a stream; returns it with a handle to the recorded bytes.
     pub fn new(inner: S) -> (Self, FirstBytes) {
         let first = FirstBytes::default();
         (Self { inner, first: first.clone(), full: false }, first)
@@ -46,10 +46,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
         let result = Pin::new(&mut this.inner).poll_read(cx, buf);
         if !this.full && matches!(result, Poll::Ready(Ok(()))) {
             let mut kept = this.first.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = KEPT - kept.len();
+            let room = MAX_IDENTIFICATION_LENGTH - kept.len();
             let fresh = &buf.filled()[before..];
             kept.extend_from_slice(&fresh[..fresh.len().min(room)]);
-            this.full = kept.len() == KEPT;
+            this.full = kept.len() == MAX_IDENTIFICATION_LENGTH;
         }
         result
     }

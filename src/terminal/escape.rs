@@ -1,36 +1,36 @@
-//! The escape filter: what `~` means at the start of a line. A pure state machine over the bytes that are typed.
+//! The escape filter: interprets `~` at the start of a line. A pure state machine over the typed bytes.
 //!
-//! As in ssh(1), "ESCAPE CHARACTERS": recognised after Enter and at the very start only.
+//! As in ssh(1), "ESCAPE CHARACTERS", an escape is recognised only after Enter and at the very start.
 
-/// What the filter found in what was typed, in order.
+/// A part of the typed input, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// Bytes for the far side.
+    /// Bytes for the remote side.
     Bytes(Vec<u8>),
-    /// `~.`: end the session.
+    /// The escape `~.`: end the session.
     Disconnect,
-    /// `~?`: list the escapes.
+    /// The escape `~?`: list the escapes.
     Help,
-    /// `~^Z`: suspend ec2ssh.
+    /// The escape `~^Z`: suspend ec2ssh.
     Suspend,
 }
 
-/// Where in a line the typing is.
+/// The position in a typed line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum Position {
     #[default]
     LineStart,
     AfterTilde,
     InLine,
 }
 
-/// The filter's state between reads.
+/// The escape filter's state between reads.
 #[derive(Clone, Debug, Default)]
 pub struct EscapeFilter {
-    place: Place,
+    position: Position,
 }
 
-/// The text that `~?` shows.
+/// The help text for `~?`.
 pub const HELP: &str = "Supported escapes, after Enter:\n\
     \x20 ~.   end the session\n\
     \x20 ~^Z  suspend ec2ssh\n\
@@ -41,15 +41,15 @@ const TILDE: u8 = b'~';
 const CTRL_Z: u8 = 0x1a;
 
 impl EscapeFilter {
-    /// Takes what was read from the terminal and says what it means. Nothing after a `~.` is looked at.
+    /// Interprets input that was read from the terminal. Ignores everything after a `~.`.
     pub fn feed(&mut self, input: &[u8]) -> Vec<Typed> {
         let mut found = Vec::new();
         let mut bytes = Vec::with_capacity(input.len() + 1);
         for &byte in input {
-            let action = match (self.place, byte) {
-                (Place::AfterTilde, b'.') => Some(Typed::Disconnect),
-                (Place::AfterTilde, b'?') => Some(Typed::Help),
-                (Place::AfterTilde, CTRL_Z) => Some(Typed::Suspend),
+            let action = match (self.position, byte) {
+                (Position::AfterTilde, b'.') => Some(Typed::Disconnect),
+                (Position::AfterTilde, b'?') => Some(Typed::Help),
+                (Position::AfterTilde, CTRL_Z) => Some(Typed::Suspend),
                 _ => None,
             };
             if let Some(action) = action {
@@ -58,13 +58,13 @@ impl EscapeFilter {
                 }
                 let last = action == Typed::Disconnect;
                 found.push(action);
-                self.place = Place::LineStart;
+                self.position = Position::LineStart;
                 if last {
                     return found;
                 }
                 continue;
             }
-            self.place = self.step(byte, &mut bytes);
+            self.position = self.step(byte, &mut bytes);
         }
         if !bytes.is_empty() {
             found.push(Typed::Bytes(bytes));
@@ -72,17 +72,17 @@ impl EscapeFilter {
         found
     }
 
-    /// A byte that is no escape: where it leaves us, and what goes out.
-    fn step(&self, byte: u8, out: &mut Vec<u8>) -> Place {
-        match (self.place, byte) {
-            (Place::LineStart, TILDE) => return Place::AfterTilde,
-            // `~~` sends one.
-            (Place::AfterTilde, TILDE) => {}
-            // No escape after all: the tilde that was held back goes out first.
-            (Place::AfterTilde, _) => out.push(TILDE),
+    /// Processes a byte that completes no escape: appends its output and returns the new position.
+    fn step(&self, byte: u8, out: &mut Vec<u8>) -> Position {
+        match (self.position, byte) {
+            (Position::LineStart, TILDE) => return Position::AfterTilde,
+            // The escape `~~` sends one tilde.
+            (Position::AfterTilde, TILDE) => {}
+            // This is not an escape, so the tilde that was held back is sent first.
+            (Position::AfterTilde, _) => out.push(TILDE),
             _ => {}
         }
         out.push(byte);
-        if matches!(byte, b'\r' | b'\n') { Place::LineStart } else { Place::InLine }
+        if matches!(byte, b'\r' | b'\n') { Position::LineStart } else { Position::InLine }
     }
 }

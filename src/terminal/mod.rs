@@ -1,5 +1,5 @@
-//! The local terminal: raw mode, escapes, signals, window size. Knows nothing of SSH or AWS. Code of one
-//! platform is here, in `store`, in `ssh::key_file` and in one line of `ui`.
+//! The local terminal: raw mode, escapes, signals, window size. Knows nothing of SSH or AWS. Most platform-specific
+//! code is here, in `store` and in `ssh::key_file`.
 
 pub mod escape;
 pub mod raw;

@@ -1,37 +1,38 @@
-//! Raw mode on the local terminal, and the promise that it ends: on drop, on panic, on a signal and while suspended.
+//! Raw mode on the local terminal, which always ends: on drop, on panic, on a signal and while suspended.
 //!
-//! The terminal's own settings are kept in one place for the whole process, so that whoever ends it can restore them.
+//! The terminal's original settings are kept in one place for the whole process, so that every way to exit can restore
+//! them.
 
 use std::io::{self, IsTerminal};
 use std::sync::Mutex;
 
-/// A terminal's size.
+/// The size of a terminal window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Characters.
+    /// Width in character cells.
     pub columns: u16,
-    /// Characters.
+    /// Height in character cells.
     pub rows: u16,
-    /// Pixels, 0 when not known.
+    /// Width in pixels, 0 if unknown.
     pub width: u16,
-    /// Pixels, 0 when not known.
+    /// Height in pixels, 0 if unknown.
     pub height: u16,
 }
 
-/// The settings of the terminal before anybody changed them, while they are changed.
+/// The terminal's original settings, while they are changed.
 static ORIGINAL: Mutex<Option<imp::Settings>> = Mutex::new(None);
 
-/// Raw mode, as long as it lives.
+/// A guard for raw mode, which ends when it is dropped.
 #[derive(Debug)]
 pub struct RawMode(());
 
 impl RawMode {
-    /// Puts the terminal on standard input into raw mode. What was typed ahead is kept.
+    /// Puts the terminal on standard input into raw mode. Input that was already typed is kept.
     ///
     /// # Errors
-    /// When standard input is no terminal or the terminal refuses.
+    /// Fails if standard input is not a terminal or its settings cannot be changed.
     pub fn enter() -> io::Result<Self> {
-        remember()?;
+        save_settings()?;
         imp::make_raw()?;
         Ok(Self(()))
     }
@@ -43,12 +44,12 @@ impl Drop for RawMode {
     }
 }
 
-/// Notes the terminal's settings, if there is a terminal and they are not noted yet, so that [`restore`] can bring
-/// them back. Called before anything that changes them, a passphrase prompt included.
+/// Saves the terminal's settings for [`restore`], unless they are saved already. To be called before anything that
+/// changes them, a passphrase prompt included.
 ///
 /// # Errors
-/// When there is no terminal.
-pub fn remember() -> io::Result<()> {
+/// Fails if there is no terminal.
+pub fn save_settings() -> io::Result<()> {
     let mut original = lock();
     if original.is_none() {
         *original = Some(imp::settings()?);
@@ -56,14 +57,14 @@ pub fn remember() -> io::Result<()> {
     Ok(())
 }
 
-/// Brings back what [`remember`] noted; does nothing when nothing was. Safe to call at any time, twice too.
+/// Restores the settings that [`save_settings`] saved, if any. May be called at any time and repeatedly.
 pub fn restore() {
     if let Some(settings) = lock().take() {
         imp::apply(&settings);
     }
 }
 
-/// A panic may have poisoned the lock; the settings in it are still the right ones.
+/// Locks the saved settings. They are still valid if a panic has poisoned the lock.
 fn lock() -> std::sync::MutexGuard<'static, Option<imp::Settings>> {
     ORIGINAL.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -78,28 +79,28 @@ pub fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// The size of the terminal on standard output, else input, else error.
+/// Returns the size of the terminal on standard output, else input, else error.
 pub fn size() -> Option<Size> {
     imp::size()
 }
 
-/// The terminal's modes as the pairs that RFC 4254 section 8 numbers, together with the terminal's speed.
+/// Returns the terminal's modes and speeds as the opcodes and values of RFC 4254, section 8.
 pub fn modes() -> Vec<(u8, u32)> {
     imp::modes()
 }
 
-/// Closes standard output for those who read it, while the process goes on: a half-close must reach them.
+/// Closes standard output for its readers while the process keeps running, so that they see a half-close.
 pub fn close_stdout() {
     imp::close_stdout();
 }
 
-/// Gives standard input up, while this process goes on.
+/// Closes standard input while the process keeps running.
 #[cfg(unix)]
 pub fn close_stdin() {
     imp::close_stdin();
 }
 
-/// Gives standard error up, while this process goes on.
+/// Closes standard error while the process keeps running.
 #[cfg(unix)]
 pub fn close_stderr() {
     imp::close_stderr();
@@ -120,7 +121,8 @@ mod imp {
 
     pub type Settings = Termios;
 
-    /// A passphrase prompt changes the terminal that it finds at `/dev/tty`, whatever standard input is.
+    /// Opens the controlling terminal. A passphrase prompt changes the settings of `/dev/tty`, wherever standard input
+    /// comes from.
     fn controlling_terminal() -> io::Result<File> {
         OpenOptions::new().read(true).write(true).open("/dev/tty")
     }
@@ -135,13 +137,13 @@ mod imp {
     pub fn make_raw() -> io::Result<()> {
         let mut settings = tcgetattr(stdin())?;
         settings.make_raw();
-        // Not Flush: what was typed while we connected belongs to the session.
+        // The action is not Flush, because input that was typed while connecting belongs to the session.
         tcsetattr(stdin(), OptionalActions::Drain, &settings)?;
         Ok(())
     }
 
     pub fn apply(settings: &Settings) {
-        // Nothing can be done about a terminal that has gone.
+        // If the controlling terminal fails too, the terminal is gone and nothing can be restored.
         if tcsetattr(stdin(), OptionalActions::Now, settings).is_err()
             && let Ok(terminal) = controlling_terminal()
         {
@@ -173,7 +175,8 @@ mod imp {
         }
     }
 
-    /// RFC 4254 section 8, "Encoding of Terminal Modes"; 42 (IUTF8) is RFC 8160's.
+    /// Reads the modes with the opcodes of RFC 4254, section 8, "Encoding of Terminal Modes"; 42 (IUTF8) is from RFC
+    /// 8160.
     pub fn modes() -> Vec<(u8, u32)> {
         let Ok(now) = tcgetattr(stdin()) else { return Vec::new() };
         let codes = [
@@ -234,7 +237,7 @@ mod imp {
 
 #[cfg(not(unix))]
 mod imp {
-    //! Room for the console API: until it is built a session has no raw mode there.
+    //! A placeholder for the console API. Until it exists, sessions on this platform have no raw mode.
     use std::io;
 
     use super::Size;

@@ -1,60 +1,62 @@
-//! Signals as futures: those that end the process, a resize, and suspending oneself.
+//! Signals as futures: termination, window resize and suspension.
 
 use std::io;
 
-/// The signals that end us, as futures that are made once and early.
+/// The signals that end this process, as a future. To be created once and early.
 #[derive(Debug)]
-pub struct Fatal(imp::Fatal);
+pub struct TerminationSignals(imp::TerminationSignals);
 
-impl Fatal {
-    /// From now on SIGINT, SIGTERM and SIGHUP do not kill at once: they are waited for.
+impl TerminationSignals {
+    /// Installs handlers for SIGINT, SIGTERM and SIGHUP, so that they no longer kill the process but are reported by
+    /// [`TerminationSignals::wait`].
     ///
     /// # Errors
-    /// When the handlers cannot be installed.
+    /// Fails if the handlers cannot be installed.
     pub fn install() -> io::Result<Self> {
-        Ok(Self(imp::Fatal::install(true)?))
+        Ok(Self(imp::TerminationSignals::install(true)?))
     }
 
-    /// As [`Fatal::install`], and SIGHUP does nothing: with it ssh says to its ProxyCommand that it is about to end.
+    /// Installs handlers like [`TerminationSignals::install`], but ignores SIGHUP, by which ssh tells its ProxyCommand that it is
+    /// about to exit.
     ///
     /// # Errors
-    /// When the handlers cannot be installed.
+    /// Fails if the handlers cannot be installed.
     pub fn without_hangup() -> io::Result<Self> {
-        Ok(Self(imp::Fatal::install(false)?))
+        Ok(Self(imp::TerminationSignals::install(false)?))
     }
 
-    /// The number of the signal that arrived.
+    /// Waits for a signal and returns its number.
     pub async fn wait(&mut self) -> u8 {
         self.0.wait().await
     }
 }
 
-/// Changes of the terminal: its size, being suspended and being woken.
+/// A stream of terminal events: resize, suspension and continuation.
 #[derive(Debug)]
-pub struct Changes(imp::Changes);
+pub struct TerminalEvents(imp::TerminalEvents);
 
-/// What changed.
+/// An event of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The window has another size (SIGWINCH).
+pub enum TerminalEvent {
+    /// The window was resized (SIGWINCH).
     Resized,
-    /// Somebody asks us to stop (SIGTSTP).
+    /// A stop of this process is requested (SIGTSTP).
     Suspend,
-    /// We go on after a stop (SIGCONT): the terminal may be in another mode and size.
+    /// The process continues after a stop (SIGCONT); the terminal may have another mode and size.
     Continued,
 }
 
-impl Changes {
-    /// Starts to listen.
+impl TerminalEvents {
+    /// Starts listening for the signals.
     ///
     /// # Errors
-    /// When the handlers cannot be installed.
+    /// Fails if the handlers cannot be installed.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self(imp::Changes::listen()?))
+        Ok(Self(imp::TerminalEvents::listen()?))
     }
 
-    /// The next change.
-    pub async fn next(&mut self) -> Change {
+    /// Waits for the next event.
+    pub async fn next(&mut self) -> TerminalEvent {
         self.0.next().await
     }
 }
@@ -64,14 +66,15 @@ pub fn stop_self() {
     imp::stop_self();
 }
 
-/// Stops the whole job until it is continued, as the terminal's Ctrl-Z would: a script that waits for us has to stop too,
-/// or nobody gets the shell back.
+/// Stops the whole job until it is continued, as Ctrl-Z in the terminal would: a script that waits for this process
+/// must stop too, or the shell does not get the terminal back.
 pub fn stop_job() {
     imp::stop_job();
 }
 
-/// Whether no shell of this terminal waits for us (`tmux new-window 'ec2ssh web'`): once stopped, nobody could continue us.
-/// The system protects such processes from the terminal's own stop signal; SIGSTOP it does not.
+/// Whether no shell with job control on this terminal waits for this process (`tmux new-window 'ec2ssh web'`): once
+/// stopped, nothing could continue it. The kernel protects such processes from the terminal's stop signal, but not from
+/// SIGSTOP.
 pub fn is_orphan() -> bool {
     imp::is_orphan()
 }
@@ -84,23 +87,23 @@ mod imp {
     use rustix::process::{Signal as Number, getpid, kill_current_process_group, kill_process};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    use super::Change;
+    use super::TerminalEvent;
 
     #[derive(Debug)]
-    pub struct Fatal {
+    pub struct TerminationSignals {
         interrupt: Signal,
         terminate: Signal,
         hangup: Signal,
-        heeds_hangup: bool,
+        handle_hangup: bool,
     }
 
-    impl Fatal {
-        pub fn install(heeds_hangup: bool) -> io::Result<Self> {
+    impl TerminationSignals {
+        pub fn install(handle_hangup: bool) -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
                 hangup: signal(SignalKind::hangup())?,
-                heeds_hangup,
+                handle_hangup,
             })
         }
 
@@ -108,19 +111,19 @@ mod imp {
             tokio::select! {
                 _ = self.interrupt.recv() => 2,
                 _ = self.terminate.recv() => 15,
-                _ = self.hangup.recv(), if self.heeds_hangup => 1,
+                _ = self.hangup.recv(), if self.handle_hangup => 1,
             }
         }
     }
 
     #[derive(Debug)]
-    pub struct Changes {
+    pub struct TerminalEvents {
         resized: Signal,
         suspend: Signal,
         continued: Signal,
     }
 
-    impl Changes {
+    impl TerminalEvents {
         pub fn listen() -> io::Result<Self> {
             Ok(Self {
                 resized: signal(SignalKind::window_change())?,
@@ -129,26 +132,28 @@ mod imp {
             })
         }
 
-        pub async fn next(&mut self) -> Change {
+        pub async fn next(&mut self) -> TerminalEvent {
             tokio::select! {
-                _ = self.resized.recv() => Change::Resized,
-                _ = self.suspend.recv() => Change::Suspend,
-                _ = self.continued.recv() => Change::Continued,
+                _ = self.resized.recv() => TerminalEvent::Resized,
+                _ = self.suspend.recv() => TerminalEvent::Suspend,
+                _ = self.continued.recv() => TerminalEvent::Continued,
             }
         }
     }
 
     pub fn stop_self() {
-        // SIGSTOP, for SIGTSTP is the one we listen to ourselves. The call returns once we are continued.
+        // SIGSTOP is sent because SIGTSTP has a handler here. The call returns once the process is continued.
         let _ = kill_process(getpid(), Number::STOP);
     }
 
     pub fn is_orphan() -> bool {
-        // Both are 0 for whatever lives outside our pid namespace: a parent that is no shell of ours (`docker exec`).
+        // Parent and session are both 0 if they are outside this PID namespace (`docker exec`): such a parent is not a
+        // shell of this session.
         let parent = getppid();
         let Ok(session) = getsid(None) else { return true };
         let is_alone = parent.as_raw() == 0 || getsid(Some(parent)) != Ok(session);
-        // A shell that leads the session and has us in its own group has no job control: it would be stopped with us.
+        // A session leader with this process in its own group is a shell without job control, which would be stopped as
+        // well.
         is_alone || session == getpgrp()
     }
 
@@ -162,12 +167,12 @@ mod imp {
     use std::future::pending;
     use std::io;
 
-    use super::Change;
+    use super::TerminalEvent;
 
     #[derive(Debug)]
-    pub struct Fatal;
+    pub struct TerminationSignals;
 
-    impl Fatal {
+    impl TerminationSignals {
         pub fn install(_: bool) -> io::Result<Self> {
             Ok(Self)
         }
@@ -181,14 +186,14 @@ mod imp {
     }
 
     #[derive(Debug)]
-    pub struct Changes;
+    pub struct TerminalEvents;
 
-    impl Changes {
+    impl TerminalEvents {
         pub fn listen() -> io::Result<Self> {
             Ok(Self)
         }
 
-        pub async fn next(&mut self) -> Change {
+        pub async fn next(&mut self) -> TerminalEvent {
             pending().await
         }
     }

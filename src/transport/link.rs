@@ -1,4 +1,5 @@
-//! A way to an instance's port, whatever it is made of; and the first word of the SSH server at its end.
+//! A connection to an instance's port over any route, and the wait for the SSH identification string of the server (RFC
+//! 4253, section 4.2).
 
 use std::io;
 use std::pin::Pin;
@@ -14,48 +15,49 @@ use tokio_util::task::AbortOnDropHandle;
 use super::upgrade::Prefixed;
 use super::web::Stream;
 
-/// A server may say other lines before its version (RFC 4253, section 4.2), but not without end.
-const LONGEST: usize = 8 * 1024;
-/// Between two looks at a socket that has said something, but not enough.
-const LOOK: Duration = Duration::from_millis(20);
+/// Limit for the bytes before the SSH identification string: a server may send other lines first (RFC 4253, section
+/// 4.2).
+const MAX_IDENTIFICATION_BYTES: usize = 8 * 1024;
+/// Poll interval while the string is incomplete: a peeked socket stays readable, so its readiness cannot be awaited.
+const PEEK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Bytes to the instance's port.
+/// A byte stream to the instance's port.
 pub enum Link {
-    /// A socket: it can be handed to another process.
+    /// A TCP socket, which can be passed to another process.
     Socket(TcpStream),
-    /// A tunnel that only we can carry on.
+    /// A tunnel that this process has to serve.
     Tunnel {
-        /// It.
+        /// The byte stream of the tunnel.
         stream: Box<dyn Stream>,
-        /// Ends with it.
+        /// A task that is aborted when the tunnel is dropped.
         watch: Option<AbortOnDropHandle<()>>,
     },
 }
 
-/// Why there was no word of an SSH server.
+/// The reason why no SSH identification string was received.
 #[derive(Debug, thiserror::Error)]
-pub enum NoBanner {
-    /// It said nothing.
-    #[error("it says nothing in {0} s")]
+pub enum BannerError {
+    /// No identification string arrived within this many seconds.
+    #[error("no SSH identification within {0} s")]
     Silent(u64),
-    /// It was closed before.
-    #[error("it was closed before an SSH server said a word")]
+    /// The connection was closed before the identification string arrived.
+    #[error("the connection was closed before the server sent its SSH identification")]
     Closed,
-    /// What it says is something else.
-    #[error("what answers there is no SSH server")]
+    /// The peer sent other data than an SSH server.
+    #[error("the server that answered is not an SSH server")]
     NotSsh,
-    /// It broke.
+    /// Reading from the connection failed.
     #[error(transparent)]
     Broken(#[from] io::Error),
 }
 
 impl Link {
-    /// A tunnel over this stream.
+    /// Wraps this stream as a tunnel.
     pub fn tunnel(stream: impl Stream + 'static) -> Self {
         Self::Tunnel { stream: Box::new(stream), watch: None }
     }
 
-    /// With something that ends when it does; a socket has nothing of the kind.
+    /// Attaches a task that is aborted when the tunnel is dropped. For a plain socket it is aborted at once.
     #[must_use]
     pub fn watched(self, watch: AbortOnDropHandle<()>) -> Self {
         match self {
@@ -64,56 +66,56 @@ impl Link {
         }
     }
 
-    /// A tunnel on which an SSH server has said its first word, which is left in the stream.
+    /// Waits for the SSH identification string of the server and leaves it in the stream.
     ///
     /// # Errors
-    /// Why there is none.
-    pub async fn with_banner(self, patience: Duration) -> Result<Self, NoBanner> {
+    /// Returns the reason if the string does not arrive within `limit`.
+    pub async fn wait_for_banner(self, limit: Duration) -> Result<Self, BannerError> {
         match self {
-            Self::Socket(socket) => banner_of(&socket, patience).await.map(|()| Self::Socket(socket)),
-            Self::Tunnel { mut stream, watch } => match timeout(patience, read(&mut stream)).await {
-                Ok(said) => Ok(Self::Tunnel { stream: Box::new(Prefixed::new(said?, stream)), watch }),
-                Err(_) => Err(NoBanner::Silent(patience.as_secs())),
+            Self::Socket(socket) => peek_banner(&socket, limit).await.map(|()| Self::Socket(socket)),
+            Self::Tunnel { mut stream, watch } => match timeout(limit, read(&mut stream)).await {
+                Ok(received) => Ok(Self::Tunnel { stream: Box::new(Prefixed::new(received?, stream)), watch }),
+                Err(_) => Err(BannerError::Silent(limit.as_secs())),
             },
         }
     }
 }
 
-/// Waits until an SSH server has said its first word on this socket, and leaves it there.
+/// Waits for the SSH identification string on this socket and leaves it unread.
 ///
 /// # Errors
-/// Why there is none.
-pub async fn banner_of(socket: &TcpStream, patience: Duration) -> Result<(), NoBanner> {
-    timeout(patience, peek(socket)).await.unwrap_or(Err(NoBanner::Silent(patience.as_secs())))
+/// Returns the reason if the string does not arrive within `limit`.
+pub async fn peek_banner(socket: &TcpStream, limit: Duration) -> Result<(), BannerError> {
+    timeout(limit, peek(socket)).await.unwrap_or(Err(BannerError::Silent(limit.as_secs())))
 }
 
-async fn peek(socket: &TcpStream) -> Result<(), NoBanner> {
-    let mut said = vec![0; LONGEST];
+async fn peek(socket: &TcpStream) -> Result<(), BannerError> {
+    let mut received = vec![0; MAX_IDENTIFICATION_BYTES];
     loop {
-        match socket.peek(&mut said).await? {
-            0 => return Err(NoBanner::Closed),
-            count if is_ssh(&said[..count]) => return Ok(()),
-            count if count == said.len() => return Err(NoBanner::NotSsh),
-            _ => sleep(LOOK).await,
+        match socket.peek(&mut received).await? {
+            0 => return Err(BannerError::Closed),
+            count if is_ssh(&received[..count]) => return Ok(()),
+            count if count == received.len() => return Err(BannerError::NotSsh),
+            _ => sleep(PEEK_POLL_INTERVAL).await,
         }
     }
 }
 
-async fn read(stream: &mut Box<dyn Stream>) -> Result<Bytes, NoBanner> {
-    let mut said = Vec::new();
+async fn read(stream: &mut Box<dyn Stream>) -> Result<Bytes, BannerError> {
+    let mut received = Vec::new();
     loop {
-        match stream.read_buf(&mut said).await? {
-            0 => return Err(NoBanner::Closed),
-            _ if is_ssh(&said) => return Ok(said.into()),
-            _ if said.len() >= LONGEST => return Err(NoBanner::NotSsh),
+        match stream.read_buf(&mut received).await? {
+            0 => return Err(BannerError::Closed),
+            _ if is_ssh(&received) => return Ok(received.into()),
+            _ if received.len() >= MAX_IDENTIFICATION_BYTES => return Err(BannerError::NotSsh),
             _ => {}
         }
     }
 }
 
-/// Whether one of the lines so far begins as a version does.
-fn is_ssh(said: &[u8]) -> bool {
-    said.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"SSH-"))
+/// Whether one of the lines begins with `SSH-`.
+fn is_ssh(received: &[u8]) -> bool {
+    received.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"SSH-"))
 }
 
 impl AsyncRead for Link {

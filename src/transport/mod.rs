@@ -1,10 +1,10 @@
-//! Bytes to the instance. Every way there ends in one `AsyncRead + AsyncWrite`; what is said over it is not known here,
-//! nor is AWS.
+//! Byte streams to the instance. Every route ends in one `AsyncRead + AsyncWrite`; this module knows neither the AWS
+//! API nor the protocol spoken over the stream.
 //!
 //! ```text
-//! tcp                     the direct one
-//! web -> websocket        an Instance Connect Endpoint: bytes in binary frames
-//! web -> websocket -> ssm Session Manager: a protocol of its own, with order and acknowledgements, in binary frames
+//! tcp                     direct
+//! web -> websocket        EC2 Instance Connect Endpoint (EICE): bytes in binary frames
+//! web -> websocket -> ssm Session Manager (SSM): its own protocol, with ordering and acknowledgements, in binary frames
 //! ```
 
 #[cfg(unix)]

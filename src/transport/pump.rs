@@ -1,27 +1,28 @@
-//! Joins two byte streams in both directions, each half-close passed on by itself.
+//! Copies between two byte streams in both directions and passes on each half-close separately.
 
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// One read at the most; four of these are all the memory a pump takes.
+/// Size of a read buffer, in bytes; each direction has one.
 const CHUNK: usize = 64 * 1024;
 
-/// How long `remote` has to end after the end of `input`.
+/// The time that `remote` may take to end after `input` has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterInput {
-    /// As long as it likes: it may have much to say still.
-    ForEver,
-    /// So long: whoever wrote the input reads the output as well, and is gone.
+    /// No limit: the remote may still have much to send.
+    Unlimited,
+    /// A timeout: the process that closed `input` no longer reads the output either.
     For(Duration),
 }
 
 /// Copies `input` to `remote` and `remote` to `output` until both directions have ended or one fails. The end of
-/// `input` shuts down the sending side of `remote` only; the end of `remote` ends `output` by `close_output`.
+/// `input` only shuts down the write side of `remote`; at the end of `remote`, `close_output` closes `output`.
 ///
 /// # Errors
-/// As reading or writing fails. A remote that has gone while we were still sending is the end, not an error.
+/// Returns the I/O error of a failed read or write. A remote that disconnects while data is being sent counts as the
+/// end, not as an error.
 pub async fn join<I, O, R>(
     input: I,
     output: O,
@@ -37,10 +38,10 @@ where
     let (mut from_remote, mut to_remote) = tokio::io::split(remote);
     let up = async {
         match copy(input, &mut to_remote).await {
-            Err(error) if is_gone(&error) => Ok(()),
-            other => {
-                other.and(to_remote.shutdown().await.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) }))
-            }
+            Err(error) if is_disconnect(&error) => Ok(()),
+            other => other.and(
+                to_remote.shutdown().await.or_else(|error| if is_disconnect(&error) { Ok(()) } else { Err(error) }),
+            ),
         }
     };
     let down = async {
@@ -54,7 +55,7 @@ where
     tokio::pin!(up, down);
     tokio::select! {
         result = &mut up => match (result, after) {
-            (Ok(()), AfterInput::ForEver) => down.await,
+            (Ok(()), AfterInput::Unlimited) => down.await,
             (Ok(()), AfterInput::For(time)) => tokio::time::timeout(time, down).await.unwrap_or(Ok(())),
             (failed, _) => failed,
         },
@@ -65,12 +66,12 @@ where
     }
 }
 
-fn is_gone(error: &io::Error) -> bool {
+fn is_disconnect(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
-/// Copies until the end, handing on what is there as soon as it is there.
+/// Copies until the end of the stream and flushes after each read.
 async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {

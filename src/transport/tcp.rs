@@ -1,4 +1,4 @@
-//! Direct TCP: names resolved, addresses raced as RFC 8305 ("Happy Eyeballs") describes, `TCP_NODELAY` set.
+//! Direct TCP: resolves names, races addresses as in RFC 8305 ("Happy Eyeballs"), and sets `TCP_NODELAY`.
 
 use std::future::pending;
 use std::io;
@@ -9,25 +9,25 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Time for all addresses together.
+/// Timeout for all addresses together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// RFC 8305 section 5, "Connection Attempt Delay".
+/// The "Connection Attempt Delay" of RFC 8305, section 5.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// A resolver that hangs must not cost the address that is known without it.
+/// Timeout for a name, so that a hanging resolver leaves time for the address that is known without it.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where to dial.
+/// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// A DNS name; the address stands in when it does not resolve.
+    /// A DNS name, and the address to use if it does not resolve.
     Name(String, Option<IpAddr>),
-    /// An address.
+    /// A literal IP address.
     Ip(IpAddr),
 }
 
-/// Which addresses count.
+/// The address families to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names are self-explanatory")]
 pub enum Family {
     #[default]
     Any,
@@ -36,7 +36,7 @@ pub enum Family {
 }
 
 impl Family {
-    fn admits(self, ip: IpAddr) -> bool {
+    fn includes(self, ip: IpAddr) -> bool {
         match self {
             Self::Any => true,
             Self::V4 => ip.is_ipv4(),
@@ -45,28 +45,28 @@ impl Family {
     }
 }
 
-/// Why no connection came about.
+/// The reason why no connection was made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There was no address to dial, or none of the family asked for.
+    /// No address to dial, or none of the requested family.
     #[error("no address to connect to")]
     NoAddress,
-    /// Each address failed.
+    /// All addresses failed, each with its error.
     #[error("{}", describe(.0))]
     Failed(Vec<Attempt>),
 }
 
-/// One address that was tried.
+/// A failed attempt to connect to one address.
 #[derive(Debug)]
 pub struct Attempt {
     /// The address and port.
     pub address: SocketAddr,
-    /// What the system said.
+    /// The error from the system.
     pub error: io::Error,
 }
 
 impl Error {
-    /// Whether any attempt failed in this way.
+    /// Whether any attempt failed with this kind of error.
     pub fn any(&self, kind: io::ErrorKind) -> bool {
         matches!(self, Self::Failed(attempts) if attempts.iter().any(|attempt| attempt.error.kind() == kind))
     }
@@ -74,17 +74,17 @@ impl Error {
 
 fn describe(attempts: &[Attempt]) -> String {
     let one = |attempt: &Attempt| match attempt.error.kind() {
-        io::ErrorKind::TimedOut => format!("{}: no answer", attempt.address),
+        io::ErrorKind::TimedOut => format!("{}: connection timed out", attempt.address),
         io::ErrorKind::ConnectionRefused => format!("{}: connection refused", attempt.address),
         _ => format!("{}: {}", attempt.address, attempt.error),
     };
     attempts.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// Connects to the first of the hosts' addresses that answers.
+/// Connects to the first of the hosts' addresses that accepts.
 ///
 /// # Errors
-/// When there is none, or none answers within `limit`; every address tried is named.
+/// Fails if there is no address, or if none accepts within `limit`; the error names every address that was tried.
 pub async fn connect(hosts: &[Host], port: u16, family: Family, limit: Duration) -> Result<TcpStream, Error> {
     let deadline = Instant::now() + limit;
     let addresses = interleave(resolve(hosts, port, family).await);
@@ -92,7 +92,7 @@ pub async fn connect(hosts: &[Host], port: u16, family: Family, limit: Duration)
         return Err(Error::NoAddress);
     }
     let stream = race(&addresses, deadline).await.map_err(Error::Failed)?;
-    // A session is made of small packets that must not wait for each other. A failure here costs speed only.
+    // SSH sends small packets that must not be delayed. A failure here only costs speed.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
@@ -102,18 +102,18 @@ async fn resolve(hosts: &[Host], port: u16, family: Family) -> Vec<SocketAddr> {
     for host in hosts {
         let found = match host {
             Host::Ip(ip) => vec![SocketAddr::new(*ip, port)],
-            Host::Name(name, instead) => {
+            Host::Name(name, fallback) => {
                 let resolved = timeout(RESOLVE_TIMEOUT, lookup_host((name.as_str(), port))).await;
                 let resolved: Vec<_> = resolved.ok().and_then(Result::ok).map(Iterator::collect).unwrap_or_default();
                 if resolved.is_empty() {
-                    instead.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
+                    fallback.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
                 } else {
                     resolved
                 }
             }
         };
         for address in found {
-            if family.admits(address.ip()) && !addresses.contains(&address) {
+            if family.includes(address.ip()) && !addresses.contains(&address) {
                 addresses.push(address);
             }
         }
@@ -121,23 +121,24 @@ async fn resolve(hosts: &[Host], port: u16, family: Family) -> Vec<SocketAddr> {
     addresses
 }
 
-/// RFC 8305 section 4: the families take turns, the first one's order otherwise kept.
+/// Alternates the address families, beginning with that of the first address (RFC 8305, section 4); the order within
+/// each is kept.
 pub fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addresses.first().copied() else { return addresses };
-    let (ours, theirs): (Vec<_>, Vec<_>) =
+    let (same, other): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first.is_ipv6());
-    let mut mixed = Vec::with_capacity(ours.len() + theirs.len());
-    let (mut ours, mut theirs) = (ours.into_iter(), theirs.into_iter());
+    let mut mixed = Vec::with_capacity(same.len() + other.len());
+    let (mut same, mut other) = (same.into_iter(), other.into_iter());
     loop {
-        match (ours.next(), theirs.next()) {
+        match (same.next(), other.next()) {
             (None, None) => return mixed,
             (a, b) => mixed.extend(a.into_iter().chain(b)),
         }
     }
 }
 
-/// Starts an attempt each 250 ms, or at once when the one before has failed; the first to succeed wins and the others
-/// are dropped.
+/// Starts an attempt every 250 ms, or at once when one has failed; the first to succeed wins and the others are
+/// dropped.
 async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Vec<Attempt>> {
     let mut waiting = addresses.iter().copied();
     let mut running = JoinSet::new();

@@ -1,5 +1,5 @@
-//! One HTTP request after which the connection is no longer HTTP: CONNECT, and the upgrade to a websocket. The answer is
-//! read whole also where it is a no, because its body has the words that a person needs.
+//! One HTTP request after which the connection is no longer HTTP: CONNECT, or the upgrade to a websocket. The body of a
+//! refusal is read as well, because it contains the reason.
 
 use std::io;
 use std::pin::Pin;
@@ -16,64 +16,65 @@ use tokio::time::timeout;
 
 use super::web::Stream;
 
-/// As much of a refusal's body as is read.
-const BODY: usize = 16 * 1024;
-const BODY_PATIENCE: Duration = Duration::from_secs(1);
+/// Limit for the body of a refusal, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the other side said.
-pub enum Answer {
-    /// The connection is ours.
-    Yes {
-        /// What follows the answer.
+/// The response to the request.
+pub enum UpgradeResponse {
+    /// The server accepted: the connection is a byte stream now.
+    Upgraded {
+        /// The byte stream behind the response.
         stream: Box<dyn Stream>,
-        /// The answer's headers.
+        /// The headers of the response.
         headers: HeaderMap,
     },
-    /// It stays HTTP.
-    No {
-        /// The status.
+    /// The server refused: the connection stays HTTP.
+    Refused {
+        /// The HTTP status code.
         status: StatusCode,
-        /// Its headers.
+        /// The headers of the response.
         headers: HeaderMap,
-        /// The beginning of its body; untrusted.
+        /// The beginning of the body; untrusted.
         body: Vec<u8>,
     },
 }
 
-/// Sends the request and reads the answer.
+/// Sends the request and reads the response.
 ///
 /// # Errors
-/// As the connection breaks, or where the answer is no HTTP.
-pub async fn ask(stream: Box<dyn Stream>, request: Request<String>) -> io::Result<Answer> {
+/// Fails if the connection breaks, or if the response is not HTTP.
+pub async fn send(stream: Box<dyn Stream>, request: Request<String>) -> io::Result<UpgradeResponse> {
     let is_connect = request.method() == http::Method::CONNECT;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let talk = async {
+    let exchange = async {
         let mut response = sender.send_request(request).await.map_err(broken)?;
-        let is_yes = if is_connect {
+        let accepted = if is_connect {
             response.status().is_success()
         } else {
             response.status() == StatusCode::SWITCHING_PROTOCOLS
         };
-        if !is_yes {
+        if !accepted {
             return refusal(response).await;
         }
         let headers = response.headers().clone();
         let upgraded = hyper::upgrade::on(&mut response).await.map_err(broken)?;
         let parts = upgraded.downcast::<TokioIo<Box<dyn Stream>>>();
-        let parts = parts.map_err(|_| io::Error::other("hyper lost the stream that it was given"))?;
+        let parts = parts.map_err(|_| io::Error::other("hyper returned a stream of another type"))?;
         let stream = parts.io.into_inner();
         let stream: Box<dyn Stream> =
             if parts.read_buf.is_empty() { stream } else { Box::new(Prefixed::new(parts.read_buf, stream)) };
-        Ok(Answer::Yes { stream, headers })
+        Ok(UpgradeResponse::Upgraded { stream, headers })
     };
-    // The connection moves only while it is polled, and ends with the upgrade. What it delivered before it broke counts.
+    // The connection makes progress only while it is polled, and ends with the upgrade. A response that arrived before
+    // it broke still counts.
     let connection = connection.with_upgrades();
-    tokio::pin!(talk, connection);
+    tokio::pin!(exchange, connection);
     let mut ended = None;
     loop {
         tokio::select! {
             biased;
-            answer = &mut talk => return answer.map_err(|error| match ended {
+            answer = &mut exchange => return answer.map_err(|error| match ended {
                 Some(Err(why)) => broken(why),
                 _ => error,
             }),
@@ -82,38 +83,38 @@ pub async fn ask(stream: Box<dyn Stream>, request: Request<String>) -> io::Resul
     }
 }
 
-async fn refusal(response: http::Response<Incoming>) -> io::Result<Answer> {
+async fn refusal(response: http::Response<Incoming>) -> io::Result<UpgradeResponse> {
     let (head, mut body) = response.into_parts();
     let mut beginning = Vec::new();
-    // A body that is cut off, too long or never ends: the status is known all the same, and so is its beginning.
+    // The status is known even if the body is truncated, too long or endless, so its beginning is enough.
     let read = async {
         while let Some(Ok(frame)) = body.frame().await {
             beginning.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]));
-            if beginning.len() >= BODY {
+            if beginning.len() >= MAX_BODY {
                 break;
             }
         }
     };
-    let _ = timeout(BODY_PATIENCE, read).await;
-    beginning.truncate(BODY);
-    Ok(Answer::No { status: head.status, headers: head.headers, body: beginning })
+    let _ = timeout(BODY_TIMEOUT, read).await;
+    beginning.truncate(MAX_BODY);
+    Ok(UpgradeResponse::Refused { status: head.status, headers: head.headers, body: beginning })
 }
 
 fn broken(error: hyper::Error) -> io::Error {
     if error.is_closed() || error.is_incomplete_message() || error.is_canceled() {
-        return io::Error::new(io::ErrorKind::UnexpectedEof, "it was closed before an answer came");
+        return io::Error::new(io::ErrorKind::UnexpectedEof, "closed before a response arrived");
     }
     io::Error::other(error)
 }
 
-/// A stream of which a beginning has been read already.
+/// A stream whose beginning has already been read.
 pub struct Prefixed<S> {
     prefix: Bytes,
     rest: S,
 }
 
 impl<S> Prefixed<S> {
-    /// `prefix`, then `rest`.
+    /// Creates a stream that yields `prefix`, then `rest`.
     pub fn new(prefix: Bytes, rest: S) -> Self {
         Self { prefix, rest }
     }

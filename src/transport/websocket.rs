@@ -1,5 +1,5 @@
-//! A websocket to a service of AWS (RFC 6455): the upgrade with its refusals in the service's words, and a byte stream over
-//! binary frames, which is all that an Instance Connect Endpoint speaks.
+//! Websockets to AWS services (RFC 6455): the upgrade, with the service's reason if it refuses, and a byte stream over
+//! binary frames, which is all that an EC2 Instance Connect Endpoint needs.
 
 use std::fmt;
 use std::io;
@@ -23,58 +23,58 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Bytes};
 
-use super::upgrade::{self, Answer};
-use super::web::{self, Dialler, Stream};
+use super::upgrade::{self, UpgradeResponse};
+use super::web::{self, Connector, Stream};
 use crate::secret::Secret;
 
-/// From the connection to the service's word on the upgrade.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest frame we send: what AWS's own client keeps to.
-const FRAME: usize = 65_000;
-/// The largest frame we take: more is not a service of AWS.
-const LARGEST: usize = 1 << 20;
-/// As much as waits in memory for the network.
-const BUFFER: usize = 256 * 1024;
+/// Timeout for the service's response to the upgrade.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest frame sent, in bytes, as in AWS's own client.
+const MAX_SENT_FRAME: usize = 65_000;
+/// The largest frame accepted, in bytes; AWS services send smaller ones.
+const MAX_RECEIVED_FRAME: usize = 1 << 20;
+/// Limit of the write buffer, in bytes.
+const MAX_WRITE_BUFFER: usize = 256 * 1024;
 
-/// A websocket.
+/// A websocket over any byte stream.
 pub type WebSocket = WebSocketStream<Box<dyn Stream>>;
 
-/// Why there is no websocket, or why it ended.
+/// The reason why a websocket could not be opened, or why it ended.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The way to the service.
+    /// The connection to the service failed.
     #[error(transparent)]
     Web(#[from] web::Error),
     /// The service refused the upgrade.
-    #[error("{host} refuses: {}", .refusal)]
+    #[error("{host} refused the websocket: {}", .refusal)]
     Refused {
-        /// The service's host.
+        /// The host of the service.
         host: String,
-        /// Its words.
-        refusal: Refusal,
+        /// The service's response to the upgrade.
+        refusal: UpgradeRefusal,
     },
-    /// The service took the connection, and said nothing.
-    #[error("{host} does not answer the upgrade to a websocket in {seconds} s")]
+    /// The service did not answer the upgrade in time.
+    #[error("{host} did not answer the websocket upgrade within {seconds} s")]
     Silent {
-        /// The service's host.
+        /// The host of the service.
         host: String,
-        /// How long we waited.
+        /// The timeout in seconds.
         seconds: u64,
     },
-    /// Its answer is no websocket's.
-    #[error("{host} does not speak as a websocket: {detail}")]
+    /// The response is not a valid websocket upgrade.
+    #[error("{host} sent an invalid websocket response: {detail}")]
     Protocol {
-        /// The service's host.
+        /// The host of the service.
         host: String,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         detail: String,
     },
     /// The service closed the websocket.
     #[error("{}", closed(*.code, .reason))]
     Closed {
-        /// RFC 6455, section 7.4.
+        /// The close code (RFC 6455, section 7.4).
         code: u16,
-        /// The service's words; untrusted.
+        /// The reason given by the service; untrusted.
         reason: String,
     },
 }
@@ -83,20 +83,20 @@ fn closed(code: u16, reason: &str) -> String {
     if reason.is_empty() { format!("closed with code {code}") } else { format!("{reason} (code {code})") }
 }
 
-/// A no to an upgrade.
+/// A refused websocket upgrade.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status.
+pub struct UpgradeRefusal {
+    /// The HTTP status code.
     pub status: u16,
-    /// The service's error code, where it says one.
+    /// The service's error code, if it sent one.
     pub code: Option<String>,
-    /// Its words, or the beginning of what it sent instead; untrusted.
+    /// The service's message, or the beginning of the body; untrusted.
     pub message: String,
-    /// For AWS's support.
+    /// The request id for AWS support.
     pub request_id: Option<String>,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for UpgradeRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.code {
             Some(code) => write!(f, "{code} (HTTP {})", self.status),
@@ -105,13 +105,14 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl Refusal {
-    /// Reads what a service answers: JSON with a code and a message under one of the names that AWS uses, or anything.
+impl UpgradeRefusal {
+    /// Reads a service's response: JSON with a code and a message under one of the names that AWS uses, or any other
+    /// body.
     pub fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |names: &[&str]| names.iter().find_map(|name| json[*name].as_str()).map(str::to_owned);
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        // `prefix#Name`, and in a header `Name:url`.
+        // A code is `prefix#Name`, or `Name:url` in a header.
         let bare =
             |code: String| code.rsplit('#').next().unwrap_or(&code).split(':').next().unwrap_or_default().to_owned();
         let plain = String::from_utf8_lossy(&body[..body.len().min(300)]).trim().to_owned();
@@ -125,11 +126,11 @@ impl Refusal {
     }
 }
 
-impl Refusal {
-    /// As [`Self::read`], without what must not be shown: a service that finds a signature wrong quotes what was signed, the
-    /// token included.
-    pub fn read_without(status: u16, headers: &HeaderMap, body: &[u8], secrets: &[Secret<String>]) -> Self {
-        // Before it is cut anywhere, and again where JSON had it in other letters.
+impl UpgradeRefusal {
+    /// Reads a response as [`Self::read`] does, without secrets: a service that rejects a signature quotes what was
+    /// signed, including the token.
+    pub fn read_redacted(status: u16, headers: &HeaderMap, body: &[u8], secrets: &[Secret<String>]) -> Self {
+        // Redacts before anything is truncated, and again after parsing, because JSON may have escaped a secret.
         let body = redacted(&String::from_utf8_lossy(body), secrets);
         let read = Self::read(status, headers, body.as_bytes());
         let again = |text: String| redacted(&text, secrets);
@@ -142,22 +143,23 @@ impl Refusal {
     }
 }
 
-/// The text without the secrets, and without the beginning of one at its end, where it was cut off.
+/// Replaces the secrets in the text, including the beginning of one that is truncated at the end.
 fn redacted(text: &str, secrets: &[Secret<String>]) -> String {
-    const GONE: &str = "(redacted)";
-    let mut text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose().as_str(), GONE));
+    const REDACTED: &str = "(redacted)";
+    let mut text =
+        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose().as_str(), REDACTED));
     for secret in secrets {
         let secret = secret.expose();
         let begins = |length: &usize| secret.is_char_boundary(*length) && text.ends_with(&secret[..*length]);
         if let Some(length) = (8..secret.len()).rev().find(begins) {
             text.truncate(text.len() - length);
-            text.push_str(GONE);
+            text.push_str(REDACTED);
         }
     }
     text
 }
 
-/// What is secret in a request: the signature's parameters, as they are sent and as they are meant, and its headers.
+/// Returns the secrets of a request: the signature's query parameters, both encoded and decoded, and its headers.
 fn secrets(uri: &Uri, headers: &[(String, Secret<String>)]) -> Vec<Secret<String>> {
     let mut all = Vec::new();
     for (name, value) in uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('=')) {
@@ -179,37 +181,37 @@ fn percent_decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// An open websocket.
+/// An open websocket and its request id.
 pub struct Opened {
-    /// It.
+    /// The websocket that was opened.
     pub socket: WebSocket,
-    /// What AWS's support asks for.
+    /// The request id for AWS support.
     pub request_id: Option<String>,
 }
 
-/// Opens the websocket at `url`; `headers` sign it, where its query does not.
+/// Opens the websocket at `url`; `headers` sign the request if the query does not.
 ///
 /// # Errors
-/// Whatever stands in the way.
+/// Fails if the service cannot be reached, refuses the upgrade, or sends an invalid response.
 pub async fn open(
-    dialler: &Dialler,
+    connector: &Connector,
     url: &Secret<String>,
     headers: &[(String, Secret<String>)],
 ) -> Result<Opened, Error> {
-    let uri: Uri = url.expose().parse().map_err(|_| web::Error::Address("(a signed address)".to_owned()))?;
+    let uri: Uri = url.expose().parse().map_err(|_| web::Error::Address("(signed URL)".to_owned()))?;
     let host = uri.authority().map_or_else(String::new, ToString::to_string);
     let key = generate_key();
     let request = request(&uri, &host, &key, headers);
     let request = request.ok_or_else(|| web::Error::Address(host.clone()))?;
-    let stream = dialler.dial(&uri).await?;
-    let answer = timeout(PATIENCE, upgrade::ask(stream, request)).await;
-    let answer = answer.map_err(|_| Error::Silent { host: host.clone(), seconds: PATIENCE.as_secs() })?;
+    let stream = connector.dial(&uri).await?;
+    let answer = timeout(UPGRADE_TIMEOUT, upgrade::send(stream, request)).await;
+    let answer = answer.map_err(|_| Error::Silent { host: host.clone(), seconds: UPGRADE_TIMEOUT.as_secs() })?;
     let wrong = |detail: String| Error::Protocol { host: host.clone(), detail };
     match answer.map_err(|source| web::Error::Broken { host: host.clone(), source: Arc::new(source) })? {
-        Answer::Yes { stream, headers: answered } => {
+        UpgradeResponse::Upgraded { stream, headers: answered } => {
             let expected = derive_accept_key(key.as_bytes());
             if answered.get(SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value.as_bytes() != expected.as_bytes()) {
-                return Err(wrong("its answer to the key is wrong".to_owned()));
+                return Err(wrong("wrong Sec-WebSocket-Accept header".to_owned()));
             }
             let request_id = answered.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
             Ok(Opened {
@@ -217,11 +219,11 @@ pub async fn open(
                 request_id,
             })
         }
-        Answer::No { status, .. } if status.is_success() || status == StatusCode::UPGRADE_REQUIRED => {
-            Err(wrong(format!("it answers {status}")))
+        UpgradeResponse::Refused { status, .. } if status.is_success() || status == StatusCode::UPGRADE_REQUIRED => {
+            Err(wrong(format!("HTTP {status}")))
         }
-        Answer::No { status, headers: answered, body } => {
-            let refusal = Refusal::read_without(status.as_u16(), &answered, &body, &secrets(&uri, headers));
+        UpgradeResponse::Refused { status, headers: answered, body } => {
+            let refusal = UpgradeRefusal::read_redacted(status.as_u16(), &answered, &body, &secrets(&uri, headers));
             Err(Error::Refused { host: host.clone(), refusal })
         }
     }
@@ -247,83 +249,84 @@ fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(64 * 1024)
         .write_buffer_size(64 * 1024)
-        .max_write_buffer_size(BUFFER)
-        .max_message_size(Some(LARGEST))
-        .max_frame_size(Some(LARGEST))
+        .max_write_buffer_size(MAX_WRITE_BUFFER)
+        .max_message_size(Some(MAX_RECEIVED_FRAME))
+        .max_frame_size(Some(MAX_RECEIVED_FRAME))
 }
 
-/// What the library says of a websocket that does not work any more, as an I/O error.
-pub fn sort(error: tungstenite::Error) -> io::Error {
+/// Converts an error of the websocket library into an I/O error.
+pub fn to_io_error(error: tungstenite::Error) -> io::Error {
     match error {
         tungstenite::Error::Io(error) => error,
         tungstenite::Error::ConnectionClosed
         | tungstenite::Error::AlreadyClosed
         | tungstenite::Error::Protocol(ProtocolError::SendAfterClosing) => io::ErrorKind::BrokenPipe.into(),
         tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            io::Error::new(io::ErrorKind::UnexpectedEof, "the websocket broke off")
+            io::Error::new(io::ErrorKind::UnexpectedEof, "the websocket was closed without a close frame")
         }
         other => io::Error::new(io::ErrorKind::InvalidData, other),
     }
 }
 
-/// The bytes of binary frames as a stream. Its end is the service's close with code 1000 and no reason; any other close is an
-/// error that holds an [`Error::Closed`].
-pub struct Frames {
+/// A byte stream over binary frames. A close with code 1000 and no reason is its end; any other close is an error that
+/// contains an [`Error::Closed`].
+pub struct FrameStream {
     socket: WebSocket,
-    /// What has come and has not been read.
-    come: Bytes,
-    /// What it ended with, while what came before has not been read.
+    /// Bytes that were received and have not been read yet.
+    unread: Bytes,
+    /// The error that ended the stream, kept until all bytes have been read.
     failed: Option<io::Error>,
-    /// The service has closed it.
-    is_over: bool,
-    /// We have sent a close.
-    is_shut: bool,
+    /// Whether the websocket has ended.
+    ended: bool,
+    /// Whether we have sent a close frame.
+    close_sent: bool,
 }
 
-impl Frames {
-    /// The stream over this websocket.
+impl FrameStream {
+    /// Creates a stream over this websocket.
     pub fn new(socket: WebSocket) -> Self {
-        Self { socket, come: Bytes::new(), failed: None, is_over: false, is_shut: false }
+        Self { socket, unread: Bytes::new(), failed: None, ended: false, close_sent: false }
     }
 
-    /// Takes the next frame. What is no bytes of the stream is answered by the library (ping) or changes our state.
+    /// Processes the next frame. Frames without data are answered by the library (ping) or change the state.
     fn take(&mut self, frame: Option<tungstenite::Result<Message>>) -> io::Result<()> {
         match frame {
-            Some(Ok(Message::Binary(bytes))) => self.come = bytes,
+            Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
             Some(Ok(Message::Text(_))) => {
-                let detail = "a text frame came where there are bytes only";
+                let detail = "unexpected text frame: only binary frames carry data";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, detail));
             }
             Some(Ok(Message::Close(close))) => {
-                self.is_over = true;
+                self.ended = true;
                 let code = close.as_ref().map_or(CloseCode::Status, |close| close.code);
                 let reason = close.map(|close| close.reason.to_string()).unwrap_or_default();
-                // An answer to our own close, or a plain end. With a reason, whatever the code, a person wants to know.
+                // Code 1000 without a reason is a normal end, and after our own close any reply is accepted. A reason
+                // is reported to the user, whatever the code.
                 let is_plain = code == CloseCode::Normal && reason.is_empty();
-                if !is_plain && !self.is_shut {
+                if !is_plain && !self.close_sent {
                     return Err(io::Error::other(Error::Closed { code: code.into(), reason }));
                 }
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(error)) => {
-                self.is_over = true;
-                // After our own close a service need not be polite.
-                if !self.is_shut {
-                    return Err(sort(error));
+                self.ended = true;
+                // After our own close, an error of the connection does not matter.
+                if !self.close_sent {
+                    return Err(to_io_error(error));
                 }
             }
-            None => self.is_over = true,
+            None => self.ended = true,
         }
         Ok(())
     }
 }
 
-impl AsyncRead for Frames {
+impl AsyncRead for FrameStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         loop {
-            let count = self.come.len().min(into.remaining());
-            into.put_slice(&self.come.split_to(count));
+            let count = self.unread.len().min(into.remaining());
+            into.put_slice(&self.unread.split_to(count));
             let has_some = into.filled().len() > before;
             match self.failed.take() {
                 Some(error) if has_some => {
@@ -333,10 +336,10 @@ impl AsyncRead for Frames {
                 Some(error) => return Poll::Ready(Err(error)),
                 None => {}
             }
-            if into.remaining() == 0 || self.is_over {
+            if into.remaining() == 0 || self.ended {
                 return Poll::Ready(Ok(()));
             }
-            // All the frames that are there already: to be asked once for each of them costs more than they do.
+            // Reads all frames that have already arrived, because one call for each would be more expensive.
             match Pin::new(&mut self.socket).poll_next(cx) {
                 Poll::Ready(frame) => self.failed = self.take(frame).err(),
                 Poll::Pending if has_some => return Poll::Ready(Ok(())),
@@ -346,33 +349,32 @@ impl AsyncRead for Frames {
     }
 }
 
-impl AsyncWrite for Frames {
+impl AsyncWrite for FrameStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(sort)?;
-        let count = bytes.len().min(FRAME);
+        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(to_io_error)?;
+        let count = bytes.len().min(MAX_SENT_FRAME);
         let frame = Message::Binary(Bytes::copy_from_slice(&bytes[..count]));
-        Pin::new(&mut self.socket).start_send(frame).map_err(sort)?;
+        Pin::new(&mut self.socket).start_send(frame).map_err(to_io_error)?;
         Poll::Ready(Ok(count))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx).map_err(sort)
+        Pin::new(&mut self.socket).poll_flush(cx).map_err(to_io_error)
     }
 
-    /// A websocket has no half that could be closed alone: we say that we have said all, and read on until the service
-    /// closes, too.
+    /// Sends a close frame. A websocket has no half-close, so the caller reads on until the service closes, too.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // To a close of the service's the library has answered: that answer is all that is still to go.
-        if !self.is_shut && !self.is_over {
-            ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(sort)?;
-            self.is_shut = true;
+        // If the peer closed first, tungstenite has already queued the Close reply; it only has to be flushed.
+        if !self.close_sent && !self.ended {
+            ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(to_io_error)?;
+            self.close_sent = true;
             let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-            Pin::new(&mut self.socket).start_send(Message::Close(Some(close))).map_err(sort)?;
+            Pin::new(&mut self.socket).start_send(Message::Close(Some(close))).map_err(to_io_error)?;
         }
         match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
             Ok(()) | Err(tungstenite::Error::ConnectionClosed) => Poll::Ready(Ok(())),
-            Err(_) if self.is_over => Poll::Ready(Ok(())),
-            Err(error) => Poll::Ready(Err(sort(error))),
+            Err(_) if self.ended => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(to_io_error(error))),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Tables of untrusted text, as wide as the terminal at most. Pure.
+//! Tables of untrusted text, at most as wide as the terminal. Pure.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::text::neutralise;
+use crate::text::sanitize;
 
-/// Between two columns.
-const GAP: usize = 2;
-/// A column is not made narrower than this.
-const NARROWEST: usize = 6;
+/// The number of blanks between two columns.
+const COLUMN_GAP: usize = 2;
+/// The width below which a column is not shrunk.
+const MIN_COLUMN_WIDTH: usize = 6;
 
-/// A table with a header.
+/// A text table with a header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     header: Vec<String>,
@@ -17,17 +17,17 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one with these columns.
+    /// Creates an empty table with these columns.
     pub fn new(header: &[&str]) -> Self {
         Self { header: header.iter().map(|name| (*name).to_owned()).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row; every cell is neutralised.
+    /// Adds a row; control characters in its cells are escaped.
     pub fn push(&mut self, row: Vec<String>) {
-        self.rows.push(row.iter().map(|cell| neutralise(cell)).collect());
+        self.rows.push(row.iter().map(|cell| sanitize(cell)).collect());
     }
 
-    /// The table as text. With a width the widest columns give way until it fits, as far as they can.
+    /// Returns the table as text. If a width is given, the widest columns are shrunk until it fits, as far as possible.
     pub fn render(&self, width: Option<usize>) -> String {
         let mut widths: Vec<usize> = (0..self.header.len()).map(|column| self.natural_width(column)).collect();
         if let Some(width) = width {
@@ -44,10 +44,10 @@ impl Table {
 }
 
 fn shrink(widths: &mut [usize], width: usize) {
-    let gaps = GAP * widths.len().saturating_sub(1);
+    let gaps = COLUMN_GAP * widths.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > width {
         match widths.iter_mut().max() {
-            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            Some(widest) if *widest > MIN_COLUMN_WIDTH => *widest -= 1,
             _ => return,
         }
     }
@@ -56,16 +56,16 @@ fn shrink(widths: &mut [usize], width: usize) {
 fn line(row: &[String], widths: &[usize]) -> String {
     let mut line = String::new();
     for (cell, width) in row.iter().zip(widths) {
-        let cell = cut(cell, *width);
-        let pad = width - cell.width().min(*width) + GAP;
+        let cell = truncate(cell, *width);
+        let pad = width - cell.width().min(*width) + COLUMN_GAP;
         line.push_str(&cell);
         line.push_str(&" ".repeat(pad));
     }
     line.trim_end().to_owned()
 }
 
-/// The text in at most `width` columns, with an ellipsis where it was cut.
-fn cut(text: &str, width: usize) -> String {
+/// Truncates the text to at most `width` columns, with an ellipsis at the end.
+fn truncate(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -1,18 +1,19 @@
-//! Where `-vv` writes: standard error, made safe like all that goes there. The libraries' lines quote the far side.
+//! The output of `-vv`: standard error, made safe like all text there, because the libraries' lines quote the remote
+//! side.
 
 use std::io::{self, Write};
 
-use crate::text::neutralise;
+use crate::text::sanitize;
 
-/// One event of the libraries' tracing, which is written whole.
+/// A writer to standard error that takes one whole tracing event per write.
 #[derive(Debug)]
 pub struct SafeStderr;
 
 impl Write for SafeStderr {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        // A session may have the terminal in raw mode; to a file the carriage return does no harm.
-        let line = format!("{}\r\n", neutralise(text.trim_end_matches('\n')));
+        // The terminal may be in raw mode during a session; in a file the carriage return does no harm.
+        let line = format!("{}\r\n", sanitize(text.trim_end_matches('\n')));
         io::stderr().lock().write_all(line.as_bytes())?;
         Ok(event.len())
     }

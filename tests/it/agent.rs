@@ -1,4 +1,4 @@
-//! The agent's protocol: what it understands, and what it signs.
+//! Tests of the agent protocol: decoding, encoding and which data the agent signs.
 
 use ec2ssh::agent::wire::{HostKeysRequest, Refused, Request, Response, is_login};
 use ec2ssh::ssh::keys::Key;
@@ -8,7 +8,7 @@ fn string(bytes: &[u8]) -> Vec<u8> {
     [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
 }
 
-/// What ssh has signed to log in (RFC 4252, section 7).
+/// Returns the data that ssh signs to log in (RFC 4252, section 7).
 fn login(user: &str, method: &str, key: &[u8], after: &[u8]) -> Vec<u8> {
     let parts = [
         string(b"session id of 32 bytes, as it were"),
@@ -24,8 +24,9 @@ fn login(user: &str, method: &str, key: &[u8], after: &[u8]) -> Vec<u8> {
     parts.concat()
 }
 
+/// Signs the data of a login (RFC 4252) of this user with this key, plain or host-bound, and nothing else.
 #[test]
-fn it_signs_a_login_of_this_user_with_this_key_and_nothing_else() {
+fn signs_only_logins_of_its_user_and_key() {
     let key = Key::ephemeral().public_blob();
     let other = Key::ephemeral().public_blob();
     assert!(is_login(&login("me", "publickey", &key, b""), "me", &key));
@@ -49,13 +50,13 @@ fn it_signs_a_login_of_this_user_with_this_key_and_nothing_else() {
     for (what, data) in cases {
         assert!(!is_login(&data, "me", &key), "{what}");
     }
-    // Cut anywhere it is no login.
+    // No proper prefix of a login counts as a login.
     let whole = login("me", "publickey", &key, b"");
     assert!((0..whole.len()).all(|length| !is_login(&whole[..length], "me", &key)));
 }
 
 #[test]
-fn messages_go_there_and_back() {
+fn messages_survive_encoding_and_decoding() {
     let requests = [
         Request::Identities,
         Request::Sign { key: b"key".to_vec(), data: b"data".to_vec() },
@@ -67,7 +68,8 @@ fn messages_go_there_and_back() {
         let (length, message) = encoded.split_first_chunk::<4>().unwrap();
         assert_eq!(u32::from_be_bytes(*length) as usize, message.len());
         assert_eq!(Request::decode(message), request);
-        // Anything shorter is none of them; a request to sign has flags at its end that say nothing to us.
+        // Shorter messages decode to `Other`. The flags at the end of a sign request are ignored, so they may be
+        // missing.
         let shortest = if matches!(request, Request::Sign { .. }) { message.len() - 4 } else { message.len() };
         assert!((0..shortest).all(|end| Request::decode(&message[..end]) == Request::Other));
     }
@@ -76,15 +78,15 @@ fn messages_go_there_and_back() {
     assert_eq!(Response::host_keys(&encoded[4..]), Some(lines));
     assert_eq!(Response::host_keys(&Response::Failure.encode()[4..]), None);
     assert_eq!(Response::host_keys(&Response::HostKeys(Err(Refused)).encode()[4..]), None);
-    // draft-ietf-sshm-ssh-agent: byte 12, count, then key and comment.
+    // The identities answer of draft-ietf-sshm-ssh-agent is byte 12, the count, then the key and the comment.
     let identities = Response::Identities(vec![(b"K".to_vec(), "c".into())]).encode();
     assert_eq!(identities, [&[0, 0, 0, 15, 12, 0, 0, 0, 1][..], &string(b"K"), &string(b"c")].concat());
     assert_eq!(Response::Failure.encode(), [0, 0, 0, 1, 5]);
 }
 
-/// OpenSSH's PROTOCOL.agent, section 1: what is forwarded comes from the far side.
+/// A forwarded connection comes from the remote side (OpenSSH's PROTOCOL.agent, section 1).
 #[test]
-fn a_forwarded_connection_is_told_apart() {
+fn forwarded_connection_is_recognized() {
     let bind = |forwarding: u8| {
         let parts = [
             vec![27],
@@ -102,7 +104,7 @@ fn a_forwarded_connection_is_told_apart() {
 
 proptest! {
     #[test]
-    fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn decoding_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         Request::decode(&bytes);
         Response::host_keys(&bytes);
         prop_assert!(!is_login(&bytes, "me", b"key"));

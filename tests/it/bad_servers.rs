@@ -1,4 +1,4 @@
-//! Servers that are no SSH servers, or bad ones: each a clear error, the right status, no hang.
+//! Tests of servers that are broken or do not speak SSH: each gives a clear error and status 255, and none hangs.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::RealSshd;
 use crate::support::World;
 
-/// A server that does this with each connection.
+/// Starts a server that runs `act` for each connection, and returns its port.
 fn server(act: fn(TcpStream)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -19,7 +19,7 @@ fn server(act: fn(TcpStream)) -> u16 {
     port
 }
 
-fn meet(name: &str, port: u16) {
+fn assert_error_snapshot(name: &str, port: u16) {
     let (world, _) = World::with_instance();
     let begun = Instant::now();
     let text = world.snapshot(&format!("--host-keys accept-new -p {port} my-instance true"));
@@ -28,40 +28,40 @@ fn meet(name: &str, port: u16) {
     insta::assert_snapshot!(name, text.replace(&port.to_string(), "PORT"));
 }
 
-fn drain(mut stream: TcpStream) {
+fn read_then_close(mut stream: TcpStream) {
     let _ = stream.read(&mut [0; 4096]);
 }
 
 #[test]
-fn one_that_closes_at_once() {
-    meet("server_closes", server(drain));
+fn server_that_closes_at_once_is_reported() {
+    assert_error_snapshot("server_closes", server(read_then_close));
 }
 
 #[test]
-fn one_that_closes_after_its_banner() {
-    meet(
+fn server_that_closes_after_banner_is_reported() {
+    assert_error_snapshot(
         "server_closes_after_banner",
         server(|mut stream| {
             stream.write_all(b"SSH-2.0-Full\r\n").unwrap();
-            drain(stream);
+            read_then_close(stream);
         }),
     );
 }
 
 #[test]
-fn one_that_speaks_http() {
-    meet(
+fn http_server_is_reported() {
+    assert_error_snapshot(
         "server_http",
         server(|mut stream| {
             stream.write_all(b"HTTP/1.1 400 Bad \x1b[31mRequest\r\nConnection: close\r\n\r\n").unwrap();
-            drain(stream);
+            read_then_close(stream);
         }),
     );
 }
 
 #[test]
-fn one_that_says_nothing() {
-    meet(
+fn silent_server_times_out() {
+    assert_error_snapshot(
         "server_silent",
         server(|stream| {
             std::thread::sleep(Duration::from_secs(60));
@@ -71,22 +71,22 @@ fn one_that_says_nothing() {
 }
 
 #[test]
-fn one_that_speaks_nonsense_after_its_banner() {
-    meet(
+fn garbage_after_banner_is_reported() {
+    assert_error_snapshot(
         "server_nonsense",
         server(|mut stream| {
             stream.write_all(b"SSH-2.0-Odd\r\n").unwrap();
             stream.write_all(&[0xff; 4096]).unwrap();
-            drain(stream);
+            read_then_close(stream);
         }),
     );
 }
 
 #[test]
-fn one_without_a_common_algorithm() {
+fn missing_common_cipher_lists_both_sides() {
     let (world, _) = World::with_instance();
     let sshd = RealSshd::start(&world.cloud, crate::support::ID, "Ciphers 3des-cbc");
     let run = world.run(&format!("--host-keys accept-new -p {} my-instance true", sshd.port)).expect(255);
     assert!(run.stderr.contains("no common cipher algorithm"), "{run}");
-    assert!(run.stderr.contains("the server has 3des-cbc; ec2ssh has aes256-gcm@openssh.com"), "{run}");
+    assert!(run.stderr.contains("the server offers 3des-cbc; ec2ssh supports aes256-gcm@openssh.com"), "{run}");
 }

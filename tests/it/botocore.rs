@@ -1,4 +1,4 @@
-//! A second opinion on the embedded cloud: AWS's own Python SDK reads its answers and signs for its endpoint.
+//! Checks the embedded cloud with AWS's own Python SDK, which reads its responses and signs requests for its endpoint.
 
 use std::path::Path;
 
@@ -49,8 +49,9 @@ except ssm.exceptions.TargetNotConnected as error:
     print('TargetNotConnected')
 "#;
 
+/// boto3 reads the embedded cloud's responses, and the embedded cloud accepts botocore's signatures.
 #[test]
-fn awss_own_sdk_understands_the_embedded_cloud_and_is_understood() {
+fn boto3_and_the_embedded_cloud_agree() {
     let world = World::private();
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     assert!(python.is_file(), "boto3 is not installed: run `make test`, which installs it");

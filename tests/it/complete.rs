@@ -1,20 +1,20 @@
-//! Completions: which word is an instance, the cache behind it, and the real shells.
+//! Tests of completion: which word is an instance, the cache of names, and real shells.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-use ec2ssh::commands::complete::Word;
+use ec2ssh::commands::complete::CursorWord;
 use ec2ssh_lab::{Fault, Instance};
 
 use crate::support::pty::Terminal;
 use crate::support::{ID, World};
 
 #[test]
-fn which_word_is_an_instance() {
+fn instance_words_are_recognized() {
     let tree = ec2ssh::cli::command();
     let word = |line: &str| {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        Word::at_the_end(&tree, &words).map(|word| (word.text.to_owned(), word.profile, word.region))
+        CursorWord::at_cursor(&tree, &words).map(|word| (word.text.to_owned(), word.profile, word.region))
     };
     let plain = |text: &str| Some((text.to_owned(), None, None));
     for (line, expected) in [
@@ -29,7 +29,7 @@ fn which_word_is_an_instance() {
         ("-p22 --start my", plain("my")),
         ("-- my", plain("my")),
         ("--profile dev --region=eu-west-1 my", Some(("my".into(), Some("dev".into()), Some("eu-west-1".into())))),
-        // Not an instance.
+        // The last word of these lines is not an instance.
         ("-", None),
         ("--profile my", None),
         ("-i my", None),
@@ -65,38 +65,40 @@ fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
     }
 }
 
+/// Completion answers from the cache at once. A background process fills the cache with one call, however many
+/// completions ask meanwhile.
 #[test]
-fn the_cache_answers_and_is_filled_behind_the_back() {
+fn completion_answers_from_cache_without_waiting() {
     let world = world();
-    // EC2 hangs: nobody waits for it. The first answer is empty.
+    // EC2 hangs, but completion does not wait for it: the first answer is empty.
     world.cloud.fail("DescribeInstances", Fault::Delay(Duration::from_secs(2)), 1);
     let begun = Instant::now();
     assert!(complete(&world, &["my"]).is_empty());
     assert!(begun.elapsed() < Duration::from_secs(2), "it was waited for");
     wait_for("the names", || !complete(&world, &["my"]).is_empty());
-    // Several asked meanwhile, and one call was made.
+    // Several completions asked meanwhile, but only one call was made.
     assert_eq!(world.cloud.count("DescribeInstances"), 1);
     assert_eq!(complete(&world, &["my"]), ["my-instance", "my-other"]);
     assert_eq!(complete(&world, &["ubuntu@my-i"]), ["ubuntu@my-instance"]);
     assert_eq!(complete(&world, &["i-0123456789abcde01"]), [ID]);
-    // What would not stand on a command line as it is, is left out.
+    // A name that would need quoting on a command line is left out.
     assert!(complete(&world, &["not"]).is_empty());
-    // Another account's names are its own.
+    // The names of one profile are not offered for another one.
     assert!(complete(&world, &["--profile", "other", "my"]).is_empty());
-    // A damaged cache is an empty one.
+    // A damaged cache counts as empty.
     fs::write(world.path("cache/ec2ssh/names.json"), "{").unwrap();
     assert!(complete(&world, &["my"]).is_empty());
 }
 
 #[test]
-fn a_list_fills_the_cache() {
+fn list_fills_the_completion_cache() {
     let world = world();
     world.run("list").expect(0);
     assert_eq!(complete(&world, &["my-o"]), ["my-other"]);
     assert_eq!(world.cloud.count("DescribeInstances"), 1);
 }
 
-/// Types a line and a tab in a real shell, and waits for what is to be seen.
+/// Types a line and a tab in a real shell, and waits until `wanted` is on the screen.
 fn tab(shell: &str, line: &str, wanted: &str) {
     let world = world();
     world.run("list").expect(0);
@@ -104,7 +106,7 @@ fn tab(shell: &str, line: &str, wanted: &str) {
     std::os::unix::fs::symlink(crate::support::BINARY, world.path("bin/ec2ssh")).unwrap();
     let mut terminal = Terminal::run(&world, &format!("PATH=$HOME/bin:$PATH; export PATH; {shell}"));
     terminal.wait_for("ready>");
-    // A program of that name lies about: nobody asked for it.
+    // A script named `trap` is in this folder. Completion must not run it.
     let trap = world.file("trap", "#!/bin/sh\ntouch \"$HOME/trapped\"\n", 0o755);
     terminal.type_in(line);
     terminal.type_in("\t");
@@ -137,7 +139,7 @@ fn fish(line: &str, wanted: &str) {
 #[test]
 fn bash_completes_names() {
     bash("ec2ssh my-i", "ec2ssh my-instance");
-    // What stands before it on the line, or in this folder, is not run.
+    // Completion does not run a command that is earlier on the line or in this folder.
     bash("./trap; ec2ssh my-o", "./trap; ec2ssh my-other");
     bash("ec2ssh ssh ubuntu@my-o", "ec2ssh ssh ubuntu@my-other");
     bash("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
@@ -148,7 +150,7 @@ fn bash_completes_names() {
 #[test]
 fn zsh_completes_names() {
     zsh("ec2ssh my-i", "ec2ssh my-instance");
-    // What stands before it on the line, or in this folder, is not run.
+    // Completion does not run a command that is earlier on the line or in this folder.
     zsh("./trap; ec2ssh my-o", "./trap; ec2ssh my-other");
     zsh("ec2ssh ssh my-o", "ec2ssh ssh my-other");
     zsh("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
@@ -159,7 +161,7 @@ fn zsh_completes_names() {
 #[test]
 fn fish_completes_names() {
     fish("ec2ssh my-i", "ec2ssh my-instance");
-    // What stands before it on the line, or in this folder, is not run.
+    // Completion does not run a command that is earlier on the line or in this folder.
     fish("./trap; ec2ssh my-o", "./trap; ec2ssh my-other");
     fish("ec2ssh ssh my-o", "ec2ssh ssh my-other");
     fish("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");

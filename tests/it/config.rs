@@ -1,15 +1,16 @@
-//! The config file.
+//! Parsing of the config file: which section wins, and errors that name the line.
 
 use std::path::Path;
 
-use ec2ssh::config::{AddressKind, Config, Error, HostKeys, Options};
+use ec2ssh::config::{AddressKind, Config, Error, HostKeyPolicy, Options};
 
 fn parse(text: &str) -> Result<Config, Error> {
     Config::parse(text, Path::new("config.toml"))
 }
 
+/// For each key the first matching `[[host]]` that sets it wins, and `[defaults]` applies where none does.
 #[test]
-fn the_first_matching_host_that_sets_a_key_wins_and_the_defaults_come_last() {
+fn first_matching_host_wins_defaults_come_last() {
     let config = parse(
         r#"
         [defaults]
@@ -33,7 +34,7 @@ fn the_first_matching_host_that_sets_a_key_wins_and_the_defaults_come_last() {
     let defaults = Options {
         profile: Some("dev".into()),
         user: Some("everybody".into()),
-        host_keys: Some(HostKeys::AcceptNew),
+        host_keys: Some(HostKeyPolicy::AcceptNew),
         ..Options::default()
     };
     assert_eq!(config.options_for("db"), defaults);
@@ -43,7 +44,7 @@ fn the_first_matching_host_that_sets_a_key_wins_and_the_defaults_come_last() {
 }
 
 #[test]
-fn what_is_not_understood_is_named_with_its_line() {
+fn parse_error_names_its_line() {
     let table = [
         ("[defaults]\nuser = \"a\"\nuzer = \"b\"\n", 3, "uzer"),
         ("\n[[host]]\nmatch = \"a\"\nprot = 1\n", 4, "prot"),
@@ -64,13 +65,14 @@ fn what_is_not_understood_is_named_with_its_line() {
 }
 
 #[test]
-fn no_file_is_an_empty_one() {
+fn missing_file_is_an_empty_config() {
     assert_eq!(Config::load(Path::new("/nowhere/at/all")).unwrap(), Config::default());
     assert!(matches!(Config::load(Path::new("/")), Err(Error::Read { .. })));
 }
 
+/// Values for tunnels are checked in the config file as on the command line.
 #[test]
-fn values_for_tunnels_are_checked_as_typed_ones_are() {
+fn tunnel_options_in_config_are_checked() {
     for (text, words) in [
         ("max-tunnel-duration = 7200", "a tunnel lasts from 1 to 3600 seconds"),
         ("max-tunnel-duration = 0", "a tunnel lasts from 1 to 3600 seconds"),

@@ -1,6 +1,6 @@
-//! What an instance prints on its console, clean and dirty.
+//! Tests of parsing the console output of an instance, clean and damaged.
 
-use ec2ssh::ssh::host_keys::console::{Printed, Word, parse};
+use ec2ssh::ssh::host_keys::console::{ConsoleMatch, Printed, parse};
 use proptest::prelude::*;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PublicKey};
 
@@ -16,7 +16,7 @@ fn print(line: &str) -> String {
     key(line).fingerprint(HashAlg::Sha256).to_string()
 }
 
-/// The algorithms found, those with a fingerprint only in brackets.
+/// Returns the algorithms found; those with only a fingerprint are in parentheses.
 fn found(console: &str) -> Vec<String> {
     let Printed { keys, fingerprints, .. } = parse(console.as_bytes());
     let keys = keys.iter().map(|key| key.algorithm().to_string());
@@ -27,11 +27,11 @@ fn block(lines: &str) -> String {
     format!("-----BEGIN SSH HOST KEY KEYS-----\n{lines}\n-----END SSH HOST KEY KEYS-----\n")
 }
 
-/// A serial getty that resets the terminal, as Ubuntu 26.04 has it.
+/// Escape sequences with which a serial getty resets the terminal, as on Ubuntu 26.04.
 const RESET: &str = "\x1b[!p\x1b]104\x1b\\\x1b[0m\x1b[?7h\x1b[1G\x1b[0J\x1b[6n\x1b[32766;32766H\x1b[6n";
 
 #[test]
-fn keys_in_every_dirt() {
+fn keys_are_found_despite_noise() {
     let (begin, end) = ("-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----");
     let half = &ED25519[..40];
     let rest = &ED25519[40..];
@@ -94,7 +94,7 @@ fn keys_in_every_dirt() {
 }
 
 #[test]
-fn what_does_not_count() {
+fn invalid_lines_yield_no_keys() {
     let base64 = ED25519.split(' ').nth(1).unwrap();
     let cases: Vec<(&str, String)> = vec![
         ("nothing", String::new()),
@@ -123,20 +123,20 @@ fn what_does_not_count() {
     for (what, console) in cases {
         assert!(parse(console.as_bytes()).is_empty(), "{what}: {:?}", found(&console));
     }
-    // Nor in a fingerprint's line.
+    // A fingerprint line with foreign text before it does not count either.
     let forged = format!("-----BEGIN SSH HOST KEY FINGERPRINTS-----\nhost login: 256 {} x (ED25519)\n", print(ED25519));
     assert!(parse(forged.as_bytes()).is_empty());
-    // Without END the block ends where other lines take over.
+    // Without an END marker, the block ends after several unrelated lines.
     let late = format!("-----BEGIN SSH HOST KEY KEYS-----\n{ED25519}\n{}{OTHER}\n", "later\n".repeat(4));
     assert_eq!(parse(late.as_bytes()).keys, [key(ED25519)]);
-    // A later block adds nothing.
+    // A later block adds no keys.
     assert_eq!(found(&(block(ED25519) + &block(ECDSA))), ["ssh-ed25519"]);
 }
 
-/// Somebody has printed another key: none of that algorithm is taken, whichever came first, and nobody takes the console for
-/// one that says nothing.
+/// If the console shows two different keys of an algorithm, neither is accepted, whatever their order, and the console
+/// does not count as empty.
 #[test]
-fn a_disputed_algorithm() {
+fn disputed_algorithm_yields_no_key() {
     let prints = |line: &str| {
         format!(
             "-----BEGIN SSH HOST KEY FINGERPRINTS-----\n256 {} x (ED25519)\n-----END SSH HOST KEY FINGERPRINTS-----\n",
@@ -152,21 +152,21 @@ fn a_disputed_algorithm() {
     ] {
         let printed = parse(console.as_bytes());
         assert!(printed.keys.is_empty() && printed.fingerprints.is_empty() && !printed.is_empty(), "{what}");
-        assert_eq!(printed.word_on(&key(ED25519)), Word::Disputed, "{what}");
-        assert_eq!(printed.word_on(&key(OTHER)), Word::Disputed, "{what}");
-        assert_eq!(printed.word_on(&key(ECDSA)), Word::OtherAlgorithms, "{what}");
+        assert_eq!(printed.compare(&key(ED25519)), ConsoleMatch::Disputed, "{what}");
+        assert_eq!(printed.compare(&key(OTHER)), ConsoleMatch::Disputed, "{what}");
+        assert_eq!(printed.compare(&key(ECDSA)), ConsoleMatch::OtherAlgorithms, "{what}");
         let listed = printed.listed();
         assert!(listed.iter().any(|(_, listed)| *listed == print(OTHER)), "{what}: {listed:?}");
     }
-    // The others stay.
+    // Keys of other algorithms remain valid.
     let printed = parse(block(&format!("{ED25519}\n{OTHER}\n{ECDSA}")).as_bytes());
-    assert_eq!(printed.word_on(&key(ECDSA)), Word::Printed);
-    // What agrees is no dispute.
-    assert_eq!(parse((prints(ED25519) + &block(ED25519)).as_bytes()).word_on(&key(ED25519)), Word::Printed);
+    assert_eq!(printed.compare(&key(ECDSA)), ConsoleMatch::Printed);
+    // A fingerprint that matches the key is not a dispute.
+    assert_eq!(parse((prints(ED25519) + &block(ED25519)).as_bytes()).compare(&key(ED25519)), ConsoleMatch::Printed);
 }
 
 #[test]
-fn fingerprints_where_there_are_no_keys() {
+fn fingerprints_count_without_whole_keys() {
     let line =
         |prefix: &str, line: &str, kind: &str| format!("{prefix}256 {} root@ip-10-0-0-1 ({kind})\n", print(line));
     let block = |prefix: &str| {
@@ -188,44 +188,44 @@ fn fingerprints_where_there_are_no_keys() {
     ] {
         assert_eq!(found(&block(prefix)), ["(ssh-ed25519)", "(ecdsa-sha2-nistp256)"], "{prefix}");
     }
-    // "no comment" are two words.
+    // The comment "no comment" consists of two words.
     let text = block("").replace("root@ip-10-0-0-1", "no comment");
     assert_eq!(found(&text), ["(ssh-ed25519)", "(ecdsa-sha2-nistp256)"]);
-    // A whole key is better.
+    // A whole key takes precedence over its fingerprint.
     let both = format!("{}-----BEGIN SSH HOST KEY KEYS-----\n{ED25519}\n", block("ec2: "));
     assert_eq!(found(&both), ["ssh-ed25519", "(ecdsa-sha2-nistp256)"]);
-    // A fingerprint that is cut is none.
+    // A truncated fingerprint is ignored.
     let cut = block("").replace(&print(ED25519), &print(ED25519)[..30]);
     assert_eq!(found(&cut), ["(ecdsa-sha2-nistp256)"]);
 }
 
 #[test]
-fn the_word_on_a_key() {
+fn presented_key_is_compared_with_console() {
     let printed = parse(block(ED25519).as_bytes());
-    assert_eq!(printed.word_on(&key(ED25519)), Word::Printed);
-    assert_eq!(printed.word_on(&key(OTHER)), Word::Another);
-    assert_eq!(printed.word_on(&key(ECDSA)), Word::OtherAlgorithms);
-    assert_eq!(Printed::default().word_on(&key(ECDSA)), Word::Nothing);
+    assert_eq!(printed.compare(&key(ED25519)), ConsoleMatch::Printed);
+    assert_eq!(printed.compare(&key(OTHER)), ConsoleMatch::Another);
+    assert_eq!(printed.compare(&key(ECDSA)), ConsoleMatch::OtherAlgorithms);
+    assert_eq!(Printed::default().compare(&key(ECDSA)), ConsoleMatch::Nothing);
     let prints = Printed { fingerprints: vec![(Algorithm::Ed25519, print(ED25519))], ..Printed::default() };
-    assert_eq!(prints.word_on(&key(ED25519)), Word::Printed);
-    assert_eq!(prints.word_on(&key(OTHER)), Word::Another);
-    assert_eq!(prints.word_on(&key(ECDSA)), Word::OtherAlgorithms);
+    assert_eq!(prints.compare(&key(ED25519)), ConsoleMatch::Printed);
+    assert_eq!(prints.compare(&key(OTHER)), ConsoleMatch::Another);
+    assert_eq!(prints.compare(&key(ECDSA)), ConsoleMatch::OtherAlgorithms);
 }
 
-fn made(algorithm: Algorithm) -> String {
+fn random_public_key(algorithm: Algorithm) -> String {
     let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), algorithm).unwrap();
     key.public_key().to_openssh().unwrap()
 }
 
 proptest! {
     #[test]
-    fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+    fn parsing_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         parse(&bytes);
     }
 
-    /// Near misses of the real thing: no panic, and never a key that was not printed whole.
+    /// Near misses of a valid key cause no panic and never yield a key that was not printed whole.
     #[test]
-fn no_dirt_makes_a_key_of_its_own(
+fn noise_never_creates_a_key(
         at in 0usize..700,
         dirt in "(\\x1b\\[[0-9;?]{0,4}[a-zA-Z])|(\\x1b[a-zA-Z78])|(\\x1b\\][0-9;a-z]{0,4}(\\x07|\\x1b\\\\))|[\\[\\];\\r\\n\\x07 ]{0,6}"
     ) {
@@ -238,7 +238,7 @@ fn no_dirt_makes_a_key_of_its_own(
     }
 
     #[test]
-    fn no_cuts_break_it(cuts in proptest::collection::vec((0usize..700, "[\\x1b\\[\\]a-zA-Z0-9;\\r\\n\\x07 ]{0,6}"), 0..6)) {
+    fn several_insertions_never_panic(cuts in proptest::collection::vec((0usize..700, "[\\x1b\\[\\]a-zA-Z0-9;\\r\\n\\x07 ]{0,6}"), 0..6)) {
         let mut console = block(&format!("{ED25519} root@h\n{ECDSA} root@h"));
         for (at, dirt) in cuts {
             let at = at % console.len();
@@ -248,9 +248,9 @@ fn no_dirt_makes_a_key_of_its_own(
     }
 
     #[test]
-    fn what_is_printed_is_found(noise in "[ -~\\n]{0,200}", crlf in any::<bool>()) {
+    fn printed_keys_are_found_among_noise(noise in "[ -~\\n]{0,200}", crlf in any::<bool>()) {
         prop_assume!(!noise.contains("-----"));
-        let keys = [made(Algorithm::Ed25519), made(Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 })];
+        let keys = [random_public_key(Algorithm::Ed25519), random_public_key(Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 })];
         let mut console = format!("{noise}\n{}{noise}", block(&keys.join("\n")));
         if crlf {
             console = console.replace('\n', "\r\n");

@@ -1,33 +1,34 @@
-//! Instance Connect Endpoints: which one is chosen, what its tunnel's address looks like, and what its refusals say.
+//! EC2 Instance Connect Endpoints (EICE): the choice of an endpoint, signed URLs, the check for AWS host names, and
+//! error responses.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use ec2ssh::aws::endpoints::{Tunnel, tunnel_url};
-use ec2ssh::aws::hosts::is_aws;
+use ec2ssh::aws::endpoints::{TunnelRequest, tunnel_url};
+use ec2ssh::aws::hosts::is_aws_host;
 use ec2ssh::aws::model::{AddressType, Endpoint, Instance};
 use ec2ssh::aws::sign::Signer;
 use ec2ssh::config::AddressKind;
-use ec2ssh::plan::route::{Nearness, NoEndpoint, choose};
+use ec2ssh::plan::route::{EndpointError, Nearness, choose};
 use ec2ssh::secret::Secret;
-use ec2ssh::transport::websocket::Refusal;
+use ec2ssh::transport::websocket::UpgradeRefusal;
 use http::HeaderMap;
 
-/// 20200101T010101Z
-const THEN: u64 = 1_577_840_461;
+/// The signing time of the examples, 20200101T010101Z.
+const SIGNED_AT: u64 = 1_577_840_461;
 const HOST: &str = "eice-0123456789abcdef0.0a1b2c3d.ec2-instance-connect-endpoint.us-west-2.amazonaws.com";
 
 fn signed(token: Option<&str>, address: &str, max_duration: Option<u32>) -> String {
     let signer = Signer::with_keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token, "us-west-2");
-    let tunnel = Tunnel { address: address.parse().unwrap(), port: 22, max_duration };
+    let tunnel = TunnelRequest { address: address.parse().unwrap(), port: 22, max_duration };
     let url = tunnel_url(HOST, "eice-0123456789abcdef0", &tunnel);
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(THEN);
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(SIGNED_AT);
     signer.presign("ec2-instance-connect", &url, Duration::from_secs(60), time).unwrap().expose().clone()
 }
 
-/// What botocore makes of the same.
+/// The expected signatures were computed by botocore for the same requests.
 #[test]
-fn a_tunnels_address_is_signed_as_botocore_signs_it() {
+fn tunnel_url_is_signed_like_botocore() {
     let url = signed(None, "10.0.1.23", None);
     let begin = format!(
         "wss://{HOST}/openTunnel?instanceConnectEndpointId=eice-0123456789abcdef0&remotePort=22&privateIpAddress=10.0.1.23&X-Amz-"
@@ -46,12 +47,13 @@ fn a_tunnels_address_is_signed_as_botocore_signs_it() {
     assert!(url.contains(signature), "{url}");
 }
 
+/// The websocket upgrade of a data channel is signed as AWS's session-manager-plugin signs it.
 #[test]
-fn a_data_channels_upgrade_is_signed_as_the_plugin_signs_it() {
+fn data_channel_upgrade_is_signed_like_plugin() {
     let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
     let signer = Signer::with_keys("AKIDEXAMPLE", secret, Some("tok/en+=="), "us-west-2");
     let url = "https://ssmmessages.us-west-2.amazonaws.com/v1/data-channel/me-0123456789abcdef0?role=publish_subscribe&cell-number=AAE+k/N0o%3D";
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(THEN);
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(SIGNED_AT);
     let headers = signer.headers("ssmmessages", url, time).unwrap();
     let of = |name: &str| {
         headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.expose().clone()).unwrap()
@@ -62,7 +64,7 @@ fn a_data_channels_upgrade_is_signed_as_the_plugin_signs_it() {
     assert!(authorization.ends_with(signature), "{authorization}");
     assert_eq!(of("x-amz-date"), "20200101T010101Z");
     assert_eq!(of("x-amz-security-token"), "tok/en+==");
-    // A debug print of a signed address or header shows nothing of it.
+    // Debug output of the signer and the signed headers contains no secret.
     assert!(!format!("{headers:?} {signer:?}").contains("wJalr"), "{headers:?} {signer:?}");
     assert!(!format!("{headers:?}").contains("0c24ef"), "{headers:?}");
 }
@@ -82,13 +84,13 @@ fn secrets_go_to_hosts_of_aws_only() {
         ("ssmmessages.cn-north-1.amazonaws.com.cn", &ssm, "cn-north-1"),
     ];
     for (host, services, region) in yes {
-        assert!(is_aws(host, services, region), "{host}");
+        assert!(is_aws_host(host, services, region), "{host}");
     }
     let no = [
         ("ssmmessages.eu-west-1.amazonaws.com.evil.org", &ssm[..], "eu-west-1"),
         ("ssmmessages.eu-west-1.amazonaws.org", &ssm, "eu-west-1"),
         ("ssmmessages.eu-west-2.amazonaws.com", &ssm, "eu-west-1"),
-        // A bucket of anybody's.
+        // Anyone can own an S3 bucket of this name.
         ("ssmmessages.s3.eu-west-1.amazonaws.com", &ssm, "eu-west-1"),
         ("evil.org/ssmmessages.eu-west-1.amazonaws.com", &ssm, "eu-west-1"),
         ("ssmmessages..eu-west-1.amazonaws.com", &eice, "eu-west-1"),
@@ -99,7 +101,7 @@ fn secrets_go_to_hosts_of_aws_only() {
         ("", &ssm, "eu-west-1"),
     ];
     for (host, services, region) in no {
-        assert!(!is_aws(host, services, region), "{host}");
+        assert!(!is_aws_host(host, services, region), "{host}");
     }
 }
 
@@ -163,21 +165,23 @@ fn the_nearest_usable_endpoint_is_chosen() {
     assert_eq!(named.nearness, Nearness::Named);
 }
 
+/// Having no endpoint, one in an unusable state, and one of the wrong address type are different errors.
 #[test]
-fn why_no_endpoint_serves_is_told_apart() {
+fn reasons_for_no_usable_endpoint_differ() {
     let broken = endpoint("eice-b", "delete-in-progress", "subnet-1", "eu-west-1a", AddressType::Ipv4);
     let only6 = endpoint("eice-6", "create-complete", "subnet-1", "eu-west-1a", AddressType::Ipv6);
     let no6 = Instance { ipv6: Vec::new(), ..instance() };
-    assert_eq!(choose(&[], &no6, AddressKind::Auto, false), Err(NoEndpoint::Absent(Some("vpc-1".to_owned()))));
+    assert_eq!(choose(&[], &no6, AddressKind::Auto, false), Err(EndpointError::NotFound(Some("vpc-1".to_owned()))));
     let state = choose(std::slice::from_ref(&broken), &no6, AddressKind::Auto, false).unwrap_err();
-    assert_eq!(state.to_string(), "eice-b is in the state delete-in-progress");
+    assert_eq!(state.to_string(), "eice-b is in state delete-in-progress");
     let family = choose(&[broken, only6], &no6, AddressKind::Auto, false).unwrap_err();
-    assert_eq!(family.to_string(), "eice-6 reaches no address that i-0123456789abcde01 has");
+    assert_eq!(family.to_string(), "eice-6 cannot reach any address of i-0123456789abcde01");
 }
 
+/// The code and message of a refusal may be in JSON, in headers or in plain text. HTML is dropped.
 #[test]
-fn a_refusal_is_read_in_whatever_form_it_comes() {
-    let read = |status, body: &str| Refusal::read(status, &HeaderMap::new(), body.as_bytes());
+fn refusal_is_parsed_in_every_format() {
+    let read = |status, body: &str| UpgradeRefusal::read(status, &HeaderMap::new(), body.as_bytes());
     let json = read(400, r#"{"ErrorCode":"InvalidParameter","Message":"The specified RemotePort is not valid."}"#);
     assert_eq!(json.code.as_deref(), Some("InvalidParameter"));
     assert_eq!(json.message, "The specified RemotePort is not valid.");
@@ -190,22 +194,23 @@ fn a_refusal_is_read_in_whatever_form_it_comes() {
     let mut headers = HeaderMap::new();
     headers.insert("x-amzn-errortype", "ThrottlingException:http://internal.amazon.com/".parse().unwrap());
     headers.insert("x-amzn-requestid", "abc".parse().unwrap());
-    let by_header = Refusal::read(429, &headers, b"");
+    let by_header = UpgradeRefusal::read(429, &headers, b"");
     assert_eq!(by_header.code.as_deref(), Some("ThrottlingException"));
     assert_eq!(by_header.request_id.as_deref(), Some("abc"));
 }
 
+/// Secrets in a refusal are redacted whole, with JSON escapes, and when cut off.
 #[test]
-fn a_refusal_shows_no_secret_whole_or_in_part() {
+fn refusal_message_redacts_secrets() {
     let token = "IQoJb3JpZ2luX2VjE/long+token==".repeat(20);
     let secrets = [Secret::new(token.clone()), Secret::new("0123456789abcdef".to_owned())];
-    let read = |body: &str| Refusal::read_without(403, &HeaderMap::new(), body.as_bytes(), &secrets).message;
+    let read = |body: &str| UpgradeRefusal::read_redacted(403, &HeaderMap::new(), body.as_bytes(), &secrets).message;
     assert_eq!(read(&format!("the token:{token} is wrong")), "the token:(redacted) is wrong");
     assert_eq!(read(&format!("{{\"Message\":\"{token}\"}}")), "(redacted)");
-    // JSON may write a slash in another way.
+    // JSON may escape the slash.
     let escaped = token.replace('/', "\\/");
     assert_eq!(read(&format!("{{\"Message\":\"it was {escaped}\"}}")), "it was (redacted)");
-    // The answer was cut off in the middle of it.
+    // The response was cut off in the middle of the token.
     assert_eq!(read(&format!("it was {}", &token[..100])), "it was (redacted)");
     assert_eq!(read("signature 01234567"), "signature (redacted)");
 }

@@ -1,18 +1,18 @@
-//! Every error has its words, its next command and its status: snapshots of status, standard output and standard error.
+//! Tests of errors: snapshots of status, standard output and standard error, with the message and the hint.
 
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use ec2ssh::error::{CommandError, Family, Kind, words_for_code};
+use ec2ssh::error::{CommandError, CommandKind, ErrorKind, explain_code};
 use ec2ssh_lab::{Fault, Image, Instance};
 
 use crate::support::{ID, World, keygen};
 
-const NEW: &str = "--host-keys accept-new";
+const ACCEPT_NEW: &str = "--host-keys accept-new";
 
-/// The codes of the facts that the product is built on.
+/// AWS error codes that must have a message and a hint.
 const CODES: &[&str] = &[
     "AuthException",
     "InvalidArgsException",
@@ -35,11 +35,10 @@ const CODES: &[&str] = &[
 ];
 
 #[test]
-fn every_code_has_its_words_and_its_next_command() {
+fn every_code_has_message_and_hint() {
     let mut all = String::new();
     for code in CODES {
-        let (meaning, hint) =
-            words_for_code(code, "ec2:SomeAction", ID).unwrap_or_else(|| panic!("{code} has no words"));
+        let (meaning, hint) = explain_code(code, "ec2:SomeAction", ID).unwrap_or_else(|| panic!("{code} has no words"));
         assert!(!meaning.contains("ACTION") && !hint.contains("RESOURCE"), "{code}");
         all.push_str(&format!("{code}\n  {meaning}\n  {hint}\n"));
     }
@@ -47,14 +46,14 @@ fn every_code_has_its_words_and_its_next_command() {
 }
 
 #[test]
-fn the_exit_codes() {
+fn exit_codes_follow_kind_and_family() {
     let table = [
-        (Kind::Usage, Family::Session, 255),
-        (Kind::Usage, Family::Tool, 2),
-        (Kind::Failed, Family::Session, 255),
-        (Kind::Failed, Family::Tool, 1),
-        (Kind::Interrupted(2), Family::Session, 130),
-        (Kind::Interrupted(15), Family::Tool, 143),
+        (ErrorKind::Usage, CommandKind::Session, 255),
+        (ErrorKind::Usage, CommandKind::Tool, 2),
+        (ErrorKind::Failed, CommandKind::Session, 255),
+        (ErrorKind::Failed, CommandKind::Tool, 1),
+        (ErrorKind::Interrupted(2), CommandKind::Session, 130),
+        (ErrorKind::Interrupted(15), CommandKind::Tool, 143),
     ];
     for (kind, family, code) in table {
         assert_eq!(CommandError::new(kind, "").exit_code(family), code, "{kind:?} {family:?}");
@@ -62,7 +61,7 @@ fn the_exit_codes() {
 }
 
 #[test]
-fn a_denied_call_names_the_action_and_the_resource() {
+fn denied_call_names_action_and_resource() {
     let (world, port) = World::with_instance();
     let encoded =
         "You are not authorized to perform this operation. Encoded authorization failure message: aBc-123_xyz";
@@ -70,42 +69,44 @@ fn a_denied_call_names_the_action_and_the_resource() {
     insta::assert_snapshot!(world.snapshot("my-instance true"));
     let denied = "User: arn:aws:iam::123456789012:user/eve is not authorized";
     world.cloud.fail("SendSSHPublicKey", Fault::error(400, "AccessDeniedException", denied), 1);
-    let text = world.snapshot(&format!("{NEW} -q -p {port} my-instance true"));
+    let text = world.snapshot(&format!("{ACCEPT_NEW} -q -p {port} my-instance true"));
     insta::assert_snapshot!(text.replace(&port.to_string(), "PORT"));
 }
 
 #[test]
-fn what_instance_connect_says_no_to() {
+fn instance_connect_refusals_are_explained() {
     let (world, port) = World::with_instance();
-    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     for code in
         ["AuthException", "EC2InstanceStateInvalidException", "EC2InstanceUnavailableException", "InvalidArgsException"]
     {
         world.cloud.fail("SendSSHPublicKey", Fault::error(400, code, "the service's words"), 3);
         let run = world.run(&format!("-p {port} my-instance true")).expect(255);
-        let (meaning, hint) = words_for_code(code, "ec2-instance-connect:SendSSHPublicKey", ID).unwrap();
+        let (meaning, hint) = explain_code(code, "ec2-instance-connect:SendSSHPublicKey", ID).unwrap();
         assert!(
             run.stderr.contains(&meaning) && run.stderr.contains(&hint) && run.stderr.contains("the service's words"),
             "{run}"
         );
-        // Those that the SDK tries again have used up more of the faults than others.
+        // The SDK retries some of these codes, which uses up several faults at once. Run until all faults of this round
+        // are used up.
         while world.cloud.count("SendSSHPublicKey") % 4 != 0 {
             world.run(&format!("-p {port} my-instance true"));
         }
     }
 }
 
+/// A call that fails with HTTP 500 and then with throttling succeeds at the third attempt.
 #[test]
-fn a_service_that_fails_or_throttles_for_a_moment_is_asked_again() {
+fn transient_failures_and_throttling_are_retried() {
     let (world, port) = World::with_instance();
     world.cloud.fail("DescribeInstances", Fault::Status(500), 1);
     world.cloud.fail("DescribeInstances", Fault::error(503, "RequestLimitExceeded", "slow down"), 1);
-    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("{ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     assert_eq!(world.cloud.count("DescribeInstances"), 3);
 }
 
 #[test]
-fn a_service_that_goes_on_failing_is_reported() {
+fn lasting_service_failure_is_reported() {
     let (world, _) = World::with_instance();
     let faults = [
         ("500", Fault::Status(500)),
@@ -125,7 +126,7 @@ fn a_service_that_goes_on_failing_is_reported() {
 }
 
 #[test]
-fn a_service_that_never_answers_is_given_up() {
+fn hanging_service_times_out() {
     let (world, _) = World::with_instance();
     world.cloud.fail("DescribeInstances", Fault::Hang, 9);
     let begun = Instant::now();
@@ -133,19 +134,21 @@ fn a_service_that_never_answers_is_given_up() {
     assert!(begun.elapsed() < Duration::from_secs(40));
 }
 
+/// A push without an answer fails with a timeout. A failed DescribeImages only leaves the image's user unknown; the
+/// login continues.
 #[test]
-fn a_push_that_is_not_answered_is_given_up_and_an_image_that_is_not_costs_the_guess_only() {
+fn push_times_out_and_image_lookup_is_optional() {
     let (world, port) = World::with_instance();
     world.cloud.fail("DescribeImages", Fault::CloseHalfway, 9);
-    let run = world.run(&format!("-v {NEW} -p {port} my-instance true")).expect(0);
+    let run = world.run(&format!("-v {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     assert!(run.stderr.contains("the image's user is not known: DescribeImages"), "{run}");
     world.cloud.fail("SendSSHPublicKey", Fault::Hang, 9);
     let run = world.run(&format!("-p {port} my-instance true")).expect(255);
-    assert!(run.stderr.starts_with("Error: SendSSHPublicKey got no answer in time\n"), "{run}");
+    assert!(run.stderr.starts_with("Error: SendSSHPublicKey timed out\n"), "{run}");
 }
 
 #[test]
-fn nobody_at_the_endpoint_is_said() {
+fn unreachable_aws_endpoint_is_reported() {
     let world = World::empty();
     let mut command = world.ec2ssh("my-instance true");
     let run =
@@ -159,7 +162,7 @@ fn without_credentials(world: &World) -> std::process::Command {
     command
 }
 
-/// A metadata service that takes connections and says nothing: the slowest way of not being on EC2.
+/// The metadata service accepts connections but never answers, which is the slowest case of not running on EC2.
 #[test]
 fn missing_credentials_fail_soon_off_ec2() {
     let world = World::empty();
@@ -184,9 +187,9 @@ fn missing_credentials_fail_soon_off_ec2() {
     assert!(keep.join().unwrap() > 0, "the metadata service was not asked at all: this measures nothing");
 }
 
-/// Every way to log in, with nothing logged in: the exact command for each.
+/// For each kind of profile without a valid login, the hint is the exact command to type.
 #[test]
-fn an_expired_login_gives_the_command_that_renews_it() {
+fn expired_login_names_the_renewal_command() {
     let world = World::empty();
     let config = "[profile work]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = eu-west-1\n\
                   [sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n\
@@ -197,17 +200,17 @@ fn an_expired_login_gives_the_command_that_renews_it() {
                   [profile program]\ncredential_process = /bin/false\nregion = eu-west-1\n";
     fs::write(world.path(".aws/config"), config.replace("old sso", "old-sso")).unwrap();
     let table = [
-        ("work", "the SSO session of profile work has expired or was never begun", "aws sso login --profile work"),
+        ("work", "the SSO session of profile work has expired or was never started", "aws sso login --profile work"),
         (
             "old-sso",
-            "the SSO session of profile old-sso has expired or was never begun",
+            "the SSO session of profile old-sso has expired or was never started",
             "aws sso login --profile old-sso",
         ),
-        ("me", "the login session of profile me has expired or was never begun", "aws login --profile me"),
+        ("me", "the login session of profile me has expired or was never started", "aws login --profile me"),
         (
             "program",
             "no usable AWS credentials of profile program",
-            "see what is set: aws configure list --profile program",
+            "show the configured credentials: aws configure list --profile program",
         ),
     ];
     for (profile, message, hint) in table {
@@ -219,13 +222,14 @@ fn an_expired_login_gives_the_command_that_renews_it() {
     }
 }
 
+/// A profile that does not exist and a missing region are each reported by name.
 #[test]
-fn a_profile_that_is_not_there_is_said_and_so_is_a_missing_region() {
+fn missing_profile_and_region_are_reported() {
     let world = World::empty();
     let mut command = world.ec2ssh("--profile nowhere my-instance true");
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     let run = crate::support::Run::of(command.output().unwrap()).expect(255);
-    assert!(run.stderr.contains("there is no profile nowhere"), "{run}");
+    assert!(run.stderr.contains("the config profile nowhere could not be found"), "{run}");
     let mut command = world.ec2ssh("my-instance true");
     let run = crate::support::Run::of(command.env_remove("AWS_REGION").output().unwrap()).expect(255);
     insta::assert_snapshot!(run.to_string());
@@ -254,8 +258,8 @@ fn a_profile_and_its_credential_process_are_used() {
 }
 
 fn denied(world: &World, line: &str, port: u16) -> String {
-    // The port has nothing behind it but an sshd that lets nobody in: the keys are for another instance.
-    world.snapshot(&format!("{NEW} -q -p {port} {line}")).replace(&port.to_string(), "PORT")
+    // The sshd on this port refuses every login, because it accepts only keys that were pushed to another instance.
+    world.snapshot(&format!("{ACCEPT_NEW} -q -p {port} {line}")).replace(&port.to_string(), "PORT")
 }
 
 #[test]
@@ -280,7 +284,7 @@ fn permission_denied_lists_its_causes_by_their_likelihood() {
     with("i-0123456789abcde03", "debian-box", "ami-debian", "enabled");
     with("i-0123456789abcde04", "no-metadata", "ami-0a1b2c3d4e5f60718", "disabled");
     with("i-0123456789abcde05", "unknown-image", "ami-gone", "enabled");
-    // The image is in the cache after the first look; a typed user is then compared with it.
+    // A look-up caches the image. A typed user is then compared with the image's default user.
     insta::assert_snapshot!("denied_debian", denied(&world, "debian-box true", port));
     insta::assert_snapshot!("denied_no_metadata", denied(&world, "no-metadata true", port));
     insta::assert_snapshot!("denied_unknown_image", denied(&world, "unknown-image true", port));
@@ -292,7 +296,7 @@ fn permission_denied_lists_its_causes_by_their_likelihood() {
 }
 
 #[test]
-fn bad_key_files_are_named_for_what_they_are() {
+fn bad_key_files_are_explained() {
     let (world, _) = World::with_instance();
     world.file("garbage", "not a key\n", 0o600);
     world.file(
@@ -302,7 +306,7 @@ fn bad_key_files_are_named_for_what_they_are() {
     );
     keygen(world.home.path(), "locked", &["-t", "ed25519", "-N", "secret words"]);
     for name in ["garbage", "public.pub", ".aws", "missing", "locked"] {
-        let text = world.snapshot(&format!("{NEW} -q -i {name} my-instance true"));
+        let text = world.snapshot(&format!("{ACCEPT_NEW} -q -i {name} my-instance true"));
         insta::assert_snapshot!(format!("key_file_{}", name.replace('.', "_")), text);
     }
     assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
@@ -337,11 +341,11 @@ fn usage_errors() {
 }
 
 #[test]
-fn nothing_listening_is_told_apart_from_no_answer() {
+fn refused_connection_differs_from_no_answer() {
     let (world, _) = World::with_instance();
     insta::assert_snapshot!(world.snapshot("-p 1 my-instance true"));
     let mut instance = Instance::named("i-0123456789abcde02", "far");
-    // TEST-NET-1 (RFC 5737): nobody is there.
+    // TEST-NET-1 (RFC 5737): no host answers at this address.
     instance.public_ip = Some("192.0.2.1".to_owned());
     world.cloud.add(instance);
     let begun = Instant::now();
@@ -349,7 +353,7 @@ fn nothing_listening_is_told_apart_from_no_answer() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(
         run.stderr.starts_with(
-            "Error: cannot reach i-0123456789abcde02 on port 22: no route leads there\nCaused by: direct: 192.0.2.1:22: "
+            "Error: cannot reach i-0123456789abcde02 on port 22: all routes failed\nCaused by: direct: 192.0.2.1:22: "
         ),
         "{run}"
     );
@@ -361,9 +365,9 @@ fn nothing_listening_is_told_apart_from_no_answer() {
 }
 
 #[test]
-fn a_session_that_is_killed_says_nothing_more() {
+fn killed_session_prints_nothing() {
     let (world, port) = World::with_instance();
-    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
         let mut command = world.ec2ssh(&format!("-p {port} my-instance echo up; sleep 30"));
         let mut child =

@@ -1,4 +1,4 @@
-//! The escape filter: a table, and that it loses and invents nothing.
+//! The escape filter: a table of cases, and property tests that no byte is lost or invented.
 
 use ec2ssh::terminal::escape::{EscapeFilter, Typed};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ fn bytes(text: &str) -> Typed {
 }
 
 #[test]
-fn escapes_are_known_after_enter_and_at_the_start_only() {
+fn escapes_work_at_line_start_only() {
     let table: &[(&str, Vec<Typed>)] = &[
         ("~.", vec![Typed::Disconnect]),
         ("a~.", vec![bytes("a~.")]),
@@ -27,7 +27,7 @@ fn escapes_are_known_after_enter_and_at_the_start_only() {
     ];
     for (typed, expected) in table {
         assert_eq!(&EscapeFilter::default().feed(typed.as_bytes()), expected, "{typed:?}");
-        // The same byte by byte, joined again.
+        // Feeds the same input byte by byte and joins the results.
         let mut filter = EscapeFilter::default();
         let mut joined: Vec<Typed> = Vec::new();
         for byte in typed.bytes() {
@@ -47,15 +47,15 @@ fn escapes_are_known_after_enter_and_at_the_start_only() {
 
 proptest! {
     #[test]
-    fn without_a_tilde_nothing_is_touched(input in prop::collection::vec(any::<u8>().prop_filter("no tilde", |b| *b != b'~'), 0..300)) {
+    fn input_without_tilde_is_unchanged(input in prop::collection::vec(any::<u8>().prop_filter("no tilde", |b| *b != b'~'), 0..300)) {
         let out = EscapeFilter::default().feed(&input);
         let expected = if input.is_empty() { vec![] } else { vec![Typed::Bytes(input)] };
         prop_assert_eq!(out, expected);
     }
 
     #[test]
-    fn doubling_every_tilde_sends_it_as_it_is(text in "[a-z~\r]{0,60}") {
-        // At a line's start a tilde is typed twice; elsewhere once.
+    fn doubled_tilde_sends_one_tilde(text in "[a-z~\r]{0,60}") {
+        // A tilde at the start of a line is typed twice, elsewhere once.
         let mut typed = String::new();
         let mut at_start = true;
         for c in text.chars() {

@@ -1,4 +1,4 @@
-//! What is generated and committed is what would be generated now.
+//! Tests that the generated files in the repository are up to date.
 
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use crate::support::World;
 
 #[test]
-fn help_is_what_it_was() {
+fn help_matches_the_snapshots() {
     let world = World::empty();
     for line in ["--help", "ssh -h", "proxy -h", "list -h", "completions -h"] {
         let name = format!("help_{}", line.replace(' ', "_").replace('-', ""));

@@ -1,4 +1,5 @@
-//! Whom it trusts on a first contact and later: console, certificates, the caller's known_hosts, the policies.
+//! Tests of host key verification on first and later contacts: console, certificates, the caller's known_hosts,
+//! policies.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +11,7 @@ use crate::support::RealSshd;
 use crate::support::pty::Terminal;
 use crate::support::{ID, World, keygen, tool};
 
-/// An instance whose console prints `printed`, and whose server has `presented`.
+/// Creates an instance whose console prints `printed` and whose server presents `presented`.
 fn world(presented: &HostKey, printed: &[&HostKey]) -> (World, u16) {
     let world = World::empty();
     world.add_amazon_linux();
@@ -22,8 +23,10 @@ fn world(presented: &HostKey, printed: &[&HostKey]) -> (World, u16) {
     (world, port)
 }
 
+/// The console verifies the host key of a first contact without a prompt. Later connections use the stored key and do
+/// not read the console.
 #[test]
-fn the_console_verifies_a_first_contact_without_a_question_and_once() {
+fn console_verifies_first_contact_without_prompt() {
     let key = HostKey::fresh();
     let (world, port) = world(&key, &[&key]);
     let run = world.run(&format!("-v -p {port} my-instance exit 3")).expect(3);
@@ -31,14 +34,15 @@ fn the_console_verifies_a_first_contact_without_a_question_and_once() {
     let run = world.run(&format!("-v -p {port} my-instance exit 3")).expect(3);
     assert!(run.stderr.contains("trusted by: console 20"), "{run}");
     assert_eq!(world.cloud.count("GetConsoleOutput"), 1);
-    // Nothing to say where all is well.
+    // A known host key prints nothing.
     let run = world.run(&format!("-p {port} my-instance true")).expect(0);
     assert_eq!(run.stderr, "");
 }
 
+/// An algorithm that the console printed is negotiated, and every printed key is stored.
 #[test]
-fn every_printed_key_is_kept_and_the_negotiated_one_is_of_a_printed_algorithm() {
-    // The server has ed25519 too, which would be negotiated by itself; the console printed only its ECDSA key.
+fn negotiates_printed_algorithm_and_stores_printed_keys() {
+    // The server also has an ed25519 key, which would be negotiated by default. The console printed only its ECDSA key.
     let (world, _) = World::with_instance();
     let sshd = RealSshd::start(&world.cloud, ID, "");
     let line = |kind: &str| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned();
@@ -51,7 +55,7 @@ fn every_printed_key_is_kept_and_the_negotiated_one_is_of_a_printed_algorithm() 
     world.run(&format!("-q {target} true")).expect(0);
     let kept = fs::read_to_string(world.known_hosts()).unwrap();
     assert!(kept.contains("ecdsa-sha2-nistp256") && kept.contains("ssh-ed25519"), "{kept}");
-    // By the other of the two: known as well.
+    // Both printed keys are stored, including the one that was not negotiated.
     assert_eq!(kept.lines().filter(|line| line.contains(" console 20")).count(), 2, "{kept}");
 }
 
@@ -68,8 +72,9 @@ fn fingerprints_alone_verify_too() {
     assert!(fs::read_to_string(world.known_hosts()).unwrap().contains(&key.public_line()));
 }
 
+/// If the console output that was posted after boot is still empty, the latest output is read with a second call.
 #[test]
-fn what_is_not_posted_yet_is_read_as_it_is_now() {
+fn latest_console_is_read_if_none_posted() {
     let key = HostKey::fresh();
     let (world, port) = world(&key, &[&key]);
     let console = format!("-----BEGIN SSH HOST KEY KEYS-----\n{} r@h\n", key.public_line());
@@ -79,10 +84,10 @@ fn what_is_not_posted_yet_is_read_as_it_is_now() {
 }
 
 #[test]
-fn a_console_that_contradicts_is_refused_in_every_mode() {
+fn console_mismatch_is_refused_in_every_mode() {
     let (ours, printed) = (HostKey::fresh(), HostKey::fresh());
     let (world, port) = world(&ours, &[&printed]);
-    // The caller's own known_hosts does not outweigh it.
+    // The caller's own known_hosts does not override the console.
     world.file(".ssh/known_hosts", &format!("my-instance {}\n[my-instance]:{port} {0}\n", ours.public_line()), 0o600);
     for mode in ["auto", "strict", "accept-new"] {
         let run = world.run(&format!("--host-keys {mode} -p {port} my-instance true")).expect(255);
@@ -97,15 +102,15 @@ fn a_console_that_contradicts_is_refused_in_every_mode() {
             .replace(&ours.fingerprint(), "OURS")
             .replace(&printed.fingerprint(), "PRINTED")
     );
-    // Who has looked on the instance itself says so, and is believed.
+    // A key that a person has read on the instance itself and added is accepted.
     let mut add = world.ec2ssh(&format!("known-hosts add {ID}:{port}"));
     assert!(add.arg(ours.public_line()).status().unwrap().success());
     world.run(&format!("--host-keys strict -p {port} my-instance exit 3")).expect(3);
 }
 
-/// An impostor that has none of the printed algorithms does not get around the comparison.
+/// An impostor cannot skip the comparison by offering none of the printed algorithms.
 #[test]
-fn a_server_with_other_algorithms_than_those_printed_is_refused() {
+fn server_without_printed_algorithms_is_refused() {
     let (world, port) = world(&HostKey::fresh(), &[]);
     let ecdsa = keygen(world.home.path(), "ecdsa", &["-t", "ecdsa", "-N", ""]);
     let line = fs::read_to_string(ecdsa.with_extension("pub")).unwrap().trim().to_owned();
@@ -114,13 +119,15 @@ fn a_server_with_other_algorithms_than_those_printed_is_refused() {
     assert!(run.stderr.contains("is not the one that i-0123456789abcde01 printed"), "{run}");
 }
 
+/// A later console output never replaces the stored key. It only tells whether sshd has new keys or somebody else may
+/// be answering.
 #[test]
-fn a_later_console_replaces_nothing_and_tells_a_new_sshd_from_an_impostor() {
+fn later_console_explains_a_changed_key() {
     let (old, new) = (HostKey::fresh(), HostKey::fresh());
     let (world, port) = world(&old, &[&old]);
     world.run(&format!("-p {port} my-instance true")).expect(0);
     let kept = fs::read_to_string(world.known_hosts()).unwrap();
-    // Another server answers; the config file has its port under the old one's alias.
+    // Another server answers, and known_hosts lists its port with the old server's key.
     let known = kept.replace(&port.to_string(), "PORT");
     let other = world.cloud.sshd(ID, Sshd { host_key: new.clone(), ..Sshd::default() });
     fs::write(world.known_hosts(), known.replace("PORT", &other.to_string())).unwrap();
@@ -130,21 +137,22 @@ fn a_later_console_replaces_nothing_and_tells_a_new_sshd_from_an_impostor() {
         world.run(&line).expect(255).stderr
     };
     let text = tell(&[&new]);
-    assert!(text.contains("has changed") && text.contains("sshd was set up anew"), "{text}");
+    assert!(text.contains("has changed") && text.contains("its host keys were regenerated"), "{text}");
     assert!(text.contains("ec2ssh known-hosts forget i-0123456789abcde01"), "{text}");
     let text = tell(&[&old]);
-    assert!(text.contains("somebody else may be answering") && !text.contains("forget"), "{text}");
+    assert!(text.contains("another machine may be answering") && !text.contains("forget"), "{text}");
     let text = tell(&[]);
-    assert!(text.contains("its console does not tell"), "{text}");
+    assert!(text.contains("the console output does not show which"), "{text}");
     assert!(fs::read_to_string(world.known_hosts()).unwrap().contains(&old.public_line()));
-    // Only a person's word makes room for the new one.
+    // Only an explicit command makes room for the new key.
     world.run("known-hosts forget my-instance").expect(0);
     world.cloud.print_host_keys(ID, &[new.public_line()]);
     world.run(&line).expect(0);
 }
 
+/// If the console cannot be read or shows no host keys, one line says so, and the policy decides.
 #[test]
-fn a_console_that_is_denied_empty_or_silent_degrades_in_one_line() {
+fn unreadable_or_empty_console_takes_one_line() {
     let key = HostKey::fresh();
     let (world, port) = world(&key, &[&key]);
     let strict = format!("--host-keys strict -p {port} my-instance true");
@@ -160,20 +168,21 @@ fn a_console_that_is_denied_empty_or_silent_degrades_in_one_line() {
     world.cloud.console(ID, "[    0.000000] Linux\r\n", "");
     let run = world.run(&strict).expect(255);
     assert_eq!(run.stderr.lines().next(), Some("The console of i-0123456789abcde01 shows no host keys."), "{run}");
-    // The next source is asked then.
+    // Without host keys on the console, the next source decides: here the policy.
     let run = world.run(&format!("--host-keys accept-new -p {port} my-instance exit 3")).expect(3);
     assert!(run.stderr.contains("Accepted the new host key"), "{run}");
     assert!(fs::read_to_string(world.known_hosts()).unwrap().contains(" accept-new 20"));
 }
 
+/// The caller's known_hosts is searched for the names and addresses of the instance, plain or hashed.
 #[test]
-fn the_callers_known_hosts_knows_it_by_a_name_or_an_address() {
+fn callers_known_hosts_matches_names_and_addresses() {
     let key = HostKey::fresh();
     let (world, port) = world(&key, &[]);
     let names = [format!("[my-instance]:{port}"), format!("[127.0.0.1]:{port}"), format!("[ip-10-0-222-1.*]:{port},x")];
     for name in names {
         world.file(".ssh/known_hosts", &format!("# mine\n{name} {}\n", key.public_line()), 0o600);
-        // Hashed names are what Debian writes.
+        // Debian writes hashed names.
         for hashed in [false, true] {
             if hashed && !name.contains('*') {
                 let hash = Command::new(tool("ssh-keygen")).arg("-Hf").arg(world.path(".ssh/known_hosts")).output();
@@ -183,15 +192,15 @@ fn the_callers_known_hosts_knows_it_by_a_name_or_an_address() {
             assert!(run.stderr.contains("is known to ssh ("), "{name}: {run}");
             assert!(fs::read_to_string(world.known_hosts()).unwrap().contains(" known_hosts 20"));
             fs::remove_file(world.known_hosts()).unwrap();
-            // strict takes what is verified only.
+            // The policy strict accepts only verified keys.
             world.run(&format!("--host-keys strict -p {port} my-instance exit 3")).expect(255);
         }
     }
-    // Another machine's key under one of its names is no alarm, and no trust.
+    // Another machine's key under one of the instance's names causes neither an alarm nor trust.
     world.file(".ssh/known_hosts", &format!("[my-instance]:{port} {}\n", HostKey::fresh().public_line()), 0o600);
     let run = world.run(&format!("-p {port} my-instance exit 3")).expect(255);
-    assert!(run.stderr.contains("is not known, and nobody confirmed it"), "{run}");
-    // And a revoked key is refused, whatever else speaks for it.
+    assert!(run.stderr.contains("is not known, and it was not confirmed"), "{run}");
+    // A revoked key is refused, whatever other source accepts it.
     world.file(".ssh/known_hosts", &format!("@revoked * {}\n", key.public_line()), 0o600);
     let run = world.run(&format!("--host-keys accept-new -p {port} my-instance exit 3")).expect(255);
     assert!(
@@ -200,7 +209,7 @@ fn the_callers_known_hosts_knows_it_by_a_name_or_an_address() {
     );
 }
 
-/// A real sshd with a host certificate for `principals`, and the authority's public key.
+/// Starts a real sshd with a host certificate for `principals`, and returns the authority's public key too.
 fn certified(world: &World, principals: &str, validity: &str) -> (RealSshd, String) {
     let authority = keygen(world.home.path(), "authority", &["-t", "ed25519", "-N", ""]);
     let sshd = RealSshd::start(&world.cloud, ID, "");
@@ -214,7 +223,7 @@ fn certified(world: &World, principals: &str, validity: &str) -> (RealSshd, Stri
 }
 
 #[test]
-fn a_host_certificate_of_a_known_authority_is_enough() {
+fn host_certificate_of_known_authority_is_accepted() {
     let (world, _) = World::with_instance();
     let (sshd, authority) = certified(&world, "my-instance,i-0123456789abcde01", "+1h");
     let line = format!("-v --host-keys strict -p {} {}@my-instance exit 3", sshd.port, sshd.user);
@@ -223,11 +232,11 @@ fn a_host_certificate_of_a_known_authority_is_enough() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, format!("@cert-authority my-*,i-* {authority}\n")).unwrap();
         let run = world.run(&line).expect(3);
-        assert!(run.stderr.contains("by a certificate of the authority in "), "{run}");
-        // Not for these names.
+        assert!(run.stderr.contains("certified by the authority in "), "{run}");
+        // The authority is not trusted for these names.
         fs::write(&file, format!("@cert-authority other-* {authority}\n")).unwrap();
         world.run(&line).expect(255);
-        // Not by a revoked authority.
+        // A revoked authority is not trusted.
         fs::write(&file, format!("@cert-authority * {authority}\n@revoked * {authority}\n")).unwrap();
         let run = world.run(&line).expect(255);
         assert!(run.stderr.contains("its authority is revoked"), "{run}");
@@ -235,8 +244,9 @@ fn a_host_certificate_of_a_known_authority_is_enough() {
     }
 }
 
+/// A certificate for other names, or outside its validity, is ignored, and the key inside it is verified instead.
 #[test]
-fn a_certificate_that_does_not_count_leaves_the_key_in_it_to_be_judged() {
+fn invalid_certificate_falls_back_to_its_key() {
     for (principals, validity, why) in
         [("other", "+1h", "it is for other names"), ("my-instance", "-2h:-1h", "it is not valid now")]
     {
@@ -252,7 +262,7 @@ fn a_certificate_that_does_not_count_leaves_the_key_in_it_to_be_judged() {
 }
 
 #[test]
-fn the_file_for_people() {
+fn known_hosts_commands_list_forget_and_add() {
     let (world, port) = world(&HostKey::fresh(), &[]);
     world.run("known-hosts").expect(0);
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
@@ -265,7 +275,7 @@ fn the_file_for_people() {
     assert_eq!(json[0]["algorithm"], "ssh-ed25519");
     let run = world.run("known-hosts forget i-0123456789abcde09").expect(1);
     assert!(run.stderr.contains("no host key of i-0123456789abcde09 is known"), "{run}");
-    // An id needs no AWS; a name is looked up.
+    // An instance id needs no AWS call; a name is looked up.
     world.run(&format!("known-hosts forget {ID}")).expect(0);
     assert_eq!(world.run("known-hosts list").expect(0).out(), "");
     let mut add = world.ec2ssh(&format!("known-hosts add {ID}"));
@@ -274,7 +284,7 @@ fn the_file_for_people() {
 }
 
 #[test]
-fn a_question_only_where_nothing_else_knows() {
+fn prompts_only_if_no_source_knows_key() {
     let (world, port) = world(&HostKey::fresh(), &[]);
     let mut terminal = Terminal::run(&world, &format!("\"$EC2SSH\" -p {port} my-instance exit 3; echo \"status $?\""));
     terminal.wait_for("shows no host keys.");
@@ -284,7 +294,8 @@ fn a_question_only_where_nothing_else_knows() {
     assert!(fs::read_to_string(world.known_hosts()).unwrap().contains(" confirmed 20"));
 }
 
-/// The console is slower than all else: what it costs is waited for once, and the server is not blamed for it.
+/// If the console answers later than everything else, the connection waits for it once, and the delay is not reported
+/// as the server's.
 #[test]
 fn a_slow_console_is_waited_for() {
     let key = HostKey::fresh();

@@ -1,15 +1,15 @@
-//! Key files: the rule for modes as a table, and every format there is, made by the real ssh-keygen and openssl.
+//! Key files: the rule for file modes as a table, and every supported format, made by the real ssh-keygen and openssl.
 
 use std::path::Path;
 use std::process::Command;
 
 use ec2ssh::secret::Secret;
-use ec2ssh::ssh::key_file::{Error, KeyFile, judge};
+use ec2ssh::ssh::key_file::{Error, KeyFile, check_permissions};
 
 use crate::support::{keygen, tool};
 
 #[test]
-fn the_rule_for_modes() {
+fn unsafe_file_modes_are_refused() {
     let table = [
         ("k.pem", 0o400, true),
         ("k.PEM", 0o400, true),
@@ -27,22 +27,25 @@ fn the_rule_for_modes() {
         ("id_rsa", 0o777, false),
     ];
     for (name, mode, fits) in table {
-        // As the system gives it: with the file's type above the permissions.
-        let judged = judge(Path::new(name), 0o100_000 | mode, 1000, 1000);
+        // The mode is passed as the system returns it, with the file type above the permission bits.
+        let judged = check_permissions(Path::new(name), 0o100_000 | mode, 1000, 1000);
         assert_eq!(judged.is_ok(), fits, "{name} {mode:o}");
     }
-    assert!(matches!(judge(Path::new("id_rsa"), 0o600, 0, 1000), Err(Error::Owner { owner: 0, caller: 1000, .. })));
+    assert!(matches!(
+        check_permissions(Path::new("id_rsa"), 0o600, 0, 1000),
+        Err(Error::Owner { owner: 0, caller: 1000, .. })
+    ));
 }
 
 #[test]
-fn every_format_is_read() {
+fn every_key_format_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let table: &[(&str, &[&str], &str)] = &[
         ("rsa_openssh", &["-t", "rsa", "-b", "2048"], "ssh-rsa"),
         ("rsa_pkcs1", &["-t", "rsa", "-b", "2048", "-m", "PEM"], "ssh-rsa"),
         ("rsa_pkcs8", &["-t", "rsa", "-b", "2048", "-m", "PKCS8"], "ssh-rsa"),
         ("ed25519_openssh", &["-t", "ed25519"], "ssh-ed25519"),
-        // One in 256 keys of P-256 has a short number in it, which ssh-key 0.7.0-rc.11 does not read in this format.
+        // One in 256 P-256 keys contains a short number, which ssh-key 0.7.0-rc.11 does not read in this format.
         ("ecdsa_openssh", &["-t", "ecdsa", "-b", "384"], "ecdsa-sha2-nistp384"),
         ("ecdsa_sec1", &["-t", "ecdsa", "-m", "PEM"], "ecdsa-sha2-nistp256"),
         ("ecdsa_pkcs8", &["-t", "ecdsa", "-b", "384", "-m", "PKCS8"], "ecdsa-sha2-nistp384"),
@@ -54,7 +57,8 @@ fn every_format_is_read() {
         let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
         assert!(public.starts_with(&key.public_line()), "{name}: {} is not in {public}", key.public_line());
     }
-    // ssh-keygen writes no ed25519 in PKCS#8; AWS's .pem files for ed25519 are OpenSSH's, others' are not.
+    // ssh-keygen cannot write ed25519 keys as PKCS#8. AWS's ed25519 .pem files are in the OpenSSH format, but those of
+    // other tools are not.
     let path = folder.path().join("ed25519_pkcs8");
     let made =
         Command::new(tool("openssl")).args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&path).output().unwrap();
@@ -65,7 +69,7 @@ fn every_format_is_read() {
 }
 
 #[test]
-fn encrypted_ones_want_the_right_passphrase() {
+fn encrypted_keys_need_the_right_passphrase() {
     let folder = tempfile::tempdir().unwrap();
     let table: &[(&str, &[&str])] = &[
         ("openssh", &["-t", "ed25519"]),
@@ -83,8 +87,9 @@ fn encrypted_ones_want_the_right_passphrase() {
     }
 }
 
+/// Legacy PEM encryption is not supported: the error names `ssh-keygen -p`, and no passphrase is asked for.
 #[test]
-fn an_encryption_that_is_not_read_is_not_taken_for_a_wrong_passphrase() {
+fn unsupported_encryption_is_not_a_wrong_passphrase() {
     let folder = tempfile::tempdir().unwrap();
     let old: &[(&str, &[&str])] = &[
         ("des3", &["genrsa", "-traditional", "-des3", "-passout", "pass:open", "2048"]),
@@ -101,8 +106,9 @@ fn an_encryption_that_is_not_read_is_not_taken_for_a_wrong_passphrase() {
     }
 }
 
+/// A missing file, a public key, unusable content, and a folder or device give different errors.
 #[test]
-fn what_is_no_private_key_is_named_as_what_it_is() {
+fn other_files_than_private_keys_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);

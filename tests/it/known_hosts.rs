@@ -1,4 +1,4 @@
-//! Our known_hosts file and the judgement of a host key.
+//! Tests of ec2ssh's known_hosts file and of the verdict on a host key.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,20 +22,20 @@ fn ecdsa() -> PublicKey {
 }
 
 #[test]
-fn the_judgement() {
-    let (ours, other, of_another_kind) = (ed25519(), ed25519(), ecdsa());
+fn verdict_depends_on_known_keys_and_algorithms() {
+    let (ours, other, other_algorithm) = (ed25519(), ed25519(), ecdsa());
     let known = |keys: &[&PublicKey]| -> Vec<Known> {
         keys.iter().enumerate().map(|(index, key)| Known { line: index + 1, key: (*key).clone() }).collect()
     };
     let changed = |line, key: &PublicKey| Verdict::Changed { line, known: Box::new(key.clone()) };
-    let is_known = |line| Verdict::Known { line, how: String::new() };
+    let known_at = |line| Verdict::Known { line, how: String::new() };
     assert_eq!(judge(&known(&[]), &ours), Verdict::New);
-    assert_eq!(judge(&known(&[&ours]), &ours), is_known(1));
-    assert_eq!(judge(&known(&[&of_another_kind, &ours]), &ours), is_known(2));
+    assert_eq!(judge(&known(&[&ours]), &ours), known_at(1));
+    assert_eq!(judge(&known(&[&other_algorithm, &ours]), &ours), known_at(2));
     assert_eq!(judge(&known(&[&other]), &ours), changed(1, &other));
-    assert_eq!(judge(&known(&[&of_another_kind, &other]), &ours), changed(2, &other));
-    // Known by another algorithm only: whoever answers has not shown the key we know.
-    assert_eq!(judge(&known(&[&of_another_kind]), &ours), changed(1, &of_another_kind));
+    assert_eq!(judge(&known(&[&other_algorithm, &other]), &ours), changed(2, &other));
+    // Only a key of another algorithm is known, so the server has not presented the known key.
+    assert_eq!(judge(&known(&[&other_algorithm]), &ours), changed(1, &other_algorithm));
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn known_algorithms_are_asked_for_first() {
     let all = [Algorithm::Ed25519, Algorithm::Ecdsa { curve: russh::keys::EcdsaCurve::NistP256 }];
     assert_eq!(preferred(&[ecdsa().algorithm()], &all), [all[1].clone(), all[0].clone()]);
     assert_eq!(preferred(&[], &all), all);
-    // An RSA key serves the signatures over SHA-2.
+    // A known RSA key puts the SHA-2 signature algorithms of RSA first.
     let rsa = |hash| Algorithm::Rsa { hash };
     let signed = [Algorithm::Ed25519, rsa(Some(HashAlg::Sha512)), rsa(Some(HashAlg::Sha256))];
     assert_eq!(preferred(&[rsa(None)], &signed), [signed[1].clone(), signed[2].clone(), signed[0].clone()]);
@@ -68,10 +68,10 @@ fn lines_are_found_by_instance_and_port_only() {
     assert_eq!(lines(&alias("i-0123456789abcde01", 2222)), [4]);
     assert_eq!(lines("i-0123456789abcde02"), [7]);
     assert!(lines("i-0123456789abcde03").is_empty());
-    // What cannot be used must not make a known instance a new one.
+    // An unusable line is an error. If it were skipped, a known instance would look new.
     let error = parse(&text, "i-0123456789abcde09").unwrap_err();
     assert!(error.to_string().starts_with("line 5 "), "{error}");
-    // Markers are looked for elsewhere.
+    // Lines with markers are handled elsewhere.
     assert!(lines("i-0123456789abcde08").is_empty());
     assert!(parse("|1|abc=|def= ssh-ed25519 AAAA", "i-1").is_err());
 }
@@ -82,15 +82,17 @@ fn store() -> (tempfile::TempDir, KnownHosts) {
     (folder, store)
 }
 
+/// A key that is added twice is stored once, and ssh-keygen can read the file. Another key of the same instance is
+/// refused.
 #[test]
-fn what_is_added_is_found_once_and_ssh_keygen_reads_it() {
+fn added_key_is_found_once() {
     let (_folder, store) = store();
     let key = ed25519();
     assert!(store.keys("i-1").unwrap().is_empty());
     store.add("i-1", std::slice::from_ref(&key), "confirmed").unwrap();
     store.add("i-1", std::slice::from_ref(&key), "confirmed").unwrap();
     assert_eq!(store.keys("i-1").unwrap().len(), 1);
-    // Two first contacts at once that were shown different keys: the second is not believed beside the first.
+    // Two concurrent first contacts were shown different keys: the second key is refused.
     assert!(store.add("i-1", &[ed25519()], "confirmed").is_err());
     assert_eq!(store.keys("i-1").unwrap().len(), 1);
     let found = Command::new(tool("ssh-keygen")).args(["-F", "i-1", "-f"]).arg(store.path()).output().unwrap();
@@ -99,8 +101,9 @@ fn what_is_added_is_found_once_and_ssh_keygen_reads_it() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+/// Twenty threads add keys at once and lose none. A last line without a line feed is completed first.
 #[test]
-fn twenty_at_once_lose_nothing_and_an_unfinished_line_is_finished() {
+fn concurrent_adds_lose_no_keys() {
     let (_folder, store) = store();
     std::fs::create_dir_all(store.path().parent().unwrap()).unwrap();
     std::fs::write(store.path(), "# no line feed at the end").unwrap();
@@ -117,8 +120,9 @@ fn twenty_at_once_lose_nothing_and_an_unfinished_line_is_finished() {
     assert_eq!(std::fs::read_to_string(store.path()).unwrap().lines().count(), 21);
 }
 
+/// A file that cannot be read must not count as an empty one.
 #[test]
-fn a_file_that_cannot_be_read_is_an_error_and_not_an_empty_one() {
+fn unreadable_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let store = KnownHosts::at(PathBuf::from(folder.path()));
     assert!(store.keys("i-1").is_err());

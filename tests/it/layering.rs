@@ -1,10 +1,10 @@
-//! Who imports whom, as the map in `src/lib.rs` says; read from the sources.
+//! Checks in the sources that each layer of `src` imports only the layers that the map in `src/lib.rs` allows.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Layer -> the layers that it may use.
+/// Returns the layers that each layer may use.
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     const BASE: &[&str] = &[];
     BTreeMap::from([
@@ -56,15 +56,15 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     all.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The layer that a file belongs to: its first folder under `src`, else its name.
+/// Returns the layer of a file: its first folder under `src`, or else its file name.
 fn layer(src: &Path, file: &Path) -> String {
     let relative = file.strip_prefix(src).unwrap();
     let first = relative.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// Every `crate::a::b` that a source names, comments left out.
-fn used(text: &str) -> Vec<String> {
+/// Returns every path `crate::a::b` that a source names outside of comments.
+fn imported_paths(text: &str) -> Vec<String> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let code: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut found = Vec::new();
@@ -86,11 +86,11 @@ fn violations(layer: &str, text: &str) -> Vec<String> {
         let own = path == layer || path.starts_with(&format!("{layer}::"));
         own || allowed.iter().any(|rule| path == *rule || path.starts_with(&format!("{rule}::")))
     };
-    used(text).into_iter().filter(|path| !fits(path)).collect()
+    imported_paths(text).into_iter().filter(|path| !fits(path)).collect()
 }
 
 #[test]
-fn every_layer_imports_only_what_it_may() {
+fn layers_import_only_allowed_layers() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut seen = 0;
     for file in sources(&src) {
@@ -104,15 +104,16 @@ fn every_layer_imports_only_what_it_may() {
 }
 
 #[test]
-fn the_check_would_see_a_violation() {
+fn check_detects_violations() {
     assert_eq!(violations("ssh", "use crate::aws::Aws;"), ["aws::Aws"]);
     assert_eq!(violations("transport", "use crate::{ui::Ui, text};"), ["ui::Ui", "text"]);
     assert_eq!(violations("plan", "use crate::aws::Aws;"), ["aws::Aws"]);
     assert!(violations("plan", "use crate::aws::model::Instance;\n// crate::ui").is_empty());
 }
 
+/// Only `aws` uses the AWS SDK, only `ssh` uses russh, and only `ui` prints.
 #[test]
-fn only_the_layers_made_for_it_import_aws_and_russh_and_print() {
+fn aws_russh_and_printing_stay_in_their_layers() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in sources(&src) {
         let text = fs::read_to_string(&file).unwrap();

@@ -1,4 +1,4 @@
-//! `ec2ssh list`.
+//! Tests of `ec2ssh list`: table, pages, patterns and JSON.
 
 use ec2ssh::aws::model::{Instance as Plain, State};
 use ec2ssh::commands::list::table;
@@ -7,7 +7,7 @@ use ec2ssh_lab::Instance;
 use crate::support::World;
 
 #[test]
-fn the_table() {
+fn table_is_as_wide_as_allowed() {
     let instance = |id: &str, name: Option<&str>, launched| Plain {
         id: id.into(),
         name: name.map(str::to_owned),
@@ -28,7 +28,7 @@ fn the_table() {
 }
 
 #[test]
-fn all_pages_by_pattern_and_as_json() {
+fn list_reads_all_pages_and_filters() {
     let world = World::empty();
     for number in 0..25 {
         let name = if number % 2 == 0 { format!("web-{number}") } else { format!("db-{number}") };
@@ -44,8 +44,9 @@ fn all_pages_by_pattern_and_as_json() {
     assert_eq!(json[0]["publicIp"], "127.0.0.1");
 }
 
+/// An empty result is reported on standard error. With --json it is an empty array and nothing else.
 #[test]
-fn nothing_is_said_on_stderr_and_json_stays_json() {
+fn empty_list_is_reported_on_stderr() {
     let world = World::empty();
     insta::assert_snapshot!(world.snapshot("list"));
     insta::assert_snapshot!(world.snapshot("list --json"));
@@ -58,7 +59,7 @@ fn options_may_stand_before_the_subcommand() {
     world.cloud.add(Instance::named("i-0123456789abcde01", "list"));
     let run = world.run("--region eu-west-1 -q list").expect(0);
     assert!(run.out().starts_with("NAME"), "{run}");
-    // And the instance that bears its name is reached by the long form.
+    // The long form reaches an instance whose name is also a subcommand.
     let run = world.run("ssh --dry-run list").expect(0);
     assert!(run.out().starts_with("instance   i-0123456789abcde01 (list)"), "{run}");
 }

@@ -1,10 +1,10 @@
-//! Which user an image expects.
+//! The login user that is expected for an AMI, and whether it has Instance Connect.
 
 use ec2ssh::aws::model::Image;
 use ec2ssh::login::{InstanceConnect, distribution};
 
 #[test]
-fn the_user_is_told_by_the_images_name() {
+fn user_follows_from_the_image_name() {
     let table = [
         ("al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64", "ec2-user", InstanceConnect::Preinstalled),
         ("al2023-ami-minimal-2023.5-x86_64", "ec2-user", InstanceConnect::Absent),
@@ -30,8 +30,9 @@ fn the_user_is_told_by_the_images_name() {
     }
 }
 
+/// The user follows from the owner, platform or description of an image whose name is not known.
 #[test]
-fn owner_platform_and_description_help_where_the_name_says_nothing() {
+fn owner_platform_and_description_are_fallbacks() {
     let blank = || Image { name: "golden-image-17".into(), ..Image::default() };
     let user = |image: Image| distribution(&image).map(|found| found.user);
     assert_eq!(user(Image { owner: "099720109477".into(), ..blank() }), Some("ubuntu"));

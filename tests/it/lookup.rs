@@ -1,10 +1,10 @@
-//! Look-ups: every way of naming, all pages, never a guess; and that no more is made of what AWS says than it says.
+//! Tests of look-ups: every kind of selector, all pages, no guessing, and untrusted text from AWS.
 
 use ec2ssh_lab::{Instance, Sshd};
 
 use crate::support::{ID, World};
 
-const NEW: &str = "--host-keys accept-new";
+const ACCEPT_NEW: &str = "--host-keys accept-new";
 
 #[test]
 fn names_from_aws_cannot_write_to_the_terminal() {
@@ -18,7 +18,7 @@ fn names_from_aws_cannot_write_to_the_terminal() {
         assert!(all.contains(r"evil\u{"), "{all}");
         assert!(!all.contains(['\u{9b}', '\u{202e}']), "{all}");
     }
-    // JSON has an escape of its own for them: the same text to a program, and nothing to a terminal.
+    // JSON escapes these characters: a program reads the same text, and the output is plain ASCII.
     let json = world.run("list --json").expect(0).out();
     assert!(json.is_ascii(), "{json}");
     let read: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -26,7 +26,7 @@ fn names_from_aws_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn an_instance_without_a_name_is_found_and_shown_by_its_id() {
+fn nameless_instance_is_found_by_id() {
     let world = World::empty();
     let mut instance = Instance::named(ID, "");
     instance.tags.clear();
@@ -37,7 +37,7 @@ fn an_instance_without_a_name_is_found_and_shown_by_its_id() {
 }
 
 #[test]
-fn terminated_instances_are_no_match() {
+fn terminated_instances_do_not_match() {
     let world = World::empty();
     world.cloud.add(Instance::named(ID, "gone").state("terminated"));
     world.cloud.add(Instance::named("i-0123456789abcde02", "going").state("shutting-down"));
@@ -47,8 +47,9 @@ fn terminated_instances_are_no_match() {
     assert_eq!(world.run("list").expect(0).out(), "");
 }
 
+/// If the instance lacks the requested kind of address, the error lists the addresses that it has.
 #[test]
-fn an_instance_without_the_address_asked_for_names_those_it_has() {
+fn missing_address_lists_those_that_exist() {
     let world = World::empty();
     let mut instance = Instance::named(ID, "db");
     instance.public_ip = None;
@@ -58,7 +59,7 @@ fn an_instance_without_the_address_asked_for_names_those_it_has() {
 }
 
 #[test]
-fn every_way_of_naming_finds_it() {
+fn every_selector_finds_the_instance() {
     let (world, port) = World::with_instance();
     let mut instance = Instance::named(ID, "my-instance").tag("Env", "prod").tag("aws:autoscaling:groupName", "web");
     instance.public_dns = Some("ec2-127-0-0-1.eu-west-1.compute.amazonaws.com".to_owned());
@@ -87,12 +88,13 @@ fn every_way_of_naming_finds_it() {
         assert!(run.out().contains(&format!("\"id\": \"{ID}\"")), "{name}: {run}");
         assert_eq!(world.cloud.count("DescribeInstances") - before, 1, "{name} took more than one call");
     }
-    // A name that does not resolve gives way to the address.
-    world.run(&format!("-4 {NEW} -p {port} my-instance true")).expect(0);
+    // A DNS name that does not resolve falls back to the IP address.
+    world.run(&format!("-4 {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
 }
 
+/// An address outside the private ranges may still be an instance's private address. A second call looks for it there.
 #[test]
-fn a_public_looking_address_is_looked_for_among_the_private_ones_too() {
+fn public_looking_address_may_be_private() {
     let (world, _) = World::with_instance();
     let mut instance = Instance::named("i-0123456789abcde02", "odd");
     instance.private_ip = Some("198.18.0.7".to_owned());
@@ -103,7 +105,7 @@ fn a_public_looking_address_is_looked_for_among_the_private_ones_too() {
 }
 
 #[test]
-fn two_matches_are_shown_and_never_guessed_between() {
+fn two_matches_are_listed_without_guessing() {
     let (world, port) = World::with_instance();
     let mut second = Instance::named("i-0123456789abcde02", "my-instance");
     second.launched = "2026-11-22T10:00:00.000Z".to_owned();
@@ -132,8 +134,9 @@ fn all_pages_are_read_whatever_their_size() {
     assert_eq!(run.stderr.lines().filter(|line| line.starts_with("i-")).count(), 28, "{run}");
 }
 
+/// The error names the region and the credentials of the search, and similar names.
 #[test]
-fn no_match_names_where_it_looked_and_what_is_near() {
+fn no_match_names_scope_and_similar_names() {
     let (world, _) = World::with_instance();
     world.cloud.add(Instance::named("i-0123456789abcde02", "web-prod-1"));
     insta::assert_snapshot!(world.snapshot("my-instanec true"));

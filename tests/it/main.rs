@@ -1,5 +1,5 @@
-//! The one test binary: pure tables first, then in-memory pipes, then the binary against the embedded cloud, then the
-//! real OpenSSH, and moto.
+//! The single integration test binary: pure tables, in-memory pipes, the binary against the embedded cloud, the real
+//! OpenSSH, and moto.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 #![allow(clippy::print_stdout, reason = "a child of a test speaks to it")]
 

@@ -1,4 +1,4 @@
-//! A second opinion on the EC2 API: moto, a simulation by others than us, with more than one page.
+//! Checks the EC2 API against moto, an independent simulation, with more than one page.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -27,7 +27,7 @@ impl Moto {
         Self { child, endpoint: format!("http://127.0.0.1:{}", port.trim()) }
     }
 
-    /// Calls the API by boto3, which moto brings along.
+    /// Calls the API through boto3, which is installed with moto.
     fn boto(&self, script: &str) -> String {
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
         let prelude = format!(
@@ -68,8 +68,8 @@ fn moto_agrees_on_paging_filters_and_images() {
     let ids = moto.boto(&format!("{RUN}{script}"));
     let words: Vec<&str> = ids.split_whitespace().collect();
     let [one, off, public_ip, public_dns, private_dns] = words[..] else { panic!("{ids}") };
-    // Not by private address: moto does not know the filter that covers an instance's secondary ones. And before there
-    // are many: moto draws addresses by lot, and may give one twice.
+    // Private addresses are left out, because moto does not support the filter that covers an instance's secondary
+    // ones. This runs before there are many instances, because moto picks addresses at random and may assign one twice.
     for name in ["one", "on*", one, public_ip, public_dns, private_dns] {
         let run = moto.run(&world, &format!("--dry-run {name}")).expect(0);
         assert!(run.out().contains(one), "{name}: {run}");
@@ -79,7 +79,7 @@ fn moto_agrees_on_paging_filters_and_images() {
     assert!(run.stderr.contains(&format!("{off} (off) is stopped")), "{run}");
     let run = moto.run(&world, "i-0123456789abcdef0 true").expect(255);
     assert!(run.stderr.contains("no instance matches"), "{run}");
-    // More than one page of a thousand.
+    // This is more than one page of 1000 instances.
     moto.boto(&format!("{RUN}run(1100, 'many')\n"));
     let json: serde_json::Value = serde_json::from_str(&moto.run(&world, "list --json").expect(0).out()).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 1102);

@@ -1,4 +1,4 @@
-//! The real OpenSSH on both sides: our client against its server, its clients through our proxy.
+//! The real OpenSSH on both sides: ec2ssh as a client of its server, and its clients through `ec2ssh proxy`.
 
 use std::fs;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::RealSshd;
 use crate::support::{BINARY, ID, Run, World, keygen, tool};
 
-const NEW: &str = "--host-keys accept-new";
+const ACCEPT_NEW: &str = "--host-keys accept-new";
 
 fn world() -> (World, RealSshd) {
     let (world, _) = World::with_instance();
@@ -15,22 +15,22 @@ fn world() -> (World, RealSshd) {
 }
 
 #[test]
-fn a_pushed_key_gets_in_and_no_other() {
+fn only_the_pushed_key_logs_in() {
     let (world, sshd) = world();
     let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
-    let run = world.run(&format!("{NEW} {target} id -un; exit 3")).expect(3);
+    let run = world.run(&format!("{ACCEPT_NEW} {target} id -un; exit 3")).expect(3);
     assert_eq!(run.out().trim(), sshd.user);
-    // The key was offered once, and nothing besides it.
+    // Only the pushed key was offered, and only once.
     let log = sshd.log();
     assert_eq!(log.matches("Accepted publickey").count(), 1, "{log}");
     assert!(!log.contains("Failed"), "{log}");
-    // A key file that the server does not know is not helped by what was pushed before.
+    // An earlier push does not help a key file that the server does not know.
     let key = keygen(world.home.path(), "stranger", &["-t", "ed25519", "-N", ""]);
     let run = world.run(&format!("-i {} {target} true", key.display())).expect(255);
     assert!(run.stderr.contains("permission denied"), "{run}");
 }
 
-/// The caller has a key in ~/.ssh and one in an agent, and the server knows both: neither is offered.
+/// The caller has a key in ~/.ssh and another in an agent. The server accepts both, but neither is offered.
 #[test]
 fn the_callers_own_keys_are_not_offered() {
     let (world, _) = World::with_instance();
@@ -46,7 +46,7 @@ fn the_callers_own_keys_are_not_offered() {
     }
     let added = world.command(tool("ssh-add")).env("SSH_AUTH_SOCK", &socket).arg(&in_agent).output().unwrap();
     assert!(added.status.success());
-    let mut command = world.ec2ssh(&format!("-q {NEW} -p {} {}@my-instance true", sshd.port, sshd.user));
+    let mut command = world.ec2ssh(&format!("-q {ACCEPT_NEW} -p {} {}@my-instance true", sshd.port, sshd.user));
     let run = Run::of(command.env("SSH_AUTH_SOCK", &socket).output().unwrap());
     agent.kill().unwrap();
     agent.wait().unwrap();
@@ -62,25 +62,25 @@ fn the_callers_own_keys_are_not_offered() {
     }
 }
 
-/// RFC 8332: the server says what it takes, and SHA-512 is not it.
+/// The server announces which signature algorithms it accepts (RFC 8332), and SHA-512 may not be among them.
 #[test]
-fn rsa_signs_with_what_the_server_takes() {
+fn rsa_uses_an_accepted_signature_algorithm() {
     let (world, _) = World::with_instance();
     let key = keygen(world.home.path(), "rsa", &["-t", "rsa", "-b", "2048", "-N", ""]);
     for algorithm in ["rsa-sha2-256", "rsa-sha2-512"] {
         let sshd = RealSshd::start(&world.cloud, ID, &format!("PubkeyAcceptedAlgorithms {algorithm}"));
         sshd.authorize(&fs::read_to_string(key.with_extension("pub")).unwrap());
         let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
-        world.run(&format!("-q {NEW} -i rsa {target} true")).expect(0);
+        world.run(&format!("-q {ACCEPT_NEW} -i rsa {target} true")).expect(0);
     }
 }
 
 #[test]
-fn an_expired_key_does_not_get_in() {
+fn expired_pushed_key_is_denied() {
     let (world, sshd) = world();
     let key = keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
     let proxy = |sleep: &str| {
-        // ssh itself, with the key that our proxy pushes: the key can be made old in between.
+        // Plain ssh uses the key that `ec2ssh proxy` pushes, so that the test can age the key between two connections.
         let mut ssh = ssh(&world, "ssh", &sshd);
         let command = format!("ProxyCommand={sleep} {BINARY} proxy %r@%h:%p");
         ssh.args(["-i", key.to_str().unwrap(), "-o", &command, &format!("{}@my-instance", sshd.user), "true"]);
@@ -88,7 +88,7 @@ fn an_expired_key_does_not_get_in() {
     };
     proxy("").expect(0);
     world.cloud.age_keys(Duration::from_secs(61));
-    // The same key again without a fresh push: straight to the port.
+    // Connects straight to the port with the same key, without pushing it again.
     let mut direct = ssh(&world, "ssh", &sshd);
     direct.args([
         "-i",
@@ -117,11 +117,12 @@ fn key_files_of_every_kind_log_in() {
     }
     sshd.authorize(&all);
     for name in ["rsa", "ed25519", "ecdsa"] {
-        let run =
-            world.run(&format!("-q {NEW} -i {name} -p {} {}@my-instance echo {name}", sshd.port, sshd.user)).expect(0);
+        let run = world
+            .run(&format!("-q {ACCEPT_NEW} -i {name} -p {} {}@my-instance echo {name}", sshd.port, sshd.user))
+            .expect(0);
         assert_eq!(run.out().trim(), name);
     }
-    // RSA without SHA-1: the server would log ssh-rsa had we signed with it.
+    // Three logins show that the RSA key did not sign with SHA-1, which the server rejects.
     let log = sshd.log();
     assert_eq!(log.matches("Accepted publickey").count(), 3, "{log}");
     assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
@@ -132,24 +133,24 @@ fn binary_streams_both_ways() {
     let (world, sshd) = world();
     let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
     let input: Vec<u8> = (0..=255).cycle().take(20_000_001).collect();
-    let command = world.ec2ssh(&format!("-q {NEW} {target} tee /dev/stderr 2>/dev/null | cat"));
+    let command = world.ec2ssh(&format!("-q {ACCEPT_NEW} {target} tee /dev/stderr 2>/dev/null | cat"));
     let run = world.run_with_input(command, &input).expect(0);
     assert!(run.stdout == input, "{} of {} bytes", run.stdout.len(), input.len());
     world.run(&format!("{target} kill -TERM $$")).expect(143);
 }
 
 #[test]
-fn the_host_key_known_is_the_one_asked_for() {
+fn known_host_key_algorithm_is_negotiated() {
     let (world, sshd) = world();
     let ecdsa = fs::read_to_string(sshd.host_key("ecdsa")).unwrap();
     fs::create_dir_all(world.known_hosts().parent().unwrap()).unwrap();
-    // Only the second of the server's two keys is known; by our own preference it would show the first.
+    // Only the second of the server's two host keys is known; by default ec2ssh would negotiate the first.
     fs::write(world.known_hosts(), format!("[{ID}]:{} {ecdsa}", sshd.port)).unwrap();
     let run = world.run(&format!("-v --host-keys strict -p {} {}@my-instance true", sshd.port, sshd.user)).expect(0);
     assert!(run.stderr.contains("host key ecdsa-sha2-nistp256 SHA256:"), "{run}");
 }
 
-/// OpenSSH's own client, with nothing of whoever runs the test.
+/// Returns the command of an OpenSSH client without the configuration and keys of the user who runs the test.
 fn ssh(world: &World, program: &str, sshd: &RealSshd) -> std::process::Command {
     let mut command = world.command(tool(program));
     command.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentityAgent=none", "-o", "IdentitiesOnly=yes"]);
@@ -206,7 +207,7 @@ fn rsync_through_the_proxy() {
 }
 
 #[test]
-fn an_unknown_instance_fails_in_our_words() {
+fn proxy_reports_an_unknown_instance() {
     let (world, sshd) = world();
     keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
     let run =
@@ -216,10 +217,10 @@ fn an_unknown_instance_fails_in_our_words() {
 }
 
 #[test]
-fn an_idle_session_and_many_at_once() {
+fn sessions_run_many_at_once() {
     let (world, sshd) = world();
     let target = format!("-p {} {}@my-instance", sshd.port, sshd.user);
-    world.run(&format!("-q {NEW} {target} true")).expect(0);
+    world.run(&format!("-q {ACCEPT_NEW} {target} true")).expect(0);
     std::thread::scope(|scope| {
         for number in 0..8 {
             let (world, target) = (&world, &target);

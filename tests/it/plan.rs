@@ -1,10 +1,10 @@
-//! From what was typed and found to the plan.
+//! Tests of the plan that follows from the target, the options, the config file and the instance.
 
 use std::path::PathBuf;
 
 use ec2ssh::aws::model::{Account, Image, Instance};
-use ec2ssh::config::{AddressKind, HostKeys, Options, Via};
-use ec2ssh::plan::{Authorization, Error, LoginSource, Plan, Request, addresses, login_by_image, plan};
+use ec2ssh::config::{AddressKind, HostKeyPolicy, Options, Via};
+use ec2ssh::plan::{Authorization, Error, LoginSource, Plan, Request, addresses, default_login_user, plan};
 
 fn request(typed: &str, options: Options, configured: Options) -> Request {
     Request { target: typed.parse().unwrap(), typed: options, configured }
@@ -26,7 +26,7 @@ fn text(instance: &Instance, kind: AddressKind) -> Vec<String> {
 }
 
 #[test]
-fn addresses_are_in_the_order_of_the_way_there() {
+fn addresses_are_ordered_by_preference() {
     use AddressKind::{Auto, Ipv6, Private, Public};
     let name = "ec2-54-1-2-3.compute-1.amazonaws.com";
     let nameless = Instance { public_dns: None, ..full() };
@@ -44,12 +44,13 @@ fn addresses_are_in_the_order_of_the_way_there() {
 }
 
 fn planned(request: &Request, instance: Instance) -> Result<Plan, Error> {
-    let login = request.user().unwrap_or_else(|| login_by_image(None));
+    let login = request.user().unwrap_or_else(|| default_login_user(None));
     plan(request, Account::default(), instance, login)
 }
 
+/// The user of the target wins over the option, the option over the config file, and the config file over the image.
 #[test]
-fn what_is_typed_wins_over_the_config_and_the_config_over_the_image() {
+fn user_precedence_is_typed_config_image() {
     let options = |user: &str| Options { user: Some(user.into()), ..Options::default() };
     let none = Options::default;
     let table = [
@@ -64,8 +65,9 @@ fn what_is_typed_wins_over_the_config_and_the_config_over_the_image() {
     }
 }
 
+/// The port of the target wins over the option, and the option over the config file. The default is 22.
 #[test]
-fn the_port_is_the_targets_then_the_options_then_22() {
+fn port_precedence_is_target_option_config_default() {
     let with = |port| Options { port, ..Options::default() };
     let port = |typed: &str, options, configured| {
         planned(&request(typed, with(options), with(configured)), full()).unwrap().port
@@ -77,17 +79,18 @@ fn the_port_is_the_targets_then_the_options_then_22() {
 }
 
 #[test]
-fn an_identity_means_that_nothing_is_pushed() {
-    let identity = Options { identity: Some("k.pem".into()), host_keys: Some(HostKeys::Strict), ..Options::default() };
+fn identity_file_disables_the_push() {
+    let identity =
+        Options { identity: Some("k.pem".into()), host_keys: Some(HostKeyPolicy::Strict), ..Options::default() };
     let plan = planned(&request("web", identity, Options::default()), full()).unwrap();
     assert_eq!(plan.authorization, Authorization::KeyFile(PathBuf::from("k.pem")));
-    assert_eq!(plan.host_keys, HostKeys::Strict);
+    assert_eq!(plan.host_keys, HostKeyPolicy::Strict);
     let plan = planned(&request("web", Options::default(), Options::default()), full()).unwrap();
     assert_eq!(plan.authorization, Authorization::Push);
 }
 
 #[test]
-fn without_an_address_there_is_no_direct_plan() {
+fn direct_route_requires_an_address() {
     let with = |via, address| {
         let options = Options { via, address, ..Options::default() };
         planned(&request("web", options, Options::default()), Instance::default())
@@ -96,13 +99,15 @@ fn without_an_address_there_is_no_direct_plan() {
     assert!(matches!(error, Error::NoAddress(_, AddressKind::Auto)));
     let error = with(None, Some(AddressKind::Public)).unwrap_err();
     assert!(matches!(error, Error::NoAddress(_, AddressKind::Public)));
-    // Session Manager needs none.
+    // Session Manager needs no address.
     assert_eq!(with(None, None).unwrap().addresses, []);
     with(Some(Via::Eice), Some(AddressKind::Private)).unwrap();
 }
 
+/// The order is direct, EICE, SSM, except that the route that worked last time comes first. The direct route requires
+/// an address.
 #[test]
-fn the_routes_are_tried_in_an_order_that_begins_with_what_worked() {
+fn last_working_route_is_tried_first() {
     use ec2ssh::plan::route::Route::{self, Direct, Eice, Ssm};
     let one = [ec2ssh::plan::Address::Ip("10.0.0.1".parse().unwrap())];
     let table: &[(Via, bool, Option<Route>, &[Route])] = &[
@@ -110,7 +115,7 @@ fn the_routes_are_tried_in_an_order_that_begins_with_what_worked() {
         (Via::Auto, false, None, &[Eice, Ssm]),
         (Via::Auto, true, Some(Ssm), &[Ssm, Direct, Eice]),
         (Via::Auto, true, Some(Direct), &[Direct, Eice, Ssm]),
-        // It had an address then.
+        // The direct route worked last time, but the instance has no address now.
         (Via::Auto, false, Some(Direct), &[Eice, Ssm]),
         (Via::Direct, true, Some(Ssm), &[Direct]),
         (Via::Eice, true, None, &[Eice]),
@@ -123,11 +128,15 @@ fn the_routes_are_tried_in_an_order_that_begins_with_what_worked() {
 }
 
 #[test]
-fn the_printed_plan_says_everything_and_hides_control_characters() {
+fn printed_plan_is_complete_and_escaped() {
     let image = Image { name: "ubuntu/images/hvm\u{1b}[31m".into(), ..Image::default() };
     let instance = Instance { name: Some("evil\u{1b}]0;pwned\u{7}".into()), ..full() };
     let account = Account { region: "eu-west-1".into(), profile: Some("prod".into()) };
-    let made =
-        plan(&request("web", Options::default(), Options::default()), account, instance, login_by_image(Some(&image)));
+    let made = plan(
+        &request("web", Options::default(), Options::default()),
+        account,
+        instance,
+        default_login_user(Some(&image)),
+    );
     insta::assert_snapshot!(made.unwrap());
 }

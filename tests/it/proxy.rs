@@ -1,4 +1,4 @@
-//! `ec2ssh proxy`: the byte stream, against the embedded cloud.
+//! `ec2ssh proxy` against the embedded cloud: the byte stream, half-closes and the pushed key.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -6,13 +6,14 @@ use std::process::Stdio;
 
 use crate::support::{ID, World, keygen};
 
+/// Bytes pass unchanged both ways, and the server's answer still arrives after EOF on the input.
 #[test]
-fn bytes_go_both_ways_and_half_closes_are_kept() {
+fn client_half_close_is_forwarded() {
     let (world, _) = World::with_instance();
     keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    // Reads to the end of what we send, and only then answers.
+    // The server reads up to EOF and only then answers.
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut all = Vec::new();
@@ -29,8 +30,9 @@ fn bytes_go_both_ways_and_half_closes_are_kept() {
     assert_eq!(world.cloud.pushed_keys(ID, "ubuntu").len(), 1);
 }
 
+/// EOF from the server is passed on, and the input still reaches the server.
 #[test]
-fn the_far_ends_half_close_is_kept_too() {
+fn server_half_close_is_forwarded() {
     let (world, _) = World::with_instance();
     keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -46,7 +48,7 @@ fn the_far_ends_half_close_is_kept_too() {
     let mut command = world.ec2ssh(&format!("proxy ubuntu@my-instance:{port}"));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
-    // The end of its output is seen while the input is still open.
+    // EOF of the server's output arrives while the input is still open.
     child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(said, "over to you");
     child.stdin.take().unwrap().write_all(b"thank you").unwrap();
@@ -54,8 +56,9 @@ fn the_far_ends_half_close_is_kept_too() {
     assert_eq!(server.join().unwrap(), "thank you");
 }
 
+/// The option `-i` selects the key to push. Without it the first usable default key file is taken.
 #[test]
-fn the_public_half_is_the_one_named_else_the_first_usable_default() {
+fn pushed_key_is_named_or_first_usable_default() {
     let (world, port) = World::with_instance();
     let line = |path: &str| std::fs::read_to_string(world.path(path)).unwrap();
     let pushed = || world.cloud.pushed_keys(ID, "u").pop().unwrap();
@@ -73,7 +76,7 @@ fn the_public_half_is_the_one_named_else_the_first_usable_default() {
         proxy(&format!("-i {name}")).expect(0);
         assert!(line("named.pub").starts_with(&pushed()), "{name}");
     }
-    // AWS's own .pem comes without its public half.
+    // A .pem file from AWS comes without its public key.
     let pem = keygen(world.home.path(), "aws.pem", &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]);
     let public = line("aws.pem.pub");
     std::fs::remove_file(pem.with_extension("pem.pub")).unwrap();
@@ -81,11 +84,11 @@ fn the_public_half_is_the_one_named_else_the_first_usable_default() {
     assert!(public.starts_with(&pushed()));
     keygen(world.home.path(), "curve", &["-t", "ecdsa", "-N", ""]);
     let run = proxy("-i curve").expect(255);
-    assert!(run.stderr.contains("takes only RSA and ed25519"), "{run}");
+    assert!(run.stderr.contains("accepts only RSA and ed25519"), "{run}");
 }
 
 #[test]
-fn an_error_leaves_stdout_empty_and_comes_within_the_first_second() {
+fn error_leaves_stdout_empty() {
     let (world, _) = World::with_instance();
     keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
     let run = world.run("proxy ec2-user@no-such-instance:22").expect(255);

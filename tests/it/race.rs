@@ -1,4 +1,4 @@
-//! The race between the routes, with routes that do nothing but wait; the clock is tokio's own.
+//! Tests of the race between routes, with fake routes that only wait. The clock is tokio's paused clock.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use tokio::time::{Instant, sleep};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// What a route does: it makes headway after so many ms, if at all, and then ends after so many more.
+/// Behavior of a fake route: it reports progress after `headway` ms, if at all, and ends `takes` ms later.
 #[derive(Clone, Copy)]
-struct Way {
+struct FakeRoute {
     headway: Option<u32>,
     takes: u32,
     arrives: bool,
 }
 
-fn arrives(takes: u32) -> Way {
-    Way { headway: None, takes, arrives: true }
+fn arrives(takes: u32) -> FakeRoute {
+    FakeRoute { headway: None, takes, arrives: true }
 }
 
-fn fails(takes: u32) -> Way {
-    Way { headway: None, takes, arrives: false }
+fn fails(takes: u32) -> FakeRoute {
+    FakeRoute { headway: None, takes, arrives: false }
 }
 
-async fn run(way: Way, mut turn: Turn, begun: Instant) -> Result<u128, u128> {
+async fn run(way: FakeRoute, mut turn: Turn, begun: Instant) -> Result<u128, u128> {
     turn.comes().await;
     let started = begun.elapsed().as_millis();
     if let Some(headway) = way.headway {
@@ -34,8 +34,8 @@ async fn run(way: Way, mut turn: Turn, begun: Instant) -> Result<u128, u128> {
     if way.arrives { Ok(started) } else { Err(started) }
 }
 
-/// Who wins, when he started, when he arrived, and who had failed.
-async fn race(ways: &[Way]) -> (Option<(usize, u128)>, u128, Vec<usize>) {
+/// Returns the winner and when it started, the total time (both in ms), and the routes that had failed.
+async fn race(ways: &[FakeRoute]) -> (Option<(usize, u128)>, u128, Vec<usize>) {
     let begun = Instant::now();
     let routes: Vec<usize> = (0..ways.len()).collect();
     let result = first(&routes, |_| MS * 500, |route, turn| run(ways[route], turn, begun)).await;
@@ -47,43 +47,45 @@ async fn race(ways: &[Way]) -> (Option<(usize, u128)>, u128, Vec<usize>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_alone_runs_while_it_is_quick() {
+async fn quick_first_route_runs_alone() {
     assert_eq!(race(&[arrives(400), arrives(1)]).await, (Some((0, 0)), 400, vec![]));
 }
 
+/// Each route starts 500 ms after the one before it, which keeps running. The first one that connects wins.
 #[tokio::test(start_paused = true)]
-async fn the_next_starts_while_the_first_goes_on_and_the_first_to_arrive_wins() {
+async fn next_route_starts_after_the_delay() {
     assert_eq!(race(&[arrives(9000), arrives(100)]).await, (Some((1, 500)), 600, vec![]));
     assert_eq!(race(&[arrives(700), arrives(9000)]).await, (Some((0, 0)), 700, vec![]));
     assert_eq!(race(&[arrives(9000), arrives(9000), arrives(50)]).await, (Some((2, 1000)), 1050, vec![]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_starts_at_once_where_the_first_has_failed() {
+async fn next_route_starts_at_once_after_failure() {
     assert_eq!(race(&[fails(20), arrives(100)]).await, (Some((1, 20)), 120, vec![0]));
     assert_eq!(race(&[fails(20), fails(30), arrives(1)]).await, (Some((2, 50)), 51, vec![0, 1]));
-    // One that fails while another runs does not hurry the third.
+    // A route that fails while another one is running does not start the third one early.
     assert_eq!(race(&[arrives(9000), fails(100), arrives(1)]).await, (Some((2, 1000)), 1001, vec![1]));
 }
 
+/// A route that reports progress delays the start of the next one, but not without limit.
 #[tokio::test(start_paused = true)]
-async fn headway_keeps_the_next_from_starting() {
-    let connected = Way { headway: Some(300), takes: 1000, arrives: true };
+async fn progress_delays_the_next_route() {
+    let connected = FakeRoute { headway: Some(300), takes: 1000, arrives: true };
     assert_eq!(race(&[connected, arrives(1)]).await, (Some((0, 0)), 1300, vec![]));
-    let silent = Way { headway: Some(300), takes: 20_000, arrives: true };
+    let silent = FakeRoute { headway: Some(300), takes: 20_000, arrives: true };
     assert_eq!(race(&[silent, arrives(1)]).await, (Some((1, 1800)), 1801, vec![]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_failed_are_told_in_their_order() {
+async fn all_failures_are_returned_in_order() {
     assert_eq!(race(&[fails(800), fails(10)]).await, (None, 800, vec![0, 1]));
     assert_eq!(race(&[fails(5)]).await, (None, 5, vec![0]));
     assert_eq!(race(&[]).await, (None, 0, vec![]));
 }
 
-/// What is only asked may be asked before the turn; that it fails then is not waited for.
+/// A route may make calls without side effects before its turn. If they fail, its turn is skipped.
 #[tokio::test(start_paused = true)]
-async fn a_route_that_fails_before_its_turn_is_passed_over() {
+async fn route_failing_before_its_turn_is_skipped() {
     let begun = Instant::now();
     let run = |route: usize, mut turn: Turn| async move {
         match route {
@@ -101,7 +103,7 @@ async fn a_route_that_fails_before_its_turn_is_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_one_left_knows_it() {
+async fn last_remaining_route_is_notified() {
     let begun = Instant::now();
     let run = |route: usize, mut turn: Turn| async move {
         turn.comes().await;

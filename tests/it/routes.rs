@@ -1,10 +1,10 @@
-//! The routes to an instance that has no address from outside: an endpoint, Session Manager, and the choice between them. The
-//! binary against the embedded cloud, whose endpoint and service check what they are sent.
+//! The routes to an instance without a public address: an endpoint (EICE), Session Manager, and the choice between
+//! them. The binary runs against the embedded cloud, whose endpoint and Session Manager check what they receive.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ec2ssh::commands::options::ConnectOptions;
+use ec2ssh::commands::options::ConnectArgs;
 use ec2ssh::config::Via;
 use ec2ssh::connect::reach::announcement;
 use ec2ssh_lab::{Agent, Endpoint, Fault, Instance, Sshd, TunnelFault};
@@ -21,7 +21,7 @@ fn agent_with(world: &World, change: impl FnOnce(&mut Agent)) -> Agent {
 
 #[track_caller]
 fn assert_no_complaints(agent: &Agent) {
-    assert_eq!(*agent.complaints.lock().unwrap(), Vec::<String>::new());
+    assert_eq!(*agent.protocol_errors.lock().unwrap(), Vec::<String>::new());
 }
 
 #[test]
@@ -39,10 +39,10 @@ fn a_private_instance_is_reached_by_each_route() {
 }
 
 #[test]
-fn the_session_is_ended_on_every_way_out() {
+fn session_is_ended_on_every_exit() {
     let world = World::private();
     let agent = agent_with(&world, |_| ());
-    // The far side ends it.
+    // The remote side ends the session.
     world.run("--via ssm db-1 true").expect(0);
     let is_ended = || world.cloud.open_sessions() == 0;
     wait_until("the session of a command that has ended ends", is_ended);
@@ -51,11 +51,11 @@ fn the_session_is_ended_on_every_way_out() {
     let key = crate::support::keygen(world.home.path(), "other", &["-t", "ed25519", "-N", ""]);
     world.run(&format!("--via ssm -i {} db-1 true", key.display())).expect(255);
     wait_until("the session of a failed login ends", is_ended);
-    // A signal.
+    // A signal ends ec2ssh.
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM, rustix::process::Signal::HUP] {
         let mut child = world.ec2ssh("--via ssm db-1 sleep 100").spawn().unwrap();
         wait_until("there is a session", || world.cloud.open_sessions() == 1);
-        // Not before somebody is logged in.
+        // The signal must not arrive before the login has completed.
         std::thread::sleep(Duration::from_millis(300));
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
         child.wait().unwrap();
@@ -66,40 +66,40 @@ fn the_session_is_ended_on_every_way_out() {
 
 const PANIC: &str = "EC2SSH_TEST_PANICS_IN_A_SESSION";
 
-/// Not a test by itself: what the next one runs.
+/// Panics inside a session when the next test runs it as a child process; otherwise does nothing.
 #[test]
 fn child_that_panics_in_a_session() {
     if std::env::var_os(PANIC).is_none() {
         return;
     }
-    ec2ssh::cli::guarded(|| {
+    ec2ssh::cli::with_panic_hook(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let events: ec2ssh::connect::Events = Arc::new(|_| {});
-            let options = ConnectOptions { via: Some(Via::Ssm), ..ConnectOptions::default() };
+            let options = ConnectArgs { via: Some(Via::Ssm), ..ConnectArgs::default() };
             let key = ec2ssh::connect::public_half(Some(&"key.pub".into())).unwrap();
             let _link = ec2ssh::connect::stream(options.wish("db-1").unwrap(), &key, &events).await.unwrap();
-            // On the very thread that would have to serve the session.
+            // The panic is on the thread that would have to serve the session.
             panic!("as it was asked to");
         })
     });
 }
 
 #[test]
-fn a_panic_ends_the_session_too() {
+fn panic_terminates_the_session() {
     let world = World::private();
     crate::support::keygen(world.home.path(), "key", &["-t", "ed25519", "-N", ""]);
     let mut child = world.command(std::env::current_exe().unwrap());
     child.args(["--exact", "routes::child_that_panics_in_a_session", "--nocapture"]).env(PANIC, "1");
     let run = crate::support::Run::of(child.output().unwrap()).expect(255);
-    assert!(run.stderr.contains("Error: ec2ssh has a defect"), "{run}");
+    assert!(run.stderr.contains("Error: internal error (panic)"), "{run}");
     assert_eq!((world.cloud.sessions().0, world.cloud.count("TerminateSession")), (1, 1), "{run}");
     wait_until("the session ends", || world.cloud.open_sessions() == 0);
 }
 
-/// The person goes while the agent is still waited for.
+/// The user interrupts ec2ssh while it still waits for the agent's handshake.
 #[test]
-fn a_session_whose_agent_is_waited_for_is_ended_too() {
+fn interrupt_during_agent_handshake_terminates_session() {
     let world = World::private();
     agent_with(&world, |agent| agent.mute = true);
     let mut child = world.ec2ssh("--via ssm db-1 true").spawn().unwrap();
@@ -112,13 +112,13 @@ fn a_session_whose_agent_is_waited_for_is_ended_too() {
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
-/// The one who loses the race leaves nothing behind, whichever it is.
+/// Routes that lose the race leave nothing open, whichever they are.
 #[test]
-fn who_loses_the_race_is_closed() {
+fn losing_routes_are_closed() {
     let world = World::private();
     agent_with(&world, |agent| agent.mute = true);
     world.cloud.fail_tunnels(TunnelFault::Mute);
-    // Both are under way and lead nowhere, when direct comes up.
+    // Both EICE and Session Manager are being dialed without an answer when the direct route connects.
     let private_ip = Some("127.79.0.1".to_owned());
     world.cloud.add(Instance { private_ip, ..Instance::named(ID, "db-1").private() });
     let port = world.cloud.local_port(ID, 22).unwrap();
@@ -141,9 +141,9 @@ fn who_loses_the_race_is_closed() {
     wait_until("the tunnel is closed", || world.cloud.open_tunnels() == 0);
 }
 
-/// An agent from before the signal that ends a session: the service is asked to.
+/// An old agent does not know the flag that ends a session, so ec2ssh calls TerminateSession.
 #[test]
-fn the_session_of_an_old_agent_is_ended_by_a_call() {
+fn old_agents_session_is_terminated_by_call() {
     let world = World::private();
     let agent = agent_with(&world, |agent| agent.version = "2.3.700.0".to_owned());
     let mut child = world.ec2ssh("--via ssm db-1 sleep 100").spawn().unwrap();
@@ -157,17 +157,17 @@ fn the_session_of_an_old_agent_is_ended_by_a_call() {
 }
 
 #[test]
-fn what_worked_is_remembered_for_a_day() {
+fn working_route_is_remembered_for_a_day() {
     let world = World::private();
     world.run("db-1 true").expect(0);
     let run = world.run("-v db-1 true").expect(0);
     assert!(run.stderr.contains("Route: endpoint") && run.stderr.contains("(it worked last time)"), "{run}");
-    // A day later it is found out anew.
+    // A day later the routes are probed again.
     let file = world.path("cache/ec2ssh/routes.json");
     let text = std::fs::read_to_string(&file).unwrap();
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json[ID]["route"], "eice");
-    // That it works all the time does not prolong it.
+    // Repeated success does not extend the day.
     let first = json[ID]["at"].as_u64().unwrap() - 23 * 3600;
     json[ID]["at"] = first.into();
     std::fs::write(&file, json.to_string()).unwrap();
@@ -178,14 +178,14 @@ fn what_worked_is_remembered_for_a_day() {
     std::fs::write(&file, json.to_string()).unwrap();
     let run = world.run("-v db-1 true").expect(0);
     assert!(run.stderr.contains("(direct: 127.77.0.149:22: connection refused)"), "{run}");
-    // What is forced is nobody's habit, and a file that cannot be read is none.
+    // A route that was forced with `--via` is not stored, and a damaged cache file does no harm.
     std::fs::write(&file, "{").unwrap();
     world.run("--via ssm db-1 true").expect(0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
 }
 
 #[test]
-fn the_remembered_route_gives_way_to_the_others() {
+fn failing_remembered_route_falls_back_to_others() {
     let world = World::private();
     world.run("db-1 true").expect(0);
     world.cloud.fail_tunnels(TunnelFault::Close(1011, "Unable to connect to target".to_owned()));
@@ -195,9 +195,9 @@ fn the_remembered_route_gives_way_to_the_others() {
     assert!(line.contains("Unable to connect to target") && line.contains("connection refused"), "{run}");
 }
 
-/// With a public address nothing else is asked for.
+/// A direct connection to a public address needs no further calls.
 #[test]
-fn a_direct_connection_costs_no_further_call() {
+fn direct_connection_makes_no_further_calls() {
     let (world, port) = World::with_instance();
     world.cloud.add_endpoint(Endpoint::new(EICE));
     world.cloud.agent(ID, Agent::recent());
@@ -208,19 +208,19 @@ fn a_direct_connection_costs_no_further_call() {
     assert!(!world.path("cache/ec2ssh/routes.json").exists());
 }
 
-/// A listener whose queue is full: the nearest thing on loopback to a security group that drops packets.
+/// Uses a listener with a full queue, the nearest thing on loopback to a security group that drops packets.
 #[test]
-fn an_address_that_does_not_answer_costs_a_moment() {
+fn dropped_packets_do_not_block_other_routes() {
     let world = World::private();
-    let (silent, _queued) = silent(22);
-    world.cloud.add(Instance { public_ip: Some(silent), ..Instance::named(ID, "db-1").private() });
+    let (silent_address, _queued) = silent_address(22);
+    world.cloud.add(Instance { public_ip: Some(silent_address), ..Instance::named(ID, "db-1").private() });
     let run = world.run("-v db-1 echo hello").expect(0);
     assert!(run.stderr.contains("(direct has not answered yet)"), "{run}");
     assert_eq!(run.out(), "hello\n");
 }
 
-/// An address of loopback that does not answer on this port.
-fn silent(port: u16) -> (String, Vec<std::net::TcpStream>) {
+/// Returns a loopback address that does not answer on this port, and the connections that fill its queue.
+fn silent_address(port: u16) -> (String, Vec<std::net::TcpStream>) {
     let own = 1 + u8::try_from(std::process::id() % 250).unwrap();
     let address = format!("127.78.0.{own}");
     let listener = std::net::TcpListener::bind((address.as_str(), port)).unwrap();
@@ -234,14 +234,14 @@ fn silent(port: u16) -> (String, Vec<std::net::TcpStream>) {
     (address, queued)
 }
 
-/// Somebody takes the connection and says nothing, as a proxy that swallows packets does.
+/// Uses a listener that accepts the connection and sends nothing, as a proxy that swallows packets does.
 #[test]
-fn an_address_that_takes_the_connection_and_is_mute_does_not_hold_us() {
+fn silent_server_does_not_block_other_routes() {
     let world = World::private();
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = mute.local_addr().unwrap().port();
     world.cloud.add(Instance { public_ip: Some("127.0.0.1".to_owned()), ..Instance::named(ID, "db-1").private() });
-    // Endpoints take 22 only; the agent takes any port.
+    // An endpoint connects only to port 22, the agent to any port.
     world.cloud.port(ID, port, world.cloud.local_port(ID, 22).unwrap());
     let run = world.run(&format!("-v -p {port} db-1 echo hello")).expect(0);
     assert_eq!(run.out(), "hello\n");
@@ -253,7 +253,7 @@ fn an_address_that_takes_the_connection_and_is_mute_does_not_hold_us() {
 }
 
 #[test]
-fn all_routes_shut_says_why_for_each() {
+fn failure_gives_a_reason_for_each_route() {
     let world = World::private();
     world.cloud.add(Instance::named(ID, "db-1").private().tag("Env", "prod"));
     let agentless = "i-0123456789abcde02";
@@ -267,7 +267,7 @@ fn all_routes_shut_says_why_for_each() {
 }
 
 #[test]
-fn each_route_alone_says_what_is_in_its_way() {
+fn forced_route_failure_gives_its_reason() {
     let world = World::private();
     let lonely = "i-0123456789abcde02";
     world
@@ -292,7 +292,7 @@ fn each_route_alone_says_what_is_in_its_way() {
 }
 
 #[test]
-fn an_endpoints_refusals_are_told_in_its_words() {
+fn endpoint_refusals_are_quoted() {
     let world = World::private();
     let mut all = String::new();
     let denied = r#"{"ErrorCode":"AccessDenied","Message":"User is not authorized to perform: ec2-instance-connect:OpenTunnel"}"#;
@@ -314,13 +314,14 @@ fn an_endpoints_refusals_are_told_in_its_words() {
     insta::assert_snapshot!(all);
 }
 
+/// An endpoint that does not answer the websocket upgrade times out, and delays other routes only for a moment.
 #[test]
-fn an_endpoint_that_never_answers_is_given_up() {
+fn unanswered_tunnel_upgrade_times_out() {
     let world = World::private();
     world.cloud.fail_tunnels(TunnelFault::Silent);
     let run = world.run("--via eice db-1 true").expect(255);
-    assert!(run.stderr.contains("does not answer the upgrade to a websocket in 10 s"), "{run}");
-    // With others to take, it costs a moment.
+    assert!(run.stderr.contains("did not answer the websocket upgrade within 10 s"), "{run}");
+    // With other routes available, a silent endpoint costs only a moment.
     let world = World::private();
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = Some(format!("localhost:{}", mute.local_addr().unwrap().port()));
@@ -329,19 +330,20 @@ fn an_endpoint_that_never_answers_is_given_up() {
     let run = world.run("-v db-1 echo hello").expect(0);
     assert!(run.stderr.contains("endpoint has not answered yet"), "{run}");
     let run = world.run(&format!("--eice-id {id} db-1 true")).expect(255);
-    assert!(run.stderr.contains("does not answer"), "{run}");
+    assert!(run.stderr.contains("timed out waiting for a response"), "{run}");
 }
 
 #[test]
-fn an_endpoint_whose_tunnel_is_mute_is_given_up() {
+fn silent_tunnel_times_out() {
     let world = World::private();
     world.cloud.fail_tunnels(TunnelFault::Mute);
     let run = world.run("--via eice db-1 true").expect(255);
-    assert!(run.stderr.contains("it says nothing in 10 s"), "{run}");
+    assert!(run.stderr.contains("no SSH identification within 10 s"), "{run}");
 }
 
+/// The parameter `maxTunnelDuration` is sent when it is set and when a policy demands it.
 #[test]
-fn the_duration_is_sent_when_set_or_when_a_policy_demands_it() {
+fn max_tunnel_duration_is_sent_when_needed() {
     let world = World::private();
     let last = || world.cloud.tunnels().last().unwrap().iter().find(|one| one.0 == "maxTunnelDuration").cloned();
     world.run("--via eice db-1 true").expect(0);
@@ -358,7 +360,7 @@ fn the_duration_is_sent_when_set_or_when_a_policy_demands_it() {
 }
 
 #[test]
-fn a_tunnels_end_is_announced_and_is_told() {
+fn tunnel_end_is_announced_and_reported() {
     let world = World::private();
     let run = world.run("--via eice --max-tunnel-duration 3 db-1 sleep 30").expect(255);
     let lines: Vec<&str> = run.stderr.lines().collect();
@@ -366,15 +368,16 @@ fn a_tunnels_end_is_announced_and_is_told() {
     assert_eq!(lines[0], announced, "{run}");
     assert!(lines[1].starts_with("Error:") && run.stderr.contains("Max tunnel duration reached"), "{run}");
     wait_until("the tunnel is closed", || world.cloud.open_tunnels() == 0);
-    // Usually there is more time.
+    // A tunnel of the usual length is announced five minutes before its end.
     let (when, text) = announcement(3600);
     assert_eq!(when, Duration::from_secs(3300));
     assert_eq!(text, "This connection ends in 5 minutes: a tunnel through an endpoint lasts 3600 s at most.");
     assert_eq!(announcement(420).0, Duration::from_secs(120));
 }
 
+/// The option `--eice-id` selects the endpoint. Without it the nearest one is used.
 #[test]
-fn a_named_endpoint_is_used_and_the_nearest_otherwise() {
+fn named_endpoint_wins_over_the_nearest() {
     let world = World::private();
     let far = "eice-0fffffffffffffff0";
     let subnet_id = "subnet-0000000000000000f".to_owned();
@@ -387,8 +390,9 @@ fn a_named_endpoint_is_used_and_the_nearest_otherwise() {
     assert_eq!(used(), far);
 }
 
+/// On a terminal one line gives the route and the reason for it. With `-q` it is not printed.
 #[test]
-fn a_line_on_a_terminal_says_what_was_chosen_and_why() {
+fn terminal_shows_the_route_and_its_reason() {
     let world = World::private();
     let mut terminal = Terminal::run(&world, "$EC2SSH db-1 'echo done'");
     terminal.wait_for("done");
@@ -409,16 +413,16 @@ fn the_administrators_message_is_shown() {
 }
 
 #[test]
-fn an_agent_that_never_shakes_hands_is_given_up() {
+fn agent_handshake_times_out() {
     let world = World::private();
     agent_with(&world, |agent| agent.mute = true);
     let run = world.run("--via ssm db-1 true").expect(255);
-    assert!(run.stderr.contains("the agent did not finish its handshake in 15 s"), "{run}");
+    assert!(run.stderr.contains("the agent did not complete the handshake within 15 s"), "{run}");
     assert_eq!(world.cloud.count("TerminateSession"), 1);
 }
 
 #[test]
-fn secrets_are_in_no_trace() {
+fn verbose_output_contains_no_secrets() {
     let world = World::private();
     for via in ["eice", "ssm"] {
         let mut command = world.ec2ssh(&format!("-vv --via {via} db-1 true"));
@@ -429,9 +433,9 @@ fn secrets_are_in_no_trace() {
     }
 }
 
-/// A service that finds a signature wrong quotes what was signed: the token is in it.
+/// A service that rejects a signature quotes the signed request, which contains the token.
 #[test]
-fn a_refusal_that_quotes_the_request_shows_no_secret() {
+fn quoted_request_in_refusal_is_redacted() {
     let world = World::private();
     world.cloud.fail_tunnels(TunnelFault::Quote);
     let mut command = world.ec2ssh("--via eice db-1 true");
@@ -444,7 +448,7 @@ fn a_refusal_that_quotes_the_request_shows_no_secret() {
     assert!(run.stderr.contains("does not match") && !run.stderr.contains("tok/en"), "{run}");
 }
 
-/// Over a VPN the private address answers, and that is the shortest way.
+/// Over a VPN the private address answers, and the direct route is the shortest.
 #[test]
 fn a_private_address_that_answers_is_taken() {
     let world = World::private();
@@ -456,13 +460,13 @@ fn a_private_address_that_answers_is_taken() {
 }
 
 #[test]
-fn a_stopped_instance_is_started_and_reached_by_each_route() {
+fn started_instance_is_reached_by_each_route() {
     for via in ["eice", "ssm", "auto"] {
         let world = World::private();
         world.cloud.add(Instance { pending_for: 1, ..Instance::named(ID, "db-1").private().state("stopped") });
         let run = world.run(&format!("--start --yes --via {via} db-1 echo hello"));
         assert_eq!((run.code, run.out().as_str()), (0, "hello\n"), "{via}: {run}");
-        // What was up first while it booted is nobody's habit.
+        // The first route to answer during the boot is not stored.
         assert!(!world.path("cache/ec2ssh/routes.json").exists());
     }
 }
@@ -493,9 +497,10 @@ fn pings_of_an_endpoint_are_answered() {
     assert!(world.cloud.pongs() >= 5, "{}", world.cloud.pongs());
 }
 
-/// Somebody else's machine has the same private address where we are. The host key tells, and another way is taken.
+/// Another machine has the same private address in the local network. Its host key gives it away, and another route is
+/// taken.
 #[test]
-fn a_private_address_that_is_another_machines_is_passed_over() {
+fn foreign_machine_at_private_address_is_skipped() {
     let world = World::private();
     let other = world.cloud.sshd("i-0123456789abcde0f", Sshd::default());
     world.cloud.add(Instance { private_ip: Some("127.0.0.1".to_owned()), ..Instance::named(ID, "db-1").private() });
@@ -504,10 +509,10 @@ fn a_private_address_that_is_another_machines_is_passed_over() {
     assert_eq!(run.out(), "hello\n");
     assert!(run.stderr.contains("Another machine answers at the private address"), "{run}");
     assert!(run.stderr.contains("Route: Session Manager (another machine answers at its private address; "), "{run}");
-    // For a day that is known.
+    // The working route is remembered for a day.
     let run = world.run(&format!("-v -p {other} db-1 echo hello")).expect(0);
     assert!(!run.stderr.contains("Another machine") && run.stderr.contains("(it worked last time)"), "{run}");
-    // Where that was asked for, and where there is no other way, it is refused as ever.
+    // With `--via direct`, or when no other route works, the host key is refused as always.
     let run = world.run(&format!("--via direct -p {other} db-1 true")).expect(255);
     assert!(run.stderr.contains("host key"), "{run}");
     let lonely = World::private();
@@ -517,6 +522,6 @@ fn a_private_address_that_is_another_machines_is_passed_over() {
     lonely.cloud.add(Instance { private_ip, vpc_id, ..Instance::named(ID, "db-1").private() });
     lonely.cloud.fail("GetConnectionStatus", Fault::Status(500), 100);
     let run = lonely.run(&format!("-p {other} db-1 true")).expect(255);
-    assert!(run.stderr.contains("host key presented is not the one"), "{run}");
-    assert!(run.stderr.contains("the other ways did not lead there; Session Manager: "), "{run}");
+    assert!(run.stderr.contains("the key presented is not the one"), "{run}");
+    assert!(run.stderr.contains("other routes failed: Session Manager: "), "{run}");
 }

@@ -1,26 +1,26 @@
-//! Which of several instances is meant.
+//! Tests of choosing one of several matching instances.
 
 use ec2ssh::aws::model::{Instance, State};
 use ec2ssh::select::{Error, Pick, choose, near_misses};
-use ec2ssh::target::Spec;
+use ec2ssh::target::Selector;
 
 fn instance(id: &str, name: &str, state: State, launched: i64) -> Instance {
     let name = (!name.is_empty()).then(|| name.to_owned());
     Instance { id: id.to_owned(), name, state, launched: Some(launched), ..Instance::default() }
 }
 
-fn name(text: &str) -> Spec {
-    Spec::Name(text.to_owned())
+fn name(text: &str) -> Selector {
+    Selector::Name(text.to_owned())
 }
 
-fn chosen(spec: &Spec, found: &[Instance], pick: Pick) -> String {
-    match choose(spec, found.to_vec(), pick) {
+fn chosen(selector: &Selector, found: &[Instance], pick: Pick) -> String {
+    match choose(selector, found.to_vec(), pick) {
         Ok(instance) => instance.id,
         Err(Error::None) => "none".to_owned(),
         Err(Error::Several(candidates)) => {
             candidates.into_iter().map(|instance| instance.id).collect::<Vec<_>>().join(",")
         }
-        Err(Error::NotRunning(instance)) => format!("{} {}", instance.id, instance.state.word()),
+        Err(Error::NotRunning(instance)) => format!("{} {}", instance.id, instance.state.as_str()),
     }
 }
 
@@ -40,7 +40,7 @@ fn exact_goes_before_prefix_and_running_before_others() {
         ("web", vec![web_1.clone(), web_2.clone()], Pick::Oldest, "b"),
         ("web", vec![old_web.clone(), web.clone()], Pick::Only, "a"),
         ("web", vec![old_web.clone(), web.clone()], Pick::Oldest, "a"),
-        // The exact one is meant, though it is stopped and another would do: never a guess.
+        // The exact name is chosen although that instance is stopped and another one is running: ec2ssh never guesses.
         ("web", vec![old_web.clone(), web_1.clone()], Pick::Only, "d stopped"),
         ("web", vec![instance("e", "web", Pending, 1)], Pick::Only, "e pending"),
         ("web", vec![old_web.clone(), instance("f", "web", Stopped, 9)], Pick::Only, "d,f"),
@@ -52,14 +52,14 @@ fn exact_goes_before_prefix_and_running_before_others() {
 }
 
 #[test]
-fn other_ways_of_naming_have_no_exactness() {
+fn only_names_have_exact_matches() {
     let found = [instance("a", "web", State::Running, 1), instance("b", "web-1", State::Running, 2)];
-    let tag = Spec::Tag { key: "Env".into(), value: "prod".into() };
+    let tag = Selector::Tag { key: "Env".into(), value: "prod".into() };
     assert_eq!(chosen(&tag, &found, Pick::Only), "a,b");
 }
 
 #[test]
-fn near_misses_are_what_a_person_may_have_meant() {
+fn near_misses_are_similar_names() {
     let all: Vec<Instance> = ["web-prod-1", "web-prod-2", "database", "Jump-Host", "", "x"]
         .iter()
         .map(|name| instance("i", name, State::Running, 0))

@@ -20,7 +20,7 @@ use russh::{Channel, ChannelId, ChannelMsg, Pty, Sig};
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
-/// What the server does with a session's program.
+/// The server's behavior in one session channel.
 type Script = fn(Channel<Msg>, russh::server::Handle) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Server {
@@ -70,8 +70,8 @@ impl Handler for Server {
     }
 }
 
-/// Waits until the command is asked for; the server's handler has said yes to it before anything that is sent from here.
-async fn begun(channel: &mut Channel<Msg>) {
+/// Waits until the client requests the command; the server's handler has accepted it before the script sends anything.
+async fn wait_for_exec(channel: &mut Channel<Msg>) {
     while let Some(message) = channel.wait().await {
         if matches!(message, ChannelMsg::Exec { .. }) {
             return;
@@ -99,14 +99,14 @@ fn check(folder: &Path, policy: Policy) -> HostKeyCheck {
         alias: "i-0123456789abcdef0".to_owned(),
         label: "web".to_owned(),
         names: vec!["web".to_owned()],
-        callers: Vec::new(),
+        caller_files: Vec::new(),
         console: Console::new(|| async { Ok(Printed::default()) }),
         policy,
         confirmed: Confirmation::given(),
     }
 }
 
-fn deaf() -> Events {
+fn ignore_events() -> Events {
     Arc::new(|_| {})
 }
 
@@ -119,12 +119,14 @@ async fn connected_to(script: Script, refuse: bool) -> Connection {
     serve(theirs, host_key(), script, refuse);
     let folder = tempfile::tempdir().unwrap();
     let mut connection =
-        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::LEAST, deaf()).await.unwrap();
+        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::MIN, ignore_events())
+            .await
+            .unwrap();
     connection.authenticate("user", &Key::ephemeral()).await.unwrap();
     connection
 }
 
-struct Ran {
+struct RunResult {
     exit: Result<Exit, Error>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -132,8 +134,8 @@ struct Ran {
 
 fn nothing() {}
 
-/// Runs a command with this input and its end, and collects its output.
-async fn run(connection: &Connection, input: Vec<Input>) -> Ran {
+/// Runs a command with these input events and collects its exit and output.
+async fn run(connection: &Connection, input: Vec<Input>) -> RunResult {
     let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
     let (sender, receiver) = mpsc::channel(8);
     tokio::spawn(async move {
@@ -152,18 +154,18 @@ async fn run(connection: &Connection, input: Vec<Input>) -> Ran {
         connection.run(session, receiver, outputs).await
     };
     let (exit, _, _) = tokio::join!(running, out.read_to_end(&mut from_out), err.read_to_end(&mut from_err));
-    Ran { exit, stdout: from_out, stderr: from_err }
+    RunResult { exit, stdout: from_out, stderr: from_err }
 }
 
 #[tokio::test]
-async fn streams_are_apart_and_the_status_is_passed_on() {
+async fn stdout_stderr_and_exit_status_are_separate() {
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
-            begun(&mut channel).await;
+            wait_for_exec(&mut channel).await;
             let id = channel.id();
             handle.data(id, &b"out\0\xff"[..]).await.unwrap();
             handle.extended_data(id, 1, &b"err\r\n"[..]).await.unwrap();
-            // A stream that nobody has asked for is not standard output.
+            // Extended data of an unknown type is not standard output.
             handle.extended_data(id, 7, &b"odd"[..]).await.unwrap();
             handle.data(id, &b"more"[..]).await.unwrap();
             handle.exit_status_request(id, 42).await.unwrap();
@@ -180,8 +182,9 @@ async fn streams_are_apart_and_the_status_is_passed_on() {
     assert_eq!(ran.stderr, b"err\r\n");
 }
 
+/// EOF on the input reaches the server, and output that comes later still arrives.
 #[tokio::test]
-async fn the_end_of_input_is_passed_on_and_is_not_the_end_of_output() {
+async fn input_eof_does_not_end_output() {
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
             let id = channel.id();
@@ -194,7 +197,7 @@ async fn the_end_of_input_is_passed_on_and_is_not_the_end_of_output() {
                     None => return,
                 }
             }
-            // Long after the end of input there is output still.
+            // The output comes well after the end of the input.
             tokio::time::sleep(Duration::from_millis(50)).await;
             all.reverse();
             handle.data(id, all).await.unwrap();
@@ -209,11 +212,12 @@ async fn the_end_of_input_is_passed_on_and_is_not_the_end_of_output() {
 
 static CLOSED_AT: AtomicUsize = AtomicUsize::new(0);
 
+/// EOF on the output closes standard output at once, and later input still reaches the program.
 #[tokio::test]
-async fn the_end_of_output_is_passed_on_while_the_program_still_takes_input() {
+async fn output_eof_does_not_end_input() {
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
-            begun(&mut channel).await;
+            wait_for_exec(&mut channel).await;
             let id = channel.id();
             handle.data(id, &b"bye"[..]).await.unwrap();
             handle.eof(id).await.unwrap();
@@ -233,7 +237,7 @@ async fn the_end_of_output_is_passed_on_while_the_program_still_takes_input() {
     let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
     let (sender, receiver) = mpsc::channel(1);
     let late = async {
-        // Our side hears of the end of output first, and only then sends.
+        // The client learns of the end of the output first and sends only then.
         while CLOSED_AT.load(Ordering::SeqCst) == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -249,10 +253,10 @@ async fn the_end_of_output_is_passed_on_while_the_program_still_takes_input() {
 }
 
 #[tokio::test]
-async fn a_signal_and_a_missing_status_are_told_apart() {
+async fn exit_signal_and_missing_status_differ() {
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
-            begun(&mut channel).await;
+            wait_for_exec(&mut channel).await;
             let id = channel.id();
             handle.exit_signal_request(id, Sig::TERM, false, String::new(), String::new()).await.unwrap();
             handle.close(id).await.unwrap();
@@ -262,7 +266,7 @@ async fn a_signal_and_a_missing_status_are_told_apart() {
     assert_eq!(run(&connection, vec![]).await.exit.unwrap(), Exit::Signal("TERM".into()));
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
-            begun(&mut channel).await;
+            wait_for_exec(&mut channel).await;
             handle.close(channel.id()).await.unwrap();
         })
     })
@@ -271,7 +275,7 @@ async fn a_signal_and_a_missing_status_are_told_apart() {
 }
 
 #[test]
-fn the_exit_status_of_our_process() {
+fn remote_exit_maps_to_exit_code() {
     let table = [
         (Exit::Status(0), 0),
         (Exit::Status(255), 255),
@@ -293,7 +297,7 @@ fn the_exit_status_of_our_process() {
 async fn a_lost_connection_is_not_an_exit() {
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
-            begun(&mut channel).await;
+            wait_for_exec(&mut channel).await;
             handle.data(channel.id(), &b"half"[..]).await.unwrap();
             let _ = handle.disconnect(russh::Disconnect::ByApplication, "going down".into(), "en".into()).await;
         })
@@ -305,7 +309,7 @@ async fn a_lost_connection_is_not_an_exit() {
 }
 
 #[tokio::test]
-async fn a_refused_program_is_said() {
+async fn refused_command_is_reported() {
     let connection = connected_to(|channel, _| Box::pin(async move { drop(channel) }), true).await;
     let Err(error) = connection.open_session(&Program::Command("x".into()), None).await else {
         panic!("it was started")
@@ -316,7 +320,7 @@ async fn a_refused_program_is_said() {
 static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[tokio::test]
-async fn the_pty_has_our_term_size_and_modes_and_follows_a_resize() {
+async fn pty_gets_term_size_modes_and_resizes() {
     let connection = connected(|mut channel, handle| {
         Box::pin(async move {
             while let Some(message) = channel.wait().await {
@@ -347,18 +351,25 @@ async fn the_pty_has_our_term_size_and_modes_and_follows_a_resize() {
 }
 
 #[tokio::test]
-async fn a_user_that_is_not_let_in_is_denied() {
+async fn rejected_user_is_denied() {
     let (ours, theirs) = duplex(64 * 1024);
     serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
     let folder = tempfile::tempdir().unwrap();
     let mut connection =
-        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::LEAST, deaf()).await.unwrap();
+        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::MIN, ignore_events())
+            .await
+            .unwrap();
     let error = connection.authenticate("stranger", &Key::ephemeral()).await.unwrap_err();
     assert!(matches!(&error, Error::Denied { user, .. } if user == "stranger"), "{error:?}");
 }
 
-/// One handshake with a server that has this key; what was asked is counted.
-async fn shake(folder: &Path, key: &PrivateKey, policy: Policy, answer: Option<bool>) -> (Result<(), Error>, usize) {
+/// Performs one handshake with a server that has this host key, and counts the questions asked.
+async fn handshake_with(
+    folder: &Path,
+    key: &PrivateKey,
+    policy: Policy,
+    answer: Option<bool>,
+) -> (Result<(), Error>, usize) {
     let (ours, theirs) = duplex(64 * 1024);
     serve(theirs, key.clone(), |_, _| Box::pin(async {}), false);
     let asked = Arc::new(AtomicUsize::new(0));
@@ -373,29 +384,30 @@ async fn shake(folder: &Path, key: &PrivateKey, policy: Policy, answer: Option<b
             }
         }
     });
-    let result = Connection::handshake(ours, check(folder, policy), Window::LEAST, events).await.map(drop);
+    let result = Connection::handshake(ours, check(folder, policy), Window::MIN, events).await.map(drop);
     (result, asked.load(Ordering::SeqCst))
 }
 
+/// A new host key is asked about once, and a changed one is refused under every policy.
 #[tokio::test]
-async fn a_new_host_key_is_asked_for_once_and_a_changed_one_refused_under_every_policy() {
+async fn new_host_key_prompts_changed_one_fails() {
     let folder = tempfile::tempdir().unwrap();
     let (key, other) = (host_key(), host_key());
     let refused = |result: &Result<(), Error>| matches!(result, Err(Error::HostKey(refusal)) if matches!(**refusal, Refusal::Unknown { .. }));
-    // Nobody there, a no, and a policy that does not ask.
+    // The question goes unanswered, is answered with no, or is not asked under the policy.
     for (policy, answer, asked) in
         [(Policy::Ask, None, 1), (Policy::Ask, Some(false), 1), (Policy::Strict, Some(true), 0)]
     {
-        let (result, count) = shake(folder.path(), &key, policy, answer).await;
+        let (result, count) = handshake_with(folder.path(), &key, policy, answer).await;
         assert!(refused(&result) && count == asked, "{policy:?} {result:?}");
     }
     assert!(!folder.path().join("known_hosts").exists());
-    let (result, asked) = shake(folder.path(), &key, Policy::Ask, Some(true)).await;
+    let (result, asked) = handshake_with(folder.path(), &key, Policy::Ask, Some(true)).await;
     assert!(result.is_ok() && asked == 1);
     for policy in [Policy::Ask, Policy::Strict, Policy::AcceptNew] {
-        let (result, asked) = shake(folder.path(), &key, policy, None).await;
+        let (result, asked) = handshake_with(folder.path(), &key, policy, None).await;
         assert!(result.is_ok() && asked == 0, "{policy:?}");
-        let (result, asked) = shake(folder.path(), &other, policy, Some(true)).await;
+        let (result, asked) = handshake_with(folder.path(), &other, policy, Some(true)).await;
         let Err(Error::HostKey(refusal)) = result else { panic!("{policy:?}") };
         let Refusal::Changed { line, known, presented, .. } = *refusal else { panic!("{policy:?}") };
         assert_eq!((line, asked), (1, 0));
@@ -403,38 +415,44 @@ async fn a_new_host_key_is_asked_for_once_and_a_changed_one_refused_under_every_
     }
 }
 
+/// A connection that closes early and a server that does not speak SSH are different errors. Both quote what the server
+/// sent.
 #[tokio::test]
-async fn what_is_no_ssh_server_is_told_by_what_it_said() {
-    async fn meet(script: &'static [u8]) -> Error {
+async fn non_ssh_server_error_quotes_its_banner() {
+    async fn handshake_error(script: &'static [u8]) -> Error {
         let (ours, mut theirs) = duplex(64 * 1024);
         tokio::spawn(async move {
             tokio::io::AsyncWriteExt::write_all(&mut theirs, script).await.unwrap();
         });
         let folder = tempfile::tempdir().unwrap();
-        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::LEAST, deaf()).await.err().unwrap()
+        Connection::handshake(ours, check(folder.path(), Policy::AcceptNew), Window::MIN, ignore_events())
+            .await
+            .err()
+            .unwrap()
     }
-    let error = meet(b"").await;
+    let error = handshake_error(b"").await;
     assert!(matches!(&error, Error::ClosedEarly { banner: None }), "{error:?}");
-    let error = meet(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+    let error = handshake_error(b"SSH-2.0-OpenSSH_9.2\r\n").await;
     assert!(
         matches!(&error, Error::ClosedEarly { banner: Some(banner) } if banner == "SSH-2.0-OpenSSH_9.2"),
         "{error:?}"
     );
-    let error = meet(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let error = handshake_error(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     assert!(matches!(&error, Error::NotSsh { said } if said == "HTTP/1.1 400 Bad Request"), "{error:?}");
-    let error = meet(b"SSH-1.5-old\r\n").await;
+    let error = handshake_error(b"SSH-1.5-old\r\n").await;
     assert!(!matches!(&error, Error::NotSsh { .. }), "{error:?}");
 }
 
+/// A write times out only when nothing is taken for the whole limit, not when it is merely slow.
 #[tokio::test]
-async fn a_write_that_stands_still_ends_and_one_that_goes_on_does_not() {
-    use ec2ssh::ssh::stall::StallGuard;
+async fn stalled_write_times_out_slow_one_continues() {
+    use ec2ssh::ssh::write_timeout::WriteTimeout;
     use tokio::io::AsyncWriteExt;
 
     let limit = Duration::from_millis(200);
     let (ours, mut theirs) = duplex(1000);
-    let mut guard = StallGuard::new(ours, limit);
-    // Slow but going on: each piece is taken before the limit, all of them long after it.
+    let mut guard = WriteTimeout::new(ours, limit);
+    // The reader is slow but makes progress: each piece is taken within the limit, all of them together well beyond it.
     let reader = tokio::spawn(async move {
         let mut piece = [0; 1000];
         for _ in 0..6 {
@@ -450,14 +468,15 @@ async fn a_write_that_stands_still_ends_and_one_that_goes_on_does_not() {
     drop(theirs);
 }
 
+/// The window grows with the round-trip time for bulk data, up to a maximum. A terminal keeps the smallest window.
 #[test]
-fn the_window_grows_with_the_distance_and_not_for_a_person_who_types() {
+fn window_grows_with_round_trip_for_bulk() {
     let of = |purpose, milliseconds| Window::of(purpose, Duration::from_millis(milliseconds));
-    assert_eq!(of(Purpose::Bulk, 0), Window::LEAST);
-    assert_eq!(of(Purpose::Bulk, 5), Window::LEAST);
+    assert_eq!(of(Purpose::Bulk, 0), Window::MIN);
+    assert_eq!(of(Purpose::Bulk, 5), Window::MIN);
     let far = [20, 80, 140].map(|milliseconds| of(Purpose::Bulk, milliseconds));
-    assert!(far.windows(2).all(|pair| pair[0] != pair[1]) && far[0] != Window::LEAST, "{far:?}");
-    // However long it takes.
+    assert!(far.windows(2).all(|pair| pair[0] != pair[1]) && far[0] != Window::MIN, "{far:?}");
+    // The window has a maximum, however long the round trip.
     assert_eq!(of(Purpose::Bulk, 1_000), of(Purpose::Bulk, u64::MAX / 10_000));
-    assert_eq!(of(Purpose::Terminal, 1_000), Window::LEAST);
+    assert_eq!(of(Purpose::Terminal, 1_000), Window::MIN);
 }

@@ -1,4 +1,4 @@
-//! `ec2ssh INSTANCE` against the embedded cloud: the main job, end to end.
+//! End-to-end tests of `ec2ssh TARGET` against the embedded cloud.
 
 use std::fs;
 use std::time::Duration;
@@ -7,15 +7,16 @@ use ec2ssh_lab::{HostKey, Instance, Sshd};
 
 use crate::support::{ID, Run, World, keygen};
 
-const NEW: &str = "--host-keys accept-new";
+const ACCEPT_NEW: &str = "--host-keys accept-new";
 
 #[test]
-fn a_command_by_name_with_a_pushed_key() {
+fn runs_command_by_name_with_pushed_key() {
     let (world, port) = World::with_instance();
-    let run = world.run(&format!("{NEW} -p {port} my-instance echo hello")).expect(0);
+    let run = world.run(&format!("{ACCEPT_NEW} -p {port} my-instance echo hello")).expect(0);
     assert_eq!(run.out(), "hello\n");
     assert!(run.stderr.contains("\nAccepted the new host key of i-0123456789abcde01: ssh-ed25519 SHA256:"), "{run}");
-    // One look-up, one look at the image, one push; the second time the image is known.
+    // The first run makes one look-up, one look-up of the image and one push. The second run has the image in the
+    // cache.
     assert_eq!(
         ["DescribeInstances", "DescribeImages", "SendSSHPublicKey"].map(|name| world.cloud.count(name)),
         [1, 1, 1]
@@ -34,8 +35,8 @@ fn a_command_by_name_with_a_pushed_key() {
 #[test]
 fn no_private_key_is_written_anywhere() {
     let (world, port) = World::with_instance();
-    // While the session stands, as well as after it.
-    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    // The files are checked while a session is open and after another one has ended.
+    world.run(&format!("{ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     let mut command = world.ec2ssh(&format!("-p {port} my-instance sleep 1"));
     let mut child = command.spawn().unwrap();
     std::thread::sleep(Duration::from_millis(500));
@@ -55,43 +56,45 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn the_status_is_the_remote_commands() {
+fn exit_status_comes_from_remote_command() {
     let (world, port) = World::with_instance();
-    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("{ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     world.run(&format!("-p {port} my-instance exit 7")).expect(7);
     world.run(&format!("-p {port} my-instance exit 255")).expect(255);
     world.run(&format!("-p {port} my-instance kill -TERM $$")).expect(143);
     let killed = world.run(&format!("-p {port} my-instance kill -KILL $$")).expect(137);
-    assert_eq!(killed.stderr, "the remote program was ended by SIGKILL\n");
+    assert_eq!(killed.stderr, "the remote program was terminated by SIGKILL\n");
     world.run(&format!("-p {port} my-instance no-such-command-here")).expect(127);
 }
 
 #[test]
-fn streams_are_apart_and_binary_clean() {
+fn streams_are_separate_and_binary_clean() {
     let (world, port) = World::with_instance();
-    let run = world.run(&format!("-q {NEW} -p {port} my-instance echo out; echo err >&2")).expect(0);
+    let run = world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance echo out; echo err >&2")).expect(0);
     assert_eq!((run.out().as_str(), run.stderr.as_str()), ("out\n", "err\n"));
     let input: Vec<u8> = (0..=255).cycle().take(3_000_000).collect();
     let run = world.run_with_input(world.ec2ssh(&format!("-p {port} my-instance cat")), &input).expect(0);
     assert!(run.stdout == input, "{} bytes of {} came back", run.stdout.len(), input.len());
 }
 
+/// The command sees the end of its input, and output that it writes afterwards still arrives. With -n, nothing is read.
 #[test]
-fn the_end_of_input_reaches_the_command_and_its_output_comes_after() {
+fn end_of_input_reaches_the_command() {
     let (world, port) = World::with_instance();
-    let command = world.ec2ssh(&format!("-q {NEW} -p {port} my-instance sort; sleep 0.3; echo end"));
+    let command = world.ec2ssh(&format!("-q {ACCEPT_NEW} -p {port} my-instance sort; sleep 0.3; echo end"));
     let run = world.run_with_input(command, b"b\nc\na\n").expect(0);
     assert_eq!(run.out(), "a\nb\nc\nend\n");
-    // -n: no input at all, though there would be some.
+    // With -n, no input is read although there is some.
     let run =
         world.run_with_input(world.ec2ssh(&format!("-n -p {port} my-instance cat; echo end")), b"unread").expect(0);
     assert_eq!(run.out(), "end\n");
 }
 
+/// A command that closes its output and keeps running must not keep the local reader waiting.
 #[test]
-fn the_end_of_output_reaches_the_reader_before_the_command_has_ended() {
+fn end_of_output_arrives_before_command_exits() {
     let (world, port) = World::with_instance();
-    world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("{ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     let mut shell = world.command("/bin/sh");
     let line =
         "\"$EC2SSH\" -p $PORT my-instance 'echo a; exec >&- 2>&-; sleep 20' | { cat; date +%s; } & sleep 0; wait";
@@ -109,20 +112,20 @@ fn the_end_of_output_reaches_the_reader_before_the_command_has_ended() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_session() {
+fn closed_reader_ends_the_session() {
     let (world, port) = World::with_instance();
     let mut shell = world.command("/bin/sh");
-    let line = format!("\"$EC2SSH\" -q {NEW} -p {port} my-instance 'yes' | head -n 2");
+    let line = format!("\"$EC2SSH\" -q {ACCEPT_NEW} -p {port} my-instance 'yes' | head -n 2");
     let run = Run::of(shell.args(["-c", &line]).env("EC2SSH", crate::support::BINARY).output().unwrap());
     assert_eq!(run.out(), "y\ny\n");
     assert_eq!(run.stderr, "");
 }
 
 #[test]
-fn the_user_and_the_port_come_from_the_target_or_the_config() {
+fn user_and_port_come_from_target_or_config() {
     let (world, port) = World::with_instance();
     let pushed = |user: &str| world.cloud.pushed_keys(ID, user).len();
-    world.run(&format!("{NEW} alice@my-instance:{port} true")).expect(0);
+    world.run(&format!("{ACCEPT_NEW} alice@my-instance:{port} true")).expect(0);
     assert_eq!(pushed("alice"), 1);
     world.run(&format!("-l bob -p {port} my-instance true")).expect(0);
     assert_eq!(pushed("bob"), 1);
@@ -134,7 +137,7 @@ fn the_user_and_the_port_come_from_the_target_or_the_config() {
 }
 
 #[test]
-fn a_key_file_is_used_and_nothing_is_pushed() {
+fn key_file_is_used_without_a_push() {
     let (world, port) = World::with_instance();
     for kind in ["ed25519", "rsa", "ecdsa"] {
         let name = format!(".ssh/{kind}.pem");
@@ -142,14 +145,15 @@ fn a_key_file_is_used_and_nothing_is_pushed() {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
         let public = fs::read_to_string(path.with_extension("pem.pub")).unwrap();
         world.cloud.authorize(ID, "ec2-user", &public);
-        let run = world.run(&format!("-q {NEW} -i {name} -p {port} my-instance echo {kind}")).expect(0);
+        let run = world.run(&format!("-q {ACCEPT_NEW} -i {name} -p {port} my-instance echo {kind}")).expect(0);
         assert_eq!(run.out(), format!("{kind}\n"));
     }
     assert_eq!(world.cloud.count("SendSSHPublicKey"), 0);
 }
 
+/// A key file with the wrong mode is refused before any AWS call is made.
 #[test]
-fn a_key_file_with_the_wrong_mode_is_refused_before_anything_is_sent() {
+fn key_file_with_wrong_mode_is_refused() {
     let (world, port) = World::with_instance();
     let path = keygen(world.home.path(), "my key.pem", &["-t", "ed25519", "-N", ""]);
     let mut command = world.command(crate::support::BINARY);
@@ -160,32 +164,33 @@ fn a_key_file_with_the_wrong_mode_is_refused_before_anything_is_sent() {
     insta::assert_snapshot!(world.redact(&run.to_string()));
 }
 
+/// A stopped instance is reported. With --start it is started, and only if it is not running.
 #[test]
-fn a_stopped_instance_says_so_and_start_starts_it() {
+fn stopped_instance_is_reported_or_started() {
     let world = World::empty();
     world.add_amazon_linux();
     let mut instance = Instance::named(ID, "sleeper").state("stopped");
-    (instance.pending_for, instance.nameless_for) = (1, 1);
+    (instance.pending_for, instance.without_ip_for) = (1, 1);
     world.cloud.add(instance);
     let port = world.cloud.sshd(ID, Sshd::default());
     insta::assert_snapshot!(world.snapshot("sleeper true"));
     assert_eq!(world.cloud.count("StartInstances"), 0);
-    let run = world.run(&format!("{NEW} --start -p {port} sleeper echo up")).expect(0);
+    let run = world.run(&format!("{ACCEPT_NEW} --start -p {port} sleeper echo up")).expect(0);
     assert_eq!(run.out(), "up\n");
     assert!(run.stderr.contains("i-0123456789abcde01 is starting, waiting for it to run"), "{run}");
     assert_eq!(world.cloud.count("StartInstances"), 1);
-    // A second time it runs: there is nothing to start.
+    // The second time the instance is running, so nothing is started.
     world.run(&format!("--start -p {port} sleeper true")).expect(0);
     assert_eq!(world.cloud.count("StartInstances"), 1);
 }
 
 #[test]
-fn start_waits_for_an_sshd_that_comes_up_late() {
+fn start_waits_for_a_late_sshd() {
     let world = World::empty();
     world.add_amazon_linux();
     world.cloud.add(Instance::named(ID, "sleeper").state("stopped"));
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let child = world.ec2ssh(&format!("{NEW} --start --yes -p {port} sleeper echo up"));
+    let child = world.ec2ssh(&format!("{ACCEPT_NEW} --start --yes -p {port} sleeper echo up"));
     let run = std::thread::scope(|scope| {
         let running = scope.spawn(|| world.run_with_input(child, b""));
         std::thread::sleep(Duration::from_secs(4));
@@ -195,29 +200,30 @@ fn start_waits_for_an_sshd_that_comes_up_late() {
     assert_eq!(run.expect(0).out(), "up\n");
 }
 
+/// A changed host key is refused with everything that is needed to judge the change.
 #[test]
-fn a_changed_host_key_is_refused_with_all_that_is_needed_to_judge_it() {
+fn changed_host_key_is_refused_with_details() {
     let (world, port) = World::with_instance();
     let (old, new) = (HostKey::fresh(), HostKey::fresh());
     world.cloud.add(Instance::named("i-0123456789abcde02", "moved"));
     let id = "i-0123456789abcde02";
     let first = world.cloud.sshd(id, Sshd { host_key: old.clone(), ..Sshd::default() });
     world.config(&format!("[defaults]\nport = {first}\n"));
-    world.run(&format!("-q {NEW} moved true")).expect(0);
-    // The same line with the port of a server with another key: what an impostor would be.
+    world.run(&format!("-q {ACCEPT_NEW} moved true")).expect(0);
+    // known_hosts now lists the old key for the port of a server with another key, as with an impostor.
     let second = world.cloud.sshd(id, Sshd { host_key: new.clone(), ..Sshd::default() });
     let text = fs::read_to_string(world.known_hosts()).unwrap();
     fs::write(world.known_hosts(), text.replace(&first.to_string(), &second.to_string())).unwrap();
-    let text = world.snapshot(&format!("{NEW} -p {second} moved true"));
+    let text = world.snapshot(&format!("{ACCEPT_NEW} -p {second} moved true"));
     let text = text.replace(&old.fingerprint(), "OLD").replace(&new.fingerprint(), "NEW");
     insta::assert_snapshot!(text.replace(&second.to_string(), "PORT"));
-    // A recycled address neither alarms nor passes: the key is the instance's, not the address's.
+    // A recycled address causes neither an alarm nor trust: host keys belong to the instance, not to the address.
     let run = world.run(&format!("-p {port} my-instance true")).expect(255);
     assert!(run.stderr.contains("is not known"), "{run}");
 }
 
 #[test]
-fn a_new_host_key_without_a_terminal_is_refused() {
+fn new_host_key_is_refused_without_terminal() {
     let (world, _) = World::with_instance();
     let host_key = HostKey::fresh();
     let port = world.cloud.sshd(ID, Sshd { host_key: host_key.clone(), ..Sshd::default() });
@@ -230,7 +236,7 @@ fn a_new_host_key_without_a_terminal_is_refused() {
 }
 
 #[test]
-fn the_plan_alone_changes_and_sends_nothing() {
+fn dry_run_changes_and_sends_nothing() {
     let (world, _) = World::with_instance();
     insta::assert_snapshot!(world.snapshot("--dry-run my-instance"));
     insta::assert_snapshot!(world.snapshot("--dry-run --json my-instance"));
@@ -243,12 +249,12 @@ fn the_plan_alone_changes_and_sends_nothing() {
 }
 
 #[test]
-fn verbose_tells_the_steps_with_their_times_and_no_secret() {
+fn verbose_shows_timed_steps_but_no_secrets() {
     let (world, port) = World::with_instance();
-    let run = world.run(&format!("-v {NEW} -p {port} my-instance true")).expect(0);
+    let run = world.run(&format!("-v {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     for step in [
         "found i-0123456789abcde01",
-        "user ec2-user: the default user of Amazon Linux",
+        "user ec2-user: default user of Amazon Linux",
         "pushed the public key",
         "connected to 127.0.0.1",
         "logged in",
@@ -266,17 +272,17 @@ fn verbose_tells_the_steps_with_their_times_and_no_secret() {
 }
 
 #[test]
-fn the_servers_banner_is_shown_with_its_escapes_made_visible() {
+fn server_banner_is_shown_with_escapes_visible() {
     let (world, _) = World::with_instance();
     let banner = Some("Authorised use only\r\n\u{1b}]0;title\u{7}\r\n".to_owned());
     let port = world.cloud.sshd(ID, Sshd { banner, ..Sshd::default() });
-    let run = world.run(&format!("{NEW} -p {port} my-instance true")).expect(0);
+    let run = world.run(&format!("{ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     assert!(run.stderr.contains("Authorised use only\n\\u{1b}]0;title\\u{7}\n"), "{run}");
     assert!(!run.stderr.contains('\u{1b}'));
 }
 
 #[test]
-fn twenty_first_contacts_at_once_lose_no_host_key_many_at_once() {
+fn first_contacts_many_at_once_keep_every_key() {
     let (world, _) = World::with_instance();
     let ids: Vec<String> = (0..20).map(|number| format!("i-0123456789abcd{number:03x}")).collect();
     for id in &ids {
@@ -287,7 +293,7 @@ fn twenty_first_contacts_at_once_lose_no_host_key_many_at_once() {
             let world = &world;
             scope.spawn(move || {
                 let port = world.cloud.sshd(id, Sshd::default());
-                world.run(&format!("-q {NEW} -p {port} {id} true")).expect(0);
+                world.run(&format!("-q {ACCEPT_NEW} -p {port} {id} true")).expect(0);
             });
         }
     });
@@ -296,11 +302,11 @@ fn twenty_first_contacts_at_once_lose_no_host_key_many_at_once() {
     assert!(ids.iter().all(|id| known.contains(id.as_str())));
 }
 
-/// 1 GB through a reader that takes its time: the far side has to wait, our memory must not grow.
+/// Sends 1 GB through a slow reader: the remote side has to wait, and ec2ssh's memory must not grow.
 #[test]
 fn a_slow_reader_costs_no_memory() {
     let (world, port) = World::with_instance();
-    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     let mut command = world.ec2ssh(&format!("-p {port} my-instance head -c 1000000000 /dev/zero"));
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut out = child.stdout.take().unwrap();
@@ -312,7 +318,7 @@ fn a_slow_reader_costs_no_memory() {
             break;
         }
         total += count;
-        // The system keeps the peak itself; the last look before the end has it.
+        // The kernel tracks the peak, so the last reading before the exit counts.
         peak = peak.max(resident(child.id()));
     }
     assert_eq!(total, 1_000_000_000);
@@ -320,7 +326,7 @@ fn a_slow_reader_costs_no_memory() {
     assert!((1..64 << 20).contains(&peak), "{peak} bytes resident");
 }
 
-/// The peak of the resident memory so far, in bytes (Linux).
+/// Returns the peak resident memory of a process so far, in bytes (Linux only).
 fn resident(pid: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
@@ -328,29 +334,30 @@ fn resident(pid: u32) -> usize {
 }
 
 #[test]
-fn the_words_after_the_instance_are_the_commands() {
+fn words_after_instance_belong_to_the_command() {
     let (world, port) = World::with_instance();
-    // Options may stand before and behind the instance; from the command's first word on nothing is ours.
-    let run = world.run(&format!("-q {NEW} my-instance -p {port} echo -v --help -p 1 -- x")).expect(0);
+    // Options may stand before and after the instance. From the first word of the command on, ec2ssh parses nothing.
+    let run = world.run(&format!("-q {ACCEPT_NEW} my-instance -p {port} echo -v --help -p 1 -- x")).expect(0);
     assert_eq!(run.out(), "-v --help -p 1 -- x\n");
     let run = world.run(&format!("-q ssh -p {port} my-instance list")).expect(127);
     assert!(run.stderr.contains("list"), "{run}");
 }
 
 #[test]
-fn each_service_may_have_an_endpoint_of_its_own() {
+fn each_service_may_have_its_own_endpoint() {
     let (world, port) = World::with_instance();
-    let mut command = world.ec2ssh(&format!("-q {NEW} -p {port} my-instance true"));
+    let mut command = world.ec2ssh(&format!("-q {ACCEPT_NEW} -p {port} my-instance true"));
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     command.env("AWS_ENDPOINT_URL_EC2", world.cloud.endpoint());
     command.env("AWS_ENDPOINT_URL_EC2_INSTANCE_CONNECT", world.cloud.endpoint());
     Run::of(command.output().unwrap()).expect(0);
 }
 
+/// With -N, the connection stays open until ec2ssh receives a signal.
 #[test]
-fn without_a_command_the_connection_is_held_until_a_signal() {
+fn connection_without_command_stays_until_signal() {
     let (world, port) = World::with_instance();
-    let mut child = world.ec2ssh(&format!("-q {NEW} -N -p {port} my-instance")).spawn().unwrap();
+    let mut child = world.ec2ssh(&format!("-q {ACCEPT_NEW} -N -p {port} my-instance")).spawn().unwrap();
     while world.cloud.count("SendSSHPublicKey") == 0 {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -360,20 +367,21 @@ fn without_a_command_the_connection_is_held_until_a_signal() {
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
+/// An image that refuses root ends the session with status 142. A hint then names another user, except with -q.
 #[test]
-fn root_where_the_image_wants_another_user_gets_a_hint() {
+fn refused_root_gets_a_user_hint() {
     let (world, port) = World::with_instance();
-    let run = world.run(&format!("-q {NEW} -p {port} root@my-instance exit 142")).expect(142);
+    let run = world.run(&format!("-q {ACCEPT_NEW} -p {port} root@my-instance exit 142")).expect(142);
     assert_eq!(run.stderr, "");
     let run = world.run(&format!("-p {port} root@my-instance exit 142")).expect(142);
-    assert_eq!(run.stderr, format!("Hint: this image wants another user than root: ec2ssh ubuntu@{ID}\n"));
+    assert_eq!(run.stderr, format!("Hint: this image does not allow the login as root: ec2ssh ubuntu@{ID}\n"));
 }
 
-/// The push takes seconds; by then the server is known, and only the login has waited.
+/// The push takes seconds. Meanwhile the key exchange completes, and only the login waits.
 #[test]
-fn the_key_is_pushed_while_the_connection_is_made() {
+fn key_is_pushed_while_connecting() {
     let (world, port) = World::with_instance();
-    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     world.cloud.fail("SendSSHPublicKey", ec2ssh_lab::Fault::Delay(Duration::from_secs(3)), 1);
     let run = world.run(&format!("-v -p {port} my-instance true")).expect(0);
     let at =
@@ -383,20 +391,20 @@ fn the_key_is_pushed_while_the_connection_is_made() {
 }
 
 #[test]
-fn the_private_address_is_dialled_where_it_is_asked_for() {
+fn private_address_is_dialed_on_request() {
     let (world, port) = World::with_instance();
     let mut instance = Instance::named(ID, "my-instance");
-    // TEST-NET-1 (RFC 5737): nobody is there.
+    // TEST-NET-1 (RFC 5737): no host answers at this address.
     (instance.public_ip, instance.private_ip) = (Some("192.0.2.1".to_owned()), Some("127.0.0.1".to_owned()));
     world.cloud.add(instance);
-    world.run(&format!("{NEW} --address private -p {port} my-instance true")).expect(0);
+    world.run(&format!("{ACCEPT_NEW} --address private -p {port} my-instance true")).expect(0);
 }
 
-/// The far side takes and sends much; the reader goes away while both directions are full.
+/// The remote side receives and sends much data, and the reader closes while both directions are full.
 #[test]
-fn a_reader_that_goes_away_ends_a_session_that_is_busy_both_ways() {
+fn closed_reader_ends_a_busy_session() {
     let (world, port) = World::with_instance();
-    world.run(&format!("-q {NEW} -p {port} my-instance true")).expect(0);
+    world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
     let mut shell = world.command("/bin/sh");
     let line = format!(
         "head -c 200000000 /dev/zero | \"$EC2SSH\" -p {port} my-instance cat | {{ head -c 1000 | wc -c; sleep 2; }}"
@@ -407,9 +415,9 @@ fn a_reader_that_goes_away_ends_a_session_that_is_busy_both_ways() {
     assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
-/// In a region that does not exist, so that nothing is sent to anybody: the host name it would have gone to is what counts.
+/// The region does not exist, so nothing reaches AWS. The test checks the host name of the endpoint.
 #[test]
-fn fips_endpoints_are_used_where_they_are_asked_for() {
+fn fips_endpoints_are_used_on_request() {
     let world = World::empty();
     let config =
         "[profile gov]\nregion = eu-nowhere-9\nuse_fips_endpoint = true\n[profile plain]\nregion = eu-nowhere-9\n";

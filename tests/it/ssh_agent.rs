@@ -1,4 +1,5 @@
-//! The agent behind the block: one key for one login, a path that many share, and what is left of it.
+//! The agent behind the ssh_config block: one key for one login, a socket path that several agents share, and what they
+//! leave behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +26,7 @@ fn the_callers_own_keys_are_not_offered() {
     let fingerprint = Command::new(tool("ssh-keygen")).arg("-lf").arg(&key).output().unwrap();
     let fingerprint = String::from_utf8(fingerprint.stdout).unwrap().split(' ').nth(1).unwrap().to_owned();
     let mut command = place.command("ssh");
-    // The server would take it, were it offered; `Host *` of a person's own file has him use it.
+    // The server would accept this key, and the user's own `Host *` lines make ssh use the agent that holds it.
     place.sshd.authorize(&fs::read_to_string(key.with_extension("pub")).unwrap());
     let config = fs::read_to_string(&place.config).unwrap() + "IdentitiesOnly yes\nIdentityAgent SSH_AUTH_SOCK\n";
     fs::write(&place.config, config).unwrap();
@@ -34,7 +35,7 @@ fn the_callers_own_keys_are_not_offered() {
     agent.wait().unwrap();
     run.expect(0);
     place.ssh(&["my-instance", "true"]).expect(0);
-    // A file of the caller's own that `Host *` names is for when ours is not taken.
+    // An `IdentityFile` of the user's own under `Host *` is only a fallback for when the pushed key is rejected.
     let config = fs::read_to_string(&place.config).unwrap() + &format!("IdentityFile {}\n", key.display());
     fs::write(&place.config, config).unwrap();
     place.ssh(&["my-instance", "true"]).expect(0);
@@ -43,7 +44,7 @@ fn the_callers_own_keys_are_not_offered() {
     assert!(!log.contains(&fingerprint) && !log.contains("Failed publickey"), "{log}");
 }
 
-/// Every file under the folder that holds a private key.
+/// Collects every file under the folder that contains a private key.
 fn private_keys(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -59,11 +60,11 @@ fn private_keys(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn no_private_key_is_in_any_file_at_any_time() {
-    for place in [Place::new(), Place::plain()] {
+fn private_key_is_never_on_disk() {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         let mut child =
             place.command("ssh").args(["my-instance", "echo up; sleep 0.7"]).stdout(Stdio::null()).spawn().unwrap();
-        // What is looked for would be found.
+        // The scan would find a private key.
         let planted = keygen(place.world.home.path(), "planted", &["-t", "ed25519", "-N", ""]);
         let mut found = Vec::new();
         private_keys(place.world.home.path(), &mut found);
@@ -81,11 +82,11 @@ fn no_private_key_is_in_any_file_at_any_time() {
     }
 }
 
-/// What people ask for most: the push went well, and then ssh says "Permission denied" and no more.
+/// Explains the failure that users ask about most: the push succeeded, and ssh then says only "Permission denied".
 #[test]
-fn a_denial_is_explained_and_a_login_by_other_means_is_none() {
-    for place in [Place::deaf(), Place::deaf().without_fdpass()] {
-        // The words may come a moment after ssh's own end: a file has them all.
+fn denial_after_the_push_is_explained() {
+    for place in [Place::without_instance_connect(), Place::without_instance_connect().without_fdpass()] {
+        // The explanation may be written a moment after ssh has exited, so stderr goes to a file.
         let log = place.world.path("log");
         let mut ssh = place.command("ssh");
         let status = ssh.args(["my-instance", "true"]).stderr(fs::File::create(&log).unwrap()).status().unwrap();
@@ -93,9 +94,12 @@ fn a_denial_is_explained_and_a_login_by_other_means_is_none() {
         place.assert_clean();
         let words = fs::read_to_string(&log).unwrap();
         assert!(words.contains("Permission denied (publickey)"), "{words}");
-        assert!(words.contains("If ssh was not let in, this is why:"), "{words}");
-        assert!(words.contains(&format!("does not let {} in", place.sshd.user)) && words.contains("Hint: "), "{words}");
-        // The key of a file of the user's own gets in, and there is nothing to explain.
+        assert!(words.contains("If ssh could not log in, the likely reason is:"), "{words}");
+        assert!(
+            words.contains(&format!("permission denied for {}@", place.sshd.user)) && words.contains("Hint: "),
+            "{words}"
+        );
+        // A key file of the user's own logs in, so there is nothing to explain.
         let key = keygen(place.world.home.path(), "own", &["-t", "ed25519", "-N", ""]);
         place.sshd.authorize(&fs::read_to_string(key.with_extension("pub")).unwrap());
         let run = place.ssh(&["-i", key.to_str().unwrap(), "my-instance", "sleep 0.2; exit 3"]).expect(3);
@@ -103,7 +107,7 @@ fn a_denial_is_explained_and_a_login_by_other_means_is_none() {
     }
 }
 
-/// A proxy by itself, with its agent: what stands behind the path while others come and go.
+/// A separate `ec2ssh proxy` with its agent, which serves the path while other agents start and end.
 struct Proxy(Child);
 
 impl Proxy {
@@ -117,7 +121,7 @@ impl Proxy {
 
     fn of(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        // The server has spoken: the agent is there.
+        // The server's first byte has arrived, so the agent is running.
         let mut first = [0];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
         Self(child)
@@ -132,7 +136,7 @@ impl Drop for Proxy {
 }
 
 #[test]
-fn the_agent_has_one_key_and_takes_no_other_orders() {
+fn agent_holds_one_key_and_signs_logins() {
     let place = Place::new();
     let path = place.world.path("run/ec2ssh/agent");
     let _proxy = Proxy::start(&place, &path);
@@ -145,12 +149,12 @@ fn the_agent_has_one_key_and_takes_no_other_orders() {
     assert!(pushed.len() == 1 && listed.starts_with(&pushed[0]), "{listed} {pushed:?}");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-    // Neither more keys, nor fewer, nor a lock.
+    // The agent refuses to add or remove keys.
     let key = keygen(place.world.home.path(), "more", &["-t", "ed25519", "-N", ""]);
     assert_ne!(add(&[key.to_str().unwrap()]).code, 0);
     assert_ne!(add(&["-D"]).code, 0);
     assert_eq!(add(&["-L"]).out(), listed);
-    // It signs nothing but a login: no file, for instance.
+    // The agent signs login requests only, so no files.
     let public = place.world.file("ours.pub", &listed, 0o600);
     let file = place.world.file("text", "text", 0o600);
     let mut sign = place.world.command(tool("ssh-keygen"));
@@ -158,16 +162,16 @@ fn the_agent_has_one_key_and_takes_no_other_orders() {
     assert_ne!(Run::of(sign.output().unwrap()).code, 0);
 }
 
-/// Two accounts have an instance of the same name. Both agents stand behind one path, and each ssh has its own.
+/// Two accounts have an instance of the same name. Both agents share one path, and each ssh is served by its own.
 #[test]
-fn each_ssh_has_its_own_agent_behind_the_shared_path() {
+fn each_ssh_uses_its_own_agent() {
     let (ours, theirs) = (Place::new(), Place::new());
-    // The same path for both, and the second is the younger.
+    // Both configurations use the same path, which leads to the youngest agent.
     let path = |place: &Place| format!("{}/run/ec2ssh/", place.world.home.path().display());
     let config = fs::read_to_string(&theirs.config).unwrap().replace(&path(&theirs), &path(&ours));
     let config = config.replace(&format!("Port {}", theirs.sshd.port), &format!("Port {}", ours.sshd.port));
     fs::write(&theirs.config, config).unwrap();
-    // The config file has the other's real port: the name of the path is the same.
+    // The port is part of the path, so both blocks say port 22 and ec2ssh's config files hold the real ports.
     let port = ours.sshd.port;
     let theirs_config = format!("[[host]]\nmatch = \"my-instance\"\nport = {}\n", theirs.sshd.port);
     theirs.world.config(&theirs_config);
@@ -192,9 +196,9 @@ fn each_ssh_has_its_own_agent_behind_the_shared_path() {
     theirs.assert_clean();
 }
 
-/// While sessions stand, no agent of theirs does: each was seen to log in by its own.
+/// No agent is left while the sessions are open, because each agent has seen its own ssh log in.
 #[test]
-fn agents_end_with_the_login_also_where_many_begin_at_once() {
+fn agents_end_at_login() {
     let place = Place::new();
     let mark = |n: u32| place.world.path(&format!("mark{n}"));
     let children: Vec<Child> = (0..5)
@@ -215,17 +219,17 @@ fn agents_end_with_the_login_also_where_many_begin_at_once() {
     }
 }
 
-/// With `-A` the far side has no say: ssh tells the agent whom a connection is for.
+/// With `-A` the remote side cannot use the agent, because ssh tells the agent that the connection is forwarded.
 #[test]
-fn a_forwarded_agent_does_nothing_for_the_far_side() {
-    let place = Place::plain();
+fn forwarded_agent_refuses_the_remote_side() {
+    let place = Place::new_without_fdpass();
     let path = place.world.path(&format!("run/ec2ssh/{}@my-instance:{}", place.sshd.user, place.sshd.port));
-    // Another login to the same name stands between connecting and logging in: its agent is behind the path.
+    // Another login to the same name has connected but not yet authenticated, so its agent is behind the path.
     let _waiting = Proxy::start(&place, &path);
     let list = |options: &[&str]| place.ssh(&[options, &["my-instance", "ssh-add -L; true"]].concat()).expect(0);
     let run = list(&["-A"]);
     assert!(!run.out().contains("ssh-ed25519"), "{run}");
-    // One's own is forwarded by its path.
+    // The user's own agent is forwarded by its socket path.
     let socket = place.world.path("agent");
     let key = keygen(place.world.home.path(), "mine", &["-t", "ed25519", "-N", ""]);
     let mut agent = place.world.command(tool("ssh-agent")).args(["-D", "-a"]).arg(&socket).spawn().unwrap();
@@ -242,7 +246,7 @@ fn a_forwarded_agent_does_nothing_for_the_far_side() {
 }
 
 #[test]
-fn nothing_is_dumped() {
+fn core_dumps_are_disabled() {
     let place = Place::new();
     let path = place.world.path("run/ec2ssh/agent");
     let proxy = Proxy::start(&place, &path);
@@ -251,9 +255,10 @@ fn nothing_is_dumped() {
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
 }
 
-/// A folder of somebody else's: nothing in it is touched but what has our form.
+/// Sweeping removes nothing from the folder but agent sockets, recognized by the form of their names, and links to
+/// them.
 #[test]
-fn what_is_not_ours_is_not_swept() {
+fn foreign_files_are_not_swept() {
     let place = Place::new();
     fs::create_dir(place.world.path("run/ec2ssh")).unwrap();
     fs::set_permissions(place.world.path("run/ec2ssh"), fs::Permissions::from_mode(0o700)).unwrap();
@@ -265,8 +270,10 @@ fn what_is_not_ours_is_not_swept() {
     assert!(dead.exists() && link.is_symlink());
 }
 
+/// An agent that exits hands the path on. When one is killed, another takes the path over, and its socket is swept
+/// later.
 #[test]
-fn whoever_ends_hands_the_path_on_and_who_is_killed_loses_it() {
+fn path_moves_to_a_live_agent() {
     let place = Place::new();
     let path = place.world.path("run/ec2ssh/agent");
     let key = || {
@@ -275,24 +282,24 @@ fn whoever_ends_hands_the_path_on_and_who_is_killed_loses_it() {
     };
     let mut proxies: Vec<Proxy> = (0..4).map(|_| Proxy::start(&place, &path)).collect();
     let youngest = key();
-    // The youngest ends by itself: its standard input does.
+    // The youngest proxy exits by itself, because its standard input ends.
     let mut last = proxies.pop().unwrap();
     drop(last.0.stdin.take());
     drop(last.0.stdout.take());
     last.0.wait().unwrap();
     let next = key();
     assert!(next.starts_with("ssh-ed25519 ") && next != youngest, "{next}");
-    // One that does not stand behind the path ends, too.
+    // A proxy that is not behind the path ends as well.
     drop(proxies.remove(0));
     assert_eq!(key(), next);
-    // The one that does is killed: the one that is left notices.
+    // The proxy behind the path is killed, and the remaining one takes the path over.
     drop(proxies.pop());
     let begun = Instant::now();
     while !key().starts_with("ssh-ed25519 ") {
         assert!(begun.elapsed() < Duration::from_secs(10), "nobody took the path over");
         std::thread::sleep(Duration::from_millis(20));
     }
-    // And what the killed ones left is swept by the next.
+    // The next agent sweeps what the killed ones have left.
     drop(proxies);
     let left = place.leftovers();
     assert!(!left.is_empty());
@@ -302,14 +309,14 @@ fn whoever_ends_hands_the_path_on_and_who_is_killed_loses_it() {
     drop(next);
 }
 
-/// A newcomer to the path that has no connection yet is not asked by anybody.
+/// A new agent without a connection is not published at the path, so no ssh asks it for a key.
 #[test]
-fn who_is_not_connected_does_not_stand_behind_the_path() {
+fn unconnected_agent_is_not_published() {
     let place = Place::new();
     let path = place.world.path("run/ec2ssh/agent");
     place.world.cloud.fail("GetConsoleOutput", Fault::Hang, 2);
     let _old = Proxy::start(&place, &path);
-    // For an older ssh it waits for the console before it goes on.
+    // With `--known-hosts`, as for an older ssh, the proxy waits for the console output before it connects.
     let line = Proxy::line(&place, &path) + &format!(" --known-hosts {}", place.world.path("kh").display());
     let mut new = place.world.ec2ssh(&line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     while place.world.cloud.count("GetConsoleOutput") < 2 {
@@ -325,12 +332,12 @@ fn who_is_not_connected_does_not_stand_behind_the_path() {
     new.wait().unwrap();
 }
 
-/// Containers may share the folder: a process of another pid namespace has no number here, and lives.
+/// Containers may share the folder: a process of another PID namespace is alive although it has no PID here.
 #[test]
-fn an_agent_in_another_pid_namespace_is_not_swept() {
+fn agent_in_other_pid_namespace_is_kept() {
     let inside = ["--pid", "--fork", "--kill-child"];
     if !Command::new("unshare").args(inside).arg("true").status().is_ok_and(|status| status.success()) {
-        // This system gives nobody a pid namespace.
+        // This system does not permit a new PID namespace.
         return;
     }
     let place = Place::new();
@@ -346,7 +353,7 @@ fn an_agent_in_another_pid_namespace_is_not_swept() {
         Run::of(add.arg("-L").env("SSH_AUTH_SOCK", &path).output().unwrap()).expect(0).out()
     };
     let before = key();
-    // One of here and one of there sweep as they come.
+    // One agent from this namespace and one from another sweep the folder as they start.
     let _here = Proxy::start(&place, &place.world.path("run/ec2ssh/other"));
     let _there = start(&place.world.path("run/ec2ssh/third"));
     std::thread::sleep(Duration::from_millis(300));
@@ -354,13 +361,14 @@ fn an_agent_in_another_pid_namespace_is_not_swept() {
     assert!(before.starts_with("ssh-ed25519 "), "{before}");
 }
 
+/// The agent's folder must be the user's alone (mode 0700), and its path must not be too long for a socket.
 #[test]
-fn a_folder_that_others_can_write_to_is_refused() {
+fn shared_agent_folder_is_refused() {
     let place = Place::new();
     fs::create_dir(place.world.path("run/ec2ssh")).unwrap();
     fs::set_permissions(place.world.path("run/ec2ssh"), fs::Permissions::from_mode(0o777)).unwrap();
     let run = place.ssh(&["my-instance", "true"]).expect(255);
-    assert!(run.stderr.contains("is not a folder of yours alone"), "{run}");
+    assert!(run.stderr.contains("must be a folder of your own with mode 0700"), "{run}");
     let long = "x".repeat(100);
     let line = Proxy::line(&place, &place.world.path("run").join(long));
     let run = place.world.run(&line);

@@ -1,4 +1,5 @@
-//! Plain ssh, and all that runs it, through the block that `ec2ssh config` writes: real OpenSSH on both sides.
+//! Tests of OpenSSH, and of programs that run it, with the block that `ec2ssh config` writes: real OpenSSH on both
+//! sides.
 
 use std::fs;
 use std::path::Path;
@@ -12,12 +13,13 @@ use crate::support::place::Place;
 use crate::support::pty::Terminal;
 use crate::support::{BINARY, ID, Run, World, keygen, tool};
 
+/// With BatchMode, a first contact prints nothing of its own, and ssh exits with the status of the command.
 #[test]
-fn a_first_contact_in_batch_mode_is_silent_and_the_status_comes_through() {
-    for place in [Place::new(), Place::plain()] {
+fn batch_mode_first_contact_is_silent() {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         let run = place.ssh(&["my-instance", "echo out; echo err >&2; exit 7"]).expect(7);
         assert_eq!((run.out().as_str(), run.stderr.as_str()), ("out\n", "err\n"));
-        // Verified by the console and kept; ssh's own file was not needed.
+        // The console verified the host keys and they are stored. ssh's own file was not needed.
         let kept = fs::read_to_string(place.world.known_hosts()).unwrap();
         assert_eq!(kept.lines().filter(|line| line.contains(" console 20")).count(), 2, "{kept}");
         assert!(!place.world.path(".ssh/known_hosts").exists());
@@ -29,16 +31,16 @@ fn a_first_contact_in_batch_mode_is_silent_and_the_status_comes_through() {
 }
 
 #[test]
-fn names_ids_and_the_suffix() {
+fn names_ids_and_suffixes_reach_the_instance() {
     let place = Place::new();
     for name in ["my-instance", ID, "my-instance.ec2", "My-instance.ec2", "my-in"] {
         let status = if name.starts_with('M') { 255 } else { 0 };
         place.ssh(&[name, "true"]).expect(status);
     }
-    // The letters as typed, though ssh makes them lower case.
+    // Upper and lower case count as typed, although ssh lowercases host names.
     place.world.cloud.add(Instance::named(ID, "My-Instance"));
     place.ssh(&["My-Instance.ec2", "true"]).expect(0);
-    // A HostName of the user's own.
+    // The user's own Host entry sets HostName.
     let alias = format!("Host box my-box\nHostName {ID}\n{}", fs::read_to_string(&place.config).unwrap());
     fs::write(&place.config, alias).unwrap();
     place.ssh(&["my-box", "true"]).expect(0);
@@ -46,7 +48,7 @@ fn names_ids_and_the_suffix() {
 
 #[test]
 fn the_standard_streams_carry_megabytes_both_ways() {
-    for place in [Place::new(), Place::plain()] {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         let data: Vec<u8> = (0..3_000_000u32).map(|n| (n * 7 + n / 251) as u8).collect();
         let mut command = place.command("ssh");
         command.args(["my-instance", "cat"]);
@@ -56,7 +58,7 @@ fn the_standard_streams_carry_megabytes_both_ways() {
 }
 
 #[test]
-fn scp_and_sftp_both_ways() {
+fn scp_and_sftp_copy_both_ways() {
     let place = Place::new();
     let home = place.world.home.path();
     let data: Vec<u8> = (0..500_000u32).map(|n| (n * 31) as u8).collect();
@@ -74,7 +76,7 @@ fn scp_and_sftp_both_ways() {
 }
 
 #[test]
-fn rsync_and_git() {
+fn rsync_and_git_work() {
     let place = Place::new();
     let home = place.world.home.path();
     fs::create_dir(home.join("tree")).unwrap();
@@ -101,7 +103,7 @@ fn rsync_and_git() {
 fn ansible_pings() {
     let ansible = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/ansible");
     assert!(ansible.is_file(), "ansible is not installed: run `make test`, which installs it");
-    // As it comes it shares a connection; without that every step is a login of its own.
+    // By default Ansible shares one connection. Without sharing, every step logs in by itself.
     for (sharing, pushes) in [("-o ControlMaster=auto -o ControlPersist=60s", 1..=1), ("-o ControlMaster=no", 2..=99)] {
         let place = Place::new();
         let mut command = place.world.command(&ansible);
@@ -118,9 +120,9 @@ fn ansible_pings() {
     }
 }
 
-/// What is pushed for one connection is too old for the next, which has its own.
+/// The key that was pushed for one connection has expired by the next, which pushes its own.
 #[test]
-fn a_loop_outlives_the_minute_of_a_key() {
+fn each_connection_pushes_its_own_key() {
     let place = Place::new();
     for round in 0..3 {
         place.ssh(&["my-instance", "true"]).expect(0);
@@ -130,8 +132,8 @@ fn a_loop_outlives_the_minute_of_a_key() {
 }
 
 #[test]
-fn eight_at_once_that_end_in_any_order() {
-    for place in [Place::new(), Place::plain()] {
+fn eight_connections_may_end_in_any_order() {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         let children: Vec<(u64, Child)> = (0..8)
             .map(|number| {
                 let mut command = place.command("ssh");
@@ -148,18 +150,19 @@ fn eight_at_once_that_end_in_any_order() {
     }
 }
 
+/// Sessions over a ControlMaster reuse its login: they need neither a further push nor a process of ec2ssh.
 #[test]
-fn a_shared_connection() {
-    for (place, is_plain) in [(Place::new(), false), (Place::plain(), true)] {
+fn shared_connection_needs_no_further_push() {
+    for (place, is_plain) in [(Place::new(), false), (Place::new_without_fdpass(), true)] {
         let control = format!("ControlPath={}", place.world.path("control").display());
         let shared = |words: &[&str]| {
             let options = ["-o", "ControlMaster=auto", "-o", "ControlPersist=30", "-o", &control];
-            // The master holds our standard streams: it is given none.
+            // The master would keep the standard streams of this test open, so it does not inherit them.
             let mut command = place.command("ssh");
             command.args(options).args(words).stdout(Stdio::piped()).stderr(Stdio::null());
             Run::of(command.output().unwrap())
         };
-        // ssh goes on in the background: the process that asked the agent has gone.
+        // ssh continues in the background. The process that asked the agent has exited.
         shared(&["-Nf", "my-instance"]).expect(0);
         let pushes = place.world.cloud.count("SendSSHPublicKey");
         std::thread::sleep(Duration::from_secs(1));
@@ -167,7 +170,7 @@ fn a_shared_connection() {
         shared(&["my-instance", "exit 5"]).expect(5);
         assert_eq!(place.world.cloud.count("SendSSHPublicKey"), pushes, "they share one connection");
         if !is_plain {
-            // While the master stands nothing of ours is left: neither a process between, nor an agent.
+            // While the master runs, no process and no agent of ec2ssh is left.
             place.assert_clean();
         }
         shared(&["-O", "exit", "my-instance"]).expect(0);
@@ -176,15 +179,15 @@ fn a_shared_connection() {
 }
 
 #[test]
-fn a_console_that_contradicts_is_refused_by_ssh_itself() {
-    for place in [Place::new(), Place::plain()] {
+fn ssh_itself_refuses_a_console_mismatch() {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         let printed = HostKey::fresh();
         place.world.cloud.print_host_keys(ID, &[printed.public_line()]);
-        // Neither ssh's own knowledge nor its carelessness helps the server.
+        // Neither ssh's own known_hosts nor a disabled host key check lets the server pass.
         let presented = fs::read_to_string(place.sshd.host_key("ed25519")).unwrap();
         let known = format!("[my-instance]:{} {presented}", place.sshd.port);
         let careless = ["-o", "StrictHostKeyChecking=no"];
-        // A key of the caller's own that the server would take.
+        // The server would accept this key of the caller.
         let own = keygen(place.world.home.path(), "own", &["-t", "ed25519", "-N", ""]);
         place.sshd.authorize(&fs::read_to_string(own.with_extension("pub")).unwrap());
         let own = ["-i", own.to_str().unwrap(), "-o", "StrictHostKeyChecking=no"];
@@ -194,9 +197,12 @@ fn a_console_that_contradicts_is_refused_by_ssh_itself() {
             place.world.file(".ssh/known_hosts", known, 0o600);
             let run = place.ssh(&[options, vec!["my-instance", "echo in"]].concat()).expect(255);
             assert_eq!(run.out(), "");
-            assert!(run.stderr.contains("Error: the host key presented is not the one that"), "{run}");
+            assert!(
+                run.stderr.contains("host key verification failed: the key presented is not the one that"),
+                "{run}"
+            );
             assert!(run.stderr.contains(&printed.fingerprint()), "{run}");
-            // It is ssh that ends it: the server is not asked to let anybody in, by whatever means.
+            // ssh itself ends the connection, before the server can accept any login.
             assert!(run.stderr.contains("KnownHostsCommand failed"), "{run}");
             assert!(!place.sshd.log().contains("Accepted"), "{}", place.sshd.log());
         }
@@ -204,7 +210,7 @@ fn a_console_that_contradicts_is_refused_by_ssh_itself() {
     }
 }
 
-/// What the person has to know is said, whatever else went wrong before.
+/// A host key mismatch is reported even if the push has failed before.
 #[test]
 fn a_failed_push_does_not_hide_an_impostor() {
     let place = Place::new();
@@ -215,9 +221,10 @@ fn a_failed_push_does_not_hide_an_impostor() {
     assert!(run.stderr.contains("is not the one that i-0123456789abcde01 printed"), "{run}");
 }
 
-/// OpenSSH takes a certificate with an id that is no text, and asks about the key inside only; we cannot read it.
+/// OpenSSH accepts a certificate whose id is not UTF-8, and asks only about the key inside. ec2ssh cannot read such a
+/// certificate.
 #[test]
-fn a_key_that_cannot_be_read_is_refused() {
+fn unreadable_host_certificate_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let place = Place::with("", "--match my-* --host-keys accept-new");
     let authority = keygen(place.world.home.path(), "authority", &["-t", "ed25519", "-N", ""]);
@@ -229,29 +236,29 @@ fn a_key_that_cannot_be_read_is_refused() {
     let sshd = sshd.restart(&format!("HostCertificate {}", certificate.display()));
     let place = Place { world, sshd, config };
     place.world.cloud.console(ID, "", "");
-    // ssh asks for certificates where it knows nothing of the host.
+    // ssh negotiates certificates if it knows nothing about the host.
     let options = ["-o", "StrictHostKeyChecking=no", "-o", "HostKeyAlgorithms=ssh-ed25519-cert-v01@openssh.com"];
     let run = place.ssh(&[&options[..], &["my-instance", "true"]].concat()).expect(255);
-    assert!(run.stderr.contains("cannot be read") && run.stderr.contains("KnownHostsCommand failed"), "{run}");
+    assert!(run.stderr.contains("cannot be parsed") && run.stderr.contains("KnownHostsCommand failed"), "{run}");
     assert!(!place.sshd.log().contains("Accepted"), "{}", place.sshd.log());
 }
 
 #[test]
-fn with_another_proxy_command_it_is_said_what_to_do() {
+fn foreign_proxy_command_gets_a_hint() {
     let place = Place::new();
     keygen(place.world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
-    // Whatever it is, it serves no agent.
+    // Whatever a ProxyCommand of the user's own runs, it does not serve the agent.
     let proxy = format!("ProxyCommand={BINARY} proxy %r@%h:%p");
     let run = place.ssh(&["-o", &proxy, "-o", "ProxyUseFdpass=no", "my-instance", "true"]).expect(255);
     assert!(
-        run.stderr.contains("Hint: with a ProxyCommand or ProxyJump of your own: ssh -o KnownHostsCommand=none"),
+        run.stderr.contains("Hint: if you set your own ProxyCommand or ProxyJump: ssh -o KnownHostsCommand=none"),
         "{run}"
     );
 }
 
-/// ssh cannot be told which algorithms a fingerprint is of. A server that presents another one has shown nothing.
+/// ssh cannot be told the algorithm of a fingerprint, so a server that presents a key of another algorithm is refused.
 #[test]
-fn a_fingerprint_on_the_console_is_not_got_around_by_another_algorithm() {
+fn other_algorithm_does_not_bypass_console_fingerprint() {
     let place = Place::with("", "--match my-* --host-keys accept-new");
     let print = |kind: &str| {
         let output = Command::new(tool("ssh-keygen")).arg("-lf").arg(place.sshd.host_key(kind)).output().unwrap();
@@ -268,14 +275,14 @@ fn a_fingerprint_on_the_console_is_not_got_around_by_another_algorithm() {
 }
 
 #[test]
-fn a_known_hosts_of_ours_that_cannot_be_read_lets_nobody_in() {
+fn unreadable_known_hosts_refuses_the_connection() {
     let place = Place::with("", "--match my-* --host-keys accept-new");
     fs::create_dir_all(place.world.known_hosts()).unwrap();
     let run = place.ssh(&["-o", "StrictHostKeyChecking=no", "my-instance", "true"]).expect(255);
     assert!(run.stderr.contains("Error: cannot use ") && run.stderr.contains("known_hosts"), "{run}");
 }
 
-/// A Name tag may have more in it than a DNS name.
+/// A Name tag may contain characters that a DNS name cannot contain.
 #[test]
 fn a_name_with_a_slash_is_verified_too() {
     let place = Place::with("", "--match prod/*");
@@ -285,8 +292,9 @@ fn a_name_with_a_slash_is_verified_too() {
     place.assert_clean();
 }
 
+/// The last group of an IPv6 address is not taken for a port.
 #[test]
-fn an_ipv6_address_is_no_name_with_a_port() {
+fn ipv6_address_keeps_its_last_group() {
     let place = Place::with("", "--match *:*");
     let mut instance = Instance::named(ID, "my-instance");
     instance.ipv6 = Some("2600:1f16::10:1".to_owned());
@@ -295,7 +303,7 @@ fn an_ipv6_address_is_no_name_with_a_port() {
 }
 
 #[test]
-fn a_known_key_that_changed_is_refused_and_said_why() {
+fn changed_host_key_is_refused_with_reason() {
     let place = Place::new();
     place.ssh(&["my-instance", "true"]).expect(0);
     let kept = fs::read_to_string(place.world.known_hosts()).unwrap();
@@ -304,12 +312,13 @@ fn a_known_key_that_changed_is_refused_and_said_why() {
         kept.lines().take(1).map(|line| format!("{} {other} confirmed\n", line.split(' ').next().unwrap())).collect();
     fs::write(place.world.known_hosts(), changed).unwrap();
     let run = place.ssh(&["my-instance", "true"]).expect(255);
-    assert!(run.stderr.contains("Error: the host key of i-0123456789abcde01 has changed"), "{run}");
+    assert!(run.stderr.contains("the host key of i-0123456789abcde01 has changed"), "{run}");
     assert!(run.stderr.contains("ec2ssh known-hosts forget i-0123456789abcde01"), "{run}");
 }
 
+/// Without host keys on the console, ssh itself prompts. A key that ssh has stored is then accepted without a prompt.
 #[test]
-fn without_a_console_ssh_asks_and_is_not_asked_for_what_it_knows() {
+fn ssh_prompts_without_console_keys() {
     let place = Place::with("", "--match my-*");
     place.world.cloud.console(ID, "", "");
     let run = place.ssh(&["my-instance", "true"]).expect(255);
@@ -321,14 +330,14 @@ fn without_a_console_ssh_asks_and_is_not_asked_for_what_it_knows() {
     terminal.wait_for("(yes/no/[fingerprint])");
     terminal.type_in("yes\r");
     terminal.wait_for("status 0");
-    // ssh has it in its own file now; we take its word, and from then on it is known by the instance's id.
+    // ssh has stored the key in its own file. ec2ssh accepts that and stores the key under the instance's id.
     place.ssh(&["my-instance", "true"]).expect(0);
     assert!(fs::read_to_string(place.world.known_hosts()).unwrap().contains(" known_hosts 20"));
     assert_eq!(place.ssh(&["my-instance", "true"]).expect(0).stderr, "");
 }
 
 #[test]
-fn the_policies_of_the_block() {
+fn host_key_policies_apply_through_the_block() {
     let place = Place::with("", "--match my-* --host-keys accept-new");
     place.world.cloud.console(ID, "", "");
     let run = place.ssh(&["my-instance", "true"]).expect(0);
@@ -358,16 +367,18 @@ fn a_host_certificate_counts_for_ssh_too() {
     fs::write(place.world.known_hosts(), format!("@cert-authority my-*,[my-*]:* {line}")).unwrap();
     let run = place.ssh(&["my-instance", "exit 4"]).expect(4);
     assert_eq!(run.stderr, "");
-    // By its id the certificate is not for the name that ssh knows; it is for one of the instance's.
+    // With the id as the host name, the certificate does not match the name that ssh uses, but it matches one of the
+    // instance's names.
     let run = place.ssh(&[ID, "exit 4"]).expect(4);
     assert_eq!(run.stderr, "");
     let kept = fs::read_to_string(place.world.known_hosts()).unwrap();
     assert_eq!(kept.lines().count(), 1, "what a certificate vouches for is not kept: {kept}");
 }
 
-/// An ssh before 8.5 asks no command: the block for it has a file, which is written before the server speaks.
+/// OpenSSH before 8.5 has no KnownHostsCommand, so the block for it uses a file that is written before the server sends
+/// anything.
 #[test]
-fn an_older_ssh_has_a_file() {
+fn older_ssh_uses_a_known_hosts_file() {
     let (world, _) = World::with_instance();
     fs::create_dir(world.path("bin")).unwrap();
     world.file(
@@ -382,7 +393,7 @@ fn an_older_ssh_has_a_file() {
     let sshd = RealSshd::start(&world.cloud, ID, "");
     let line = fs::read_to_string(sshd.host_key("ecdsa")).unwrap().trim().to_owned();
     world.cloud.print_host_keys(ID, &[line]);
-    // ssh takes ~ from the password file.
+    // ssh takes ~ from the password database, not from HOME.
     let home = world.home.path().display().to_string();
     let block = block.replace("~/.ssh/known_hosts", &format!("{home}/.ssh/known_hosts"));
     let rest = format!("Port {}\nUser {}\nGlobalKnownHostsFile /dev/null\n", sshd.port, sshd.user);
@@ -395,7 +406,7 @@ fn an_older_ssh_has_a_file() {
     assert_eq!(place.world.cloud.count("GetConsoleOutput"), 1);
     let file = fs::read_to_string(place.world.path("data/ec2ssh/openssh_known_hosts")).unwrap();
     assert_eq!(file.lines().count(), 1, "{file}");
-    // An impostor is refused by ssh, by that file.
+    // ssh refuses an impostor because of this file.
     place.world.run("known-hosts forget my-instance").expect(0);
     assert!(!place.world.path("data/ec2ssh/openssh_known_hosts").exists());
     place.world.cloud.print_host_keys(ID, &[HostKey::fresh().public_line()]);
@@ -403,7 +414,7 @@ fn an_older_ssh_has_a_file() {
     assert!(run.stderr.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{run}");
 }
 
-/// Waits until ssh's process has begun the command.
+/// Starts ssh and waits until the command is running.
 fn begun(place: &Place, command: &str) -> Child {
     let mark = place.world.path("mark");
     let child =
@@ -417,8 +428,8 @@ fn begun(place: &Place, command: &str) -> Child {
 }
 
 #[test]
-fn a_killed_ssh_leaves_no_socket_and_no_process() {
-    for place in [Place::new(), Place::plain()] {
+fn killed_ssh_leaves_no_socket_or_process() {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         for signal in ["KILL", "TERM", "HUP", "INT"] {
             let mut child = begun(&place, "sleep 60");
             Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
@@ -429,10 +440,10 @@ fn a_killed_ssh_leaves_no_socket_and_no_process() {
     }
 }
 
-/// In the look-up, and while ssh asks about the host key.
+/// ssh is killed during the look-up, and interrupted while it asks about the host key.
 #[test]
-fn a_ssh_killed_early_leaves_nothing_either() {
-    for place in [Place::new(), Place::plain()] {
+fn ssh_killed_early_leaves_nothing_behind() {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         place.world.cloud.fail("DescribeInstances", Fault::Hang, 1);
         let mut child = place.command("ssh").args(["my-instance", "true"]).spawn().unwrap();
         while place.world.cloud.count("DescribeInstances") == 0 {
@@ -453,8 +464,8 @@ fn a_ssh_killed_early_leaves_nothing_either() {
 }
 
 #[test]
-fn an_unknown_instance_fails_with_our_words_and_nothing_on_stdout() {
-    for place in [Place::new(), Place::plain()] {
+fn unknown_instance_is_reported_on_stderr_only() {
+    for place in [Place::new(), Place::new_without_fdpass()] {
         let run = place.ssh(&["my-nothing", "true"]).expect(255);
         assert_eq!(run.out(), "");
         assert!(run.stderr.starts_with("Error: no instance matches 'my-nothing'"), "{run}");
@@ -463,7 +474,7 @@ fn an_unknown_instance_fails_with_our_words_and_nothing_on_stdout() {
 }
 
 #[test]
-fn a_push_that_is_denied_is_said() {
+fn denied_push_is_reported_once() {
     let place = Place::new();
     let denied = Fault::error(403, "AuthException", "not authorized");
     place.world.cloud.fail("SendSSHPublicKey", denied, 9);

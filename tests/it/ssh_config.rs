@@ -1,4 +1,4 @@
-//! `ec2ssh config`: the block, and the file that it goes into and comes out of.
+//! `ec2ssh config`: the ssh_config block, and how it is installed into the file and removed from it.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -24,7 +24,7 @@ fn block() -> Block {
 }
 
 #[test]
-fn the_block_for_ssh_of_today_and_of_yesterday() {
+fn block_depends_on_the_openssh_version() {
     insta::assert_snapshot!("block", block().text().unwrap());
     let full = Block {
         program: PathBuf::from("/opt/my tools/100%/ec2ssh"),
@@ -36,12 +36,13 @@ fn the_block_for_ssh_of_today_and_of_yesterday() {
     insta::assert_snapshot!("block_with_everything", full.text().unwrap());
     let older = |major, minor| Block { version: Version(major, minor), host_keys: Some(Policy::Strict), ..block() };
     insta::assert_snapshot!("block_for_8_2", older(8, 2).text().unwrap());
-    // ProxyCommand knows %n from 8.1 on.
+    // ProxyCommand supports `%n` since OpenSSH 8.1.
     assert!(!older(8, 0).text().unwrap().contains("%n"));
 }
 
+/// Patterns and values that ssh_config would read as something else are refused.
 #[test]
-fn what_ssh_config_would_read_as_something_else_is_refused() {
+fn ambiguous_patterns_and_values_are_refused() {
     for pattern in ["", "*", "a b", "a\nb", "a\"b", "a#b", "a,b", "a'b", "$(x)", "%h"] {
         let bad = Block { patterns: vec![pattern.into()], ..block() };
         assert_eq!(bad.text(), Err(Error::Pattern(pattern.into())));
@@ -53,7 +54,7 @@ fn what_ssh_config_would_read_as_something_else_is_refused() {
 }
 
 #[test]
-fn versions_of_ssh() {
+fn openssh_version_is_parsed() {
     let cases = [
         ("OpenSSH_9.2p1 Debian-2+deb12u3, OpenSSL 3.0.15 3 Sep 2024\n", Some(Version(9, 2))),
         ("OpenSSH_10.0p2, LibreSSL 3.3.6", Some(Version(10, 0))),
@@ -66,15 +67,15 @@ fn versions_of_ssh() {
     }
 }
 
-/// What ssh makes of the whole file for a host.
+/// Returns the settings that ssh reads from the whole file for a host (`ssh -G`).
 fn seen_by_ssh(world: &World, host: &str) -> String {
     let mut ssh = world.command(tool("ssh"));
     Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).arg(host).output().unwrap()).expect(0).out()
 }
 
-/// CVE-2023-51385, and fish, which reads a backslash inside quotes.
+/// Guards against CVE-2023-51385, and against fish, which interprets a backslash inside quotes.
 #[test]
-fn what_ends_a_quote_does_not_reach_the_shell() {
+fn quotes_never_reach_the_shell() {
     let world = World::empty();
     world.run("config install --match web-*").expect(0);
     let seen = |words: &[&str]| {
@@ -93,18 +94,22 @@ fn what_ends_a_quote_does_not_reach_the_shell() {
 
 const THEIRS: &str = "# mine\nServerAliveInterval 7\n\nHost *\n  IdentitiesOnly yes\n  User me\n";
 
+/// The installed ssh reads the block for hosts that match, and other hosts are not affected.
 #[test]
-fn installed_ssh_reads_it_and_other_hosts_see_nothing_of_it() {
+fn installed_block_applies_to_matching_hosts_only() {
     let world = World::empty();
     world.file(".ssh/config", THEIRS, 0o644);
     let run = world.run("config install --match web-* --profile dev").expect(0);
     assert_eq!(run.out(), "");
-    assert!(run.stderr.contains("Wrote a block into ") && run.stderr.contains("Now: ssh USER@web-NAME"), "{run}");
+    assert!(
+        run.stderr.contains("Added the ec2ssh block to ") && run.stderr.contains("Connect with: ssh USER@web-NAME"),
+        "{run}"
+    );
     for host in ["i-0123456789abcdef0", "web-1"] {
         let seen = seen_by_ssh(&world, host);
         assert!(seen.contains(&format!("proxycommand {BINARY} proxy --fdpass --agent '")), "{seen}");
         assert!(seen.contains("--profile dev") && seen.contains("proxyusefdpass yes"), "{seen}");
-        // The first value wins: theirs comes after ours, and counts where we say nothing.
+        // The first value wins: the user's own lines come after the block and apply where it sets nothing.
         assert!(seen.contains("identitiesonly no") && seen.contains("user me"), "{seen}");
         assert!(seen.contains("serveraliveinterval 7"), "{seen}");
     }
@@ -112,8 +117,9 @@ fn installed_ssh_reads_it_and_other_hosts_see_nothing_of_it() {
     assert!(!other.contains("ec2ssh") && other.contains("serveraliveinterval 7"), "{other}");
 }
 
+/// Installing twice leaves one block, and removing it restores the file byte for byte.
 #[test]
-fn it_comes_out_byte_for_byte_and_goes_in_once() {
+fn install_is_idempotent_and_remove_restores() {
     let cases: [&[u8]; 6] =
         [b"", THEIRS.as_bytes(), b"Host a\n  User b", b"\r\nHost a\r\n", b"\n\n\n", b"# \xff\xfe\nHost x\n"];
     for theirs in cases {
@@ -124,9 +130,9 @@ fn it_comes_out_byte_for_byte_and_goes_in_once() {
         let once = fs::read(&path).unwrap();
         assert!(once.ends_with(theirs) && once != theirs);
         let run = world.run("config install").expect(0);
-        assert!(run.stderr.contains("stays as it is"), "{run}");
+        assert!(run.stderr.contains("is unchanged"), "{run}");
         assert_eq!(fs::read(&path).unwrap(), once);
-        // Another block takes the place of the first.
+        // A second block replaces the first.
         world.run("config install --match web-*").expect(0);
         let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
         assert_eq!(text.matches(">>> ec2ssh >>>").count(), 1, "{text}");
@@ -136,7 +142,7 @@ fn it_comes_out_byte_for_byte_and_goes_in_once() {
         world.run("config remove").expect(0);
         assert_eq!(fs::read(&path).unwrap(), theirs);
     }
-    // A file that was not there is not there again.
+    // A file that did not exist before is removed again.
     let world = World::empty();
     fs::remove_dir(world.path(".ssh")).unwrap();
     world.run("config install").expect(0);
@@ -144,7 +150,7 @@ fn it_comes_out_byte_for_byte_and_goes_in_once() {
     assert_eq!((mode(".ssh"), mode(".ssh/config")), (0o700, 0o600));
     world.run("config remove").expect(0);
     assert!(!world.path(".ssh/config").exists());
-    // What a person wrote into it meanwhile stays.
+    // Lines that the user has added in the meantime stay.
     world.run("config install").expect(0);
     let text = fs::read_to_string(world.path(".ssh/config")).unwrap();
     fs::write(world.path(".ssh/config"), format!("# before\n{text}# after\n")).unwrap();
@@ -171,7 +177,7 @@ fn modes_and_symbolic_links_stay() {
 }
 
 #[test]
-fn a_dry_run_shows_the_change_and_makes_none() {
+fn dry_run_shows_the_change_only() {
     let world = World::empty();
     world.file(".ssh/config", THEIRS, 0o600);
     let out = world.run("config install --dry-run").expect(0).out();
@@ -187,7 +193,7 @@ fn a_dry_run_shows_the_change_and_makes_none() {
 }
 
 #[test]
-fn a_damaged_block_is_left_to_a_person() {
+fn damaged_block_is_not_edited() {
     let world = World::empty();
     world.run("config install").expect(0);
     let text = fs::read_to_string(world.path(".ssh/config")).unwrap();
@@ -196,14 +202,17 @@ fn a_damaged_block_is_left_to_a_person() {
     for damaged in [without_end, without_begin, format!("{}{text}", text.replace("# <<< ec2ssh <<<\n", ""))] {
         fs::write(world.path(".ssh/config"), &damaged).unwrap();
         let run = world.run("config remove").expect(1);
-        assert!(run.stderr.contains("and not both") && run.stderr.contains("Hint: mend it by hand"), "{run}");
+        assert!(
+            run.stderr.contains("unpaired begin and end markers") && run.stderr.contains("Hint: fix the lines"),
+            "{run}"
+        );
         world.run("config install").expect(1);
         assert_eq!(fs::read_to_string(world.path(".ssh/config")).unwrap(), damaged);
     }
 }
 
 #[test]
-fn ten_at_once_leave_one_block() {
+fn concurrent_installs_leave_one_block() {
     let world = World::empty();
     world.file(".ssh/config", THEIRS, 0o600);
     let children: Vec<_> =
@@ -223,21 +232,21 @@ fn a_bad_pattern_is_a_usage_error() {
     let world = World::empty();
     let mut command = world.ec2ssh("config install --match");
     let run = Run::of(command.arg("a b").output().unwrap()).expect(2);
-    assert!(run.stderr.contains("'a b' is no pattern for ssh_config"), "{run}");
+    assert!(run.stderr.contains("'a b' is not a valid host pattern for ssh_config"), "{run}");
     assert!(!world.path(".ssh/config").exists());
 }
 
 proptest! {
-    /// Whatever is in the file: in and out again is nothing at all.
+    /// Installing and then removing the block restores any file byte for byte.
     #[test]
-    fn in_and_out_again(theirs in proptest::collection::vec(any::<u8>(), 0..300), text in "[a-zA-Z# \\n]{0,80}\\n") {
+    fn install_then_remove_restores_any_file(theirs in proptest::collection::vec(any::<u8>(), 0..300), text in "[a-zA-Z# \\n]{0,80}\\n") {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config");
         fs::write(&path, &theirs).unwrap();
-        // The data folder is the caller's own: the lock is not under test, so nothing is written but this file.
-        file::change_at(&path, Some(&text), false).unwrap();
+        // The lock would be in the caller's own data folder and is not under test, so nothing but this file is written.
+        file::change_unlocked(&path, Some(&text), false).unwrap();
         prop_assert_ne!(&fs::read(&path).unwrap(), &theirs);
-        file::change_at(&path, None, false).unwrap();
+        file::change_unlocked(&path, None, false).unwrap();
         prop_assert_eq!(&fs::read(&path).unwrap(), &theirs);
     }
 }

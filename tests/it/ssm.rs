@@ -1,14 +1,14 @@
-//! Session Manager's protocol, layer by layer: the frame by its vector, order and acknowledgements under every interleaving
-//! of loss, duplication and reordering, the handshake by a table, and smux.
+//! Tests of the Session Manager protocol, layer by layer: the frame against a test vector, order and acknowledgements
+//! under loss, duplication and reordering, the handshake, and smux.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ec2ssh::transport::ssm::conversation::{Conversation, Now, PAYLOAD};
+use ec2ssh::transport::ssm::data_channel::{DataChannel, MAX_PAYLOAD, Now};
 use ec2ssh::transport::ssm::frame::{Frame, Kind, Malformed, flag, payload};
 use ec2ssh::transport::ssm::handshake::{Version, answer, open_data_channel};
 use ec2ssh::transport::ssm::mux::{self, Event, Mux};
-use ec2ssh::transport::ssm::reliable::{Incoming, Outgoing, Verdict};
+use ec2ssh::transport::ssm::reliable::{Receipt, ReceiveWindow, SendWindow};
 use ec2ssh::transport::ssm::resume::Resumption;
 use ec2ssh::transport::ssm::{CLIENT_VERSION, Error};
 use proptest::prelude::*;
@@ -28,7 +28,7 @@ fn vector() -> Vec<u8> {
 }
 
 #[test]
-fn the_frame_is_that_of_the_vector() {
+fn frame_matches_the_test_vector() {
     let frame = Frame {
         kind: Kind::InputStreamData,
         sequence: 5,
@@ -42,9 +42,9 @@ fn the_frame_is_that_of_the_vector() {
     assert_eq!(Frame::decode(&vector().into()).unwrap(), frame);
 }
 
-/// A `channel_closed` without a payload type, its name filled up with NULs.
+/// Decodes a `channel_closed` frame without a payload type, whose name is padded with NULs.
 #[test]
-fn both_lengths_of_a_header_are_read() {
+fn short_and_full_headers_are_decoded() {
     let full = Frame { kind: Kind::ChannelClosed, ..Frame::decode(&vector().into()).unwrap() }.encode();
     let mut short = full.to_vec();
     short.drain(112..116);
@@ -57,7 +57,7 @@ fn both_lengths_of_a_header_are_read() {
 }
 
 #[test]
-fn what_is_no_frame_is_told_apart() {
+fn invalid_frames_are_rejected() {
     let whole = vector();
     let with = |at: usize, byte: u8| {
         let mut bytes = whole.clone();
@@ -72,7 +72,7 @@ fn what_is_no_frame_is_told_apart() {
     assert_eq!(with(119, 4), Err(Malformed::Length { claimed: 4, there: 3 }));
     assert_eq!(with(122, b'x'), Err(Malformed::Digest));
     assert_eq!(with(4, b'x').unwrap().kind, Kind::Other);
-    // These come with nothing, and a digest of nothing else either.
+    // A pause frame has no payload, and its digest may be all zeros.
     let mut pause =
         Frame { kind: Kind::PausePublication, payload: Bytes::new(), ..Frame::decode(&whole.into()).unwrap() }
             .encode()
@@ -83,7 +83,7 @@ fn what_is_no_frame_is_told_apart() {
 
 proptest! {
     #[test]
-    fn frames_survive_the_wire_and_noise_does_not_panic(
+    fn frames_round_trip_and_noise_never_panics(
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
         (sequence, id, created, payload_type) in any::<(i64, u128, u64, u32)>(),
     ) {
@@ -92,16 +92,16 @@ proptest! {
         prop_assert_eq!(Frame::decode(&frame.encode()).unwrap(), frame);
     }
 
-    /// A network that loses, repeats and reorders messages and acknowledgements as it likes; after a while it behaves.
+    /// The network loses, repeats and reorders messages and acknowledgements at random, and is reliable after a while.
     #[test]
-    fn whatever_the_network_does_the_bytes_arrive_once_and_in_order(
+    fn bytes_arrive_once_and_in_order(
         fates in proptest::collection::vec((0_u8..6, 0_usize..8), 1..400),
         count in 1_usize..300,
     ) {
         let begun = Instant::now();
         let mut now = begun;
-        let mut outgoing = Outgoing::default();
-        let mut incoming = Incoming::default();
+        let mut outgoing = SendWindow::default();
+        let mut incoming = ReceiveWindow::default();
         let mut network: VecDeque<(i64, [u8; 8])> = VecDeque::new();
         let mut arrived: Vec<u8> = Vec::new();
         let mut sent = 0;
@@ -118,7 +118,8 @@ proptest! {
                 sent += 1;
             }
             network.extend(outgoing.due(now));
-            // One message a step has its fate: 0 is lost, 1 comes twice, 2 has its acknowledgement lost, others arrive.
+            // Each step decides the fate of one message: 0 loses it, 1 duplicates it, 2 loses its acknowledgement,
+            // anything else delivers it.
             let (fate, place) = fates.next().unwrap_or((5, 0));
             let Some(message) = network.remove(place.min(network.len().saturating_sub(1))) else { continue };
             if fate == 0 {
@@ -128,7 +129,7 @@ proptest! {
                 network.push_back(message);
             }
             let verdict = incoming.take(message.0, message.1);
-            prop_assert_ne!(verdict, Verdict::Refused);
+            prop_assert_ne!(verdict, Receipt::Refused);
             while let Some(bytes) = incoming.next_in_order() {
                 arrived.extend(bytes);
             }
@@ -141,7 +142,7 @@ proptest! {
         prop_assert!(outgoing.is_empty());
     }
 
-    /// Streams over bytes that are cut anywhere.
+    /// The bytes that carry the streams are cut at arbitrary places.
     #[test]
     fn smux_streams_survive_any_cut(
         data in proptest::collection::vec((0_usize..3, proptest::collection::vec(any::<u8>(), 0..200)), 0..20),
@@ -179,47 +180,48 @@ proptest! {
             prop_assert_eq!(&bytes, &expected[index]);
         }
         prop_assert!(events.contains(&Event::Closed(3)));
-        // What was on its way when it was closed has no stream any more, and is no error.
+        // Data for a stream that has been closed meanwhile is dropped without an error.
         prop_assert_eq!(client.take(&server.data(5, b"x")).unwrap(), vec![Event::Data(5, b"x".to_vec())]);
         prop_assert_eq!(server.data(3, b"late"), Vec::<u8>::new());
     }
 }
 
+/// Frames are encoded as the smux protocol defines them, and malformed frames are refused.
 #[test]
-fn smux_frames_are_those_of_the_protocol_and_others_are_refused() {
+fn smux_frames_follow_the_protocol() {
     let mut mux = Mux::client();
     let (stream, open) = mux.open();
     assert_eq!((stream, &open[..]), (3, &[1, 0, 0, 0, 3, 0, 0, 0][..]));
     assert_eq!(mux.data(3, b"ab"), [1, 2, 2, 0, 3, 0, 0, 0, b'a', b'b']);
-    assert_eq!(mux.data(3, &vec![0; mux::LARGEST + 1]).len(), mux::LARGEST + 1 + 16);
+    assert_eq!(mux.data(3, &vec![0; mux::MAX_FRAME_DATA + 1]).len(), mux::MAX_FRAME_DATA + 1 + 16);
     assert_eq!(mux.take(&[1, 3, 0, 0, 0, 0, 0, 0]).unwrap(), []);
     assert_eq!(mux.close(3), [1, 1, 0, 0, 3, 0, 0, 0]);
     assert_eq!(mux.take(&[1, 2, 1, 0, 3, 0, 0, 0, b'x']).unwrap(), []);
     assert_eq!(mux.take(&[2, 0, 0, 0, 3, 0, 0, 0]).unwrap_err(), mux::Malformed::Version(2));
     assert_eq!(Mux::client().take(&[1, 9, 0, 0, 3, 0, 0, 0]).unwrap_err(), mux::Malformed::Command(9));
     assert_eq!(Mux::client().take(&[1, 2, 0, 0, 3, 0, 0, 0]).unwrap_err(), mux::Malformed::Stream(3));
-    // Versions of agents on either side of the change.
+    // These agent versions lie on either side of each change.
     let version = |text: &str| text.parse::<Version>().unwrap();
-    assert!(version("3.3.3572.0").knows_mux() && !version("3.0.196.0").knows_mux());
-    assert!(version("2.3.723.0").knows_terminate() && !version("2.3.722.0").knows_terminate());
+    assert!(version("3.3.3572.0").supports_mux() && !version("3.0.196.0").supports_mux());
+    assert!(version("2.3.723.0").supports_terminate() && !version("2.3.722.0").supports_terminate());
     assert!("3.x".parse::<Version>().is_err() && "1.2.3.4.5".parse::<Version>().is_err());
 }
 
 #[test]
-fn a_timeout_follows_the_round_trip_and_has_its_bounds() {
+fn timeout_follows_round_trip_within_bounds() {
     let begun = Instant::now();
     let at = |ms: u64| begun + Duration::from_millis(ms);
-    let mut outgoing: Outgoing<u8> = Outgoing::default();
+    let mut outgoing: SendWindow<u8> = SendWindow::default();
     outgoing.push(0, at(0));
     assert_eq!(outgoing.next_due(), Some(at(200)));
     assert!(outgoing.due(at(199)).is_empty());
     assert_eq!(outgoing.due(at(200)), [0]);
-    // Sent twice: its acknowledgement says nothing of the way's length.
+    // A retransmitted message gives no sample of the round trip (Karn's algorithm).
     outgoing.acknowledge(0, at(900));
     outgoing.push(1, at(1000));
     // The timeout that was too short has been doubled.
     assert_eq!(outgoing.next_due(), Some(at(1400)));
-    // A long way is waited for, but never more than a second.
+    // A long round trip raises the timeout, but never above one second.
     for round in 0..20 {
         let when = 2000 + round * 3000;
         outgoing.acknowledge(i64::try_from(round).unwrap() + 1, at(when));
@@ -229,7 +231,7 @@ fn a_timeout_follows_the_round_trip_and_has_its_bounds() {
     }
     let last = outgoing.next_due().unwrap();
     assert!(last <= at(2000 + 19 * 3000 + 3000), "{:?}", last - begun);
-    // Numbers that were never sent change nothing.
+    // Acknowledgements of numbers that were never sent are ignored.
     outgoing.acknowledge(-5, at(100_000));
     outgoing.acknowledge(1_000_000, at(100_000));
     assert!(!outgoing.is_empty());
@@ -237,20 +239,20 @@ fn a_timeout_follows_the_round_trip_and_has_its_bounds() {
 
 #[test]
 fn both_directions_are_bounded() {
-    let mut outgoing = Outgoing::default();
+    let mut outgoing = SendWindow::default();
     let mut count = 0;
     while !outgoing.is_full() {
         outgoing.push([0_u8; 4], Instant::now());
         count += 1;
         assert!(count < 100_000);
     }
-    let mut incoming: Incoming<Vec<u8>> = Incoming::default();
-    let taken = (1..1_000_000).take_while(|n| incoming.take(*n, vec![0; 1024]) == Verdict::Taken).count();
+    let mut incoming: ReceiveWindow<Vec<u8>> = ReceiveWindow::default();
+    let taken = (1..1_000_000).take_while(|n| incoming.take(*n, vec![0; 1024]) == Receipt::Accepted).count();
     assert!(taken * 1024 <= 9 << 20, "{taken}");
-    // The one that all wait for has room all the same, and then there is room again.
-    assert_eq!(incoming.take(0, vec![0; 1024]), Verdict::Taken);
+    // The next message in order is accepted even if the buffer is full, and makes room again.
+    assert_eq!(incoming.take(0, vec![0; 1024]), Receipt::Accepted);
     assert_eq!(std::iter::from_fn(|| incoming.next_in_order()).count(), taken + 1);
-    assert_eq!(incoming.take(0, Vec::new()), Verdict::Old);
+    assert_eq!(incoming.take(0, Vec::new()), Receipt::Duplicate);
 }
 
 fn now() -> Now {
@@ -263,8 +265,8 @@ fn from_agent(sequence: i64, payload_type: u32, payload: impl Into<Bytes>) -> By
     Frame { kind, sequence, flags: 0, id, created: 1, payload_type, payload }.encode()
 }
 
-fn sent(conversation: &mut Conversation) -> Vec<Frame> {
-    std::iter::from_fn(|| conversation.next_to_send()).map(|bytes| Frame::decode(&bytes).unwrap()).collect()
+fn sent(data_channel: &mut DataChannel) -> Vec<Frame> {
+    std::iter::from_fn(|| data_channel.next_to_send()).map(|bytes| Frame::decode(&bytes).unwrap()).collect()
 }
 
 fn request() -> String {
@@ -273,13 +275,13 @@ fn request() -> String {
     .to_string()
 }
 
-fn open() -> Conversation {
-    let mut conversation = Conversation::new(1);
-    conversation.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+fn open() -> DataChannel {
+    let mut data_channel = DataChannel::new(1);
+    data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
     let complete = json!({ "HandshakeTimeToComplete": 1, "CustomerMessage": "Be careful" }).to_string();
-    conversation.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
-    sent(&mut conversation);
-    conversation
+    data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
+    sent(&mut data_channel);
+    data_channel
 }
 
 fn acknowledge(sequence: i64) -> Bytes {
@@ -294,10 +296,10 @@ fn bare(kind: Kind) -> Bytes {
 
 #[test]
 fn the_handshake_comes_first_and_is_answered() {
-    let mut conversation = Conversation::new(1);
-    assert!(!conversation.can_send());
-    conversation.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
-    let frames = sent(&mut conversation);
+    let mut data_channel = DataChannel::new(1);
+    assert!(!data_channel.can_send());
+    data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    let frames = sent(&mut data_channel);
     let kinds: Vec<_> = frames.iter().map(|frame| (frame.kind, frame.payload_type)).collect();
     let response = (Kind::InputStreamData, payload::HANDSHAKE_RESPONSE);
     assert_eq!(kinds, [(Kind::Acknowledge, 0), response]);
@@ -308,17 +310,17 @@ fn the_handshake_comes_first_and_is_answered() {
     let answered: Value = serde_json::from_slice(&frames[1].payload).unwrap();
     assert_eq!(answered["ClientVersion"], CLIENT_VERSION);
     assert_eq!(answered["ProcessedClientActions"][0]["ActionStatus"], 1);
-    // The agent drops what comes before it is done.
-    assert!(!conversation.can_send());
+    // The agent drops data that arrives before the handshake is complete.
+    assert!(!data_channel.can_send());
     let complete = json!({ "CustomerMessage": "Be careful" }).to_string();
-    conversation.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
-    assert!(conversation.can_send());
-    assert_eq!(conversation.take_message().as_deref(), Some("Be careful"));
-    assert_eq!(conversation.take_message(), None);
+    data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
+    assert!(data_channel.can_send());
+    assert_eq!(data_channel.take_message().as_deref(), Some("Be careful"));
+    assert_eq!(data_channel.take_message(), None);
 }
 
 #[test]
-fn what_we_do_not_do_is_declined() {
+fn unsupported_actions_are_declined() {
     let ask = |actions: Value| {
         answer(json!({ "AgentVersion": "3.1", "RequestedClientActions": actions }).to_string().as_bytes())
     };
@@ -336,13 +338,14 @@ fn what_we_do_not_do_is_declined() {
     assert_eq!((&hello["TokenValue"], &hello["ClientVersion"]), (&json!("tok\"en"), &json!(CLIENT_VERSION)));
 }
 
+/// Data is split into payloads of limited size, and a lone line feed is sent unchanged.
 #[test]
-fn bytes_are_cut_into_payloads_and_a_lone_line_feed_stays_what_it_is() {
-    let mut conversation = open();
-    conversation.send(&vec![7; 2 * PAYLOAD + 1], now());
-    conversation.send(b"\n", now());
-    let frames = sent(&mut conversation);
-    assert_eq!(frames.iter().map(|frame| frame.payload.len()).collect::<Vec<_>>(), [PAYLOAD, PAYLOAD, 1, 1]);
+fn data_is_split_into_payloads() {
+    let mut data_channel = open();
+    data_channel.send(&vec![7; 2 * MAX_PAYLOAD + 1], now());
+    data_channel.send(b"\n", now());
+    let frames = sent(&mut data_channel);
+    assert_eq!(frames.iter().map(|frame| frame.payload.len()).collect::<Vec<_>>(), [MAX_PAYLOAD, MAX_PAYLOAD, 1, 1]);
     assert_eq!(frames.iter().map(|frame| frame.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(&frames[3].payload[..], b"\n");
     let mut ids: Vec<u128> = frames.iter().map(|frame| frame.id).collect();
@@ -351,117 +354,119 @@ fn bytes_are_cut_into_payloads_and_a_lone_line_feed_stays_what_it_is() {
 }
 
 #[test]
-fn a_message_that_comes_again_is_acknowledged_again_and_delivered_once() {
-    let mut conversation = open();
+fn duplicate_is_acknowledged_again_but_delivered_once() {
+    let mut data_channel = open();
     for _ in 0..2 {
-        conversation.take(&from_agent(2, payload::OUTPUT, "abc"), now()).unwrap();
-        assert_eq!(sent(&mut conversation).len(), 1);
+        data_channel.take(&from_agent(2, payload::OUTPUT, "abc"), now()).unwrap();
+        assert_eq!(sent(&mut data_channel).len(), 1);
     }
-    assert_eq!(conversation.next_received().as_deref(), Some(&b"abc"[..]));
-    assert_eq!(conversation.next_received(), None);
+    assert_eq!(data_channel.next_received().as_deref(), Some(&b"abc"[..]));
+    assert_eq!(data_channel.next_received(), None);
 }
 
+/// After a pause_publication, any other message from the agent allows sending again.
 #[test]
-fn a_pause_holds_data_until_anything_is_heard() {
+fn pause_holds_data_until_next_message() {
     let release = [bare(Kind::StartPublication), from_agent(2, payload::OUTPUT, "x"), acknowledge(0)];
     for release in release {
-        let mut conversation = open();
-        conversation.take(&bare(Kind::PausePublication), now()).unwrap();
-        assert!(!conversation.can_send() && conversation.next_tick().is_none());
-        conversation.take(&release, now()).unwrap();
-        assert!(conversation.can_send());
+        let mut data_channel = open();
+        data_channel.take(&bare(Kind::PausePublication), now()).unwrap();
+        assert!(!data_channel.can_send() && data_channel.next_tick().is_none());
+        data_channel.take(&release, now()).unwrap();
+        assert!(data_channel.can_send());
     }
 }
 
+/// After a reconnect, exactly the messages that were not acknowledged are sent again.
 #[test]
-fn after_a_new_connection_all_that_was_on_its_way_goes_again() {
-    let mut conversation = open();
-    conversation.send(b"one", now());
-    conversation.take(&acknowledge(0), now()).unwrap();
-    conversation.take(&acknowledge(1), now()).unwrap();
-    assert!(conversation.is_settled());
-    conversation.send(b"two", now());
-    conversation.send(b"three", now());
-    conversation.take(&acknowledge(3), now()).unwrap();
-    sent(&mut conversation);
-    conversation.reconnected(now());
-    let again = sent(&mut conversation);
+fn unacknowledged_messages_are_resent_after_reconnect() {
+    let mut data_channel = open();
+    data_channel.send(b"one", now());
+    data_channel.take(&acknowledge(0), now()).unwrap();
+    data_channel.take(&acknowledge(1), now()).unwrap();
+    assert!(data_channel.is_settled());
+    data_channel.send(b"two", now());
+    data_channel.send(b"three", now());
+    data_channel.take(&acknowledge(3), now()).unwrap();
+    sent(&mut data_channel);
+    data_channel.reconnected(now());
+    let again = sent(&mut data_channel);
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].sequence, &again[0].payload[..]), (2, &b"two"[..]));
-    conversation.take(&acknowledge(2), now()).unwrap();
-    assert!(conversation.is_settled());
+    data_channel.take(&acknowledge(2), now()).unwrap();
+    assert!(data_channel.is_settled());
 }
 
 #[test]
 fn signals_go_both_ways() {
-    let mut conversation = open();
-    conversation.disconnect(now());
-    assert!(conversation.terminate(now()));
-    let frames = sent(&mut conversation);
+    let mut data_channel = open();
+    data_channel.disconnect(now());
+    assert!(data_channel.terminate(now()));
+    let frames = sent(&mut data_channel);
     let signals: Vec<_> = frames.iter().map(|frame| (frame.payload_type, frame.payload.to_vec())).collect();
     let signal = |number: u32| (payload::FLAG, number.to_be_bytes().to_vec());
     assert_eq!(signals, [signal(flag::DISCONNECT_TO_PORT), signal(flag::TERMINATE_SESSION)]);
     let refused = from_agent(2, payload::FLAG, flag::CONNECT_TO_PORT_ERROR.to_be_bytes().to_vec());
     assert!(matches!(open().take(&refused, now()), Err(Error::PortRefused)));
-    // An old agent does not know how to end a session.
-    let mut old = Conversation::new(1);
+    // An old agent does not support terminating a session.
+    let mut old = DataChannel::new(1);
     let request = request().replace("3.3.3572.0", "2.3.700.0");
     old.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request), now()).unwrap();
     assert!(!old.terminate(now()));
     let content = json!({ "Output": " Session was terminated by an administrator " }).to_string();
     let closed =
         Frame { kind: Kind::ChannelClosed, payload: content.into(), ..Frame::decode(&vector().into()).unwrap() };
-    let mut conversation = open();
-    conversation.take(&closed.encode(), now()).unwrap();
-    assert_eq!(conversation.closed(), Some("Session was terminated by an administrator"));
-    assert!(!conversation.can_send());
+    let mut data_channel = open();
+    data_channel.take(&closed.encode(), now()).unwrap();
+    assert_eq!(data_channel.closed(), Some("Session was terminated by an administrator"));
+    assert!(!data_channel.can_send());
 }
 
-/// What a hostile agent might do to our memory and our patience.
+/// A hostile agent can neither make memory grow without bound nor break the protocol unnoticed.
 #[test]
-fn an_agent_that_does_not_keep_to_the_protocol_is_cut_short() {
+fn misbehaving_agent_is_limited() {
     let malformed = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
-    malformed(Conversation::new(1).take(&from_agent(0, payload::OUTPUT, "early"), now()));
+    malformed(DataChannel::new(1).take(&from_agent(0, payload::OUTPUT, "early"), now()));
     malformed(open().take(&from_agent(2, payload::HANDSHAKE_REQUEST, request()), now()));
     let many = json!({ "AgentVersion": "3.1", "RequestedClientActions": vec![0; 17] }).to_string();
-    malformed(Conversation::new(1).take(&from_agent(0, payload::HANDSHAKE_REQUEST, many), now()));
-    // Each that comes is acknowledged; at some time no more are taken.
-    let mut conversation = open();
+    malformed(DataChannel::new(1).take(&from_agent(0, payload::HANDSHAKE_REQUEST, many), now()));
+    // Each message is acknowledged, until no more are accepted.
+    let mut data_channel = open();
     let mut taken = 0;
-    while conversation.can_take() {
-        conversation.take(&from_agent(0, payload::OUTPUT, ""), now()).unwrap();
+    while data_channel.can_take() {
+        data_channel.take(&from_agent(0, payload::OUTPUT, ""), now()).unwrap();
         taken += 1;
         assert!(taken < 100_000);
     }
-    let mut conversation = open();
+    let mut data_channel = open();
     for sequence in 2.. {
-        if !conversation.can_take() {
+        if !data_channel.can_take() {
             break;
         }
-        conversation.take(&from_agent(sequence, payload::OUTPUT, vec![0; 100_000]), now()).unwrap();
-        sent(&mut conversation);
+        data_channel.take(&from_agent(sequence, payload::OUTPUT, vec![0; 100_000]), now()).unwrap();
+        sent(&mut data_channel);
         assert!(sequence < 100);
     }
-    while conversation.next_received().is_some() {}
-    assert!(conversation.can_take());
-    conversation.take(&acknowledge(i64::MIN), now()).unwrap();
+    while data_channel.next_received().is_some() {}
+    assert!(data_channel.can_take());
+    data_channel.take(&acknowledge(i64::MIN), now()).unwrap();
     let flood = json!({ "CustomerMessage": "x".repeat(100_000) }).to_string();
-    let mut conversation = Conversation::new(1);
-    conversation.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
-    conversation.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, flood), now()).unwrap();
-    assert_eq!(conversation.take_message().unwrap().len(), 1000);
+    let mut data_channel = DataChannel::new(1);
+    data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, flood), now()).unwrap();
+    assert_eq!(data_channel.take_message().unwrap().len(), 1000);
 }
 
-/// An uplink on which a window takes longer than any timeout: nothing is late that only waits for its turn.
+/// On a slow uplink, a full window takes longer than any timeout. A message that only waits for its turn is not late.
 #[test]
-fn a_slow_way_is_not_taken_for_a_lossy_one() {
+fn slow_link_causes_no_retransmissions() {
     let begun = Instant::now();
     let at = |ms: u64| begun + Duration::from_millis(ms);
-    let mut outgoing = Outgoing::default();
+    let mut outgoing = SendWindow::default();
     for _ in 0..2000 {
         outgoing.push(0, at(0));
     }
-    // One message each 5 ms arrives and is acknowledged 100 ms later.
+    // Every 5 ms one message arrives, which is acknowledged 100 ms later.
     for number in 0..2000_u64 {
         let when = at(100 + 5 * number);
         assert!(outgoing.due(when).is_empty(), "{number}");
@@ -470,12 +475,12 @@ fn a_slow_way_is_not_taken_for_a_lossy_one() {
     assert!(outgoing.is_empty());
 }
 
-/// A way that is longer than the first timeout: after one that was sent twice the timeout fits it.
+/// The round trip is longer than the first timeout. After a retransmission the timeout fits it.
 #[test]
-fn a_long_way_is_learned() {
+fn timeout_adapts_to_long_round_trips() {
     let begun = Instant::now();
     let at = |ms: u64| begun + Duration::from_millis(ms);
-    let mut outgoing = Outgoing::default();
+    let mut outgoing = SendWindow::default();
     let mut again = 0;
     for number in 0..10_u64 {
         let start = 1000 * number;
@@ -488,40 +493,41 @@ fn a_long_way_is_learned() {
     assert!(again <= 2, "{again}");
 }
 
+/// Refusals of the service end after five attempts, network failures after two minutes.
 #[test]
-fn a_lost_connection_is_tried_as_often_as_it_may_help() {
+fn resume_attempts_are_limited_by_cause() {
     let begun = Instant::now();
     let at = |seconds: u64| begun + Duration::from_secs(seconds);
     let ms = Duration::from_millis;
-    // The service says no: five times, with longer and longer pauses.
+    // The service refuses: five attempts, with growing pauses between them.
     let mut resumption = Resumption::default();
     assert_eq!(resumption.lost(7, at(0)), ms(0));
     let pauses: Vec<_> = std::iter::from_fn(|| resumption.failed(false, at(1))).collect();
     assert_eq!(pauses, [ms(200), ms(400), ms(800), ms(1600)]);
-    // The network is gone: two minutes.
+    // The network is down: attempts continue for two minutes.
     let mut resumption = Resumption::default();
     resumption.lost(7, at(0));
     assert!((0..100).all(|second| resumption.failed(true, at(second)).is_some()));
     assert_eq!(resumption.failed(true, at(120)), None);
-    // Connections that come and bring nothing are not made one after the other, nor for ever.
+    // Connections that deliver nothing are retried with growing pauses, and for two minutes at most.
     let mut resumption = Resumption::default();
     assert_eq!(resumption.lost(7, at(0)), ms(0));
     assert_eq!(resumption.lost(7, at(0)), ms(200));
     assert_eq!(resumption.lost(7, at(1)), ms(400));
-    assert!(!resumption.is_hopeless(at(119)) && resumption.is_hopeless(at(120)));
-    // One that brought something was one.
+    assert!(!resumption.is_exhausted(at(119)) && resumption.is_exhausted(at(120)));
+    // A connection that made progress resets the pauses and the deadline.
     assert_eq!(resumption.lost(8, at(130)), ms(0));
-    assert!(!resumption.is_hopeless(at(140)));
-    // And one that lived, although nobody said anything on it: the second roaming of an idle session.
-    resumption.had(at(131));
+    assert!(!resumption.is_exhausted(at(140)));
+    // So does an idle connection that lasted long enough, as when an idle session roams for the second time.
+    resumption.restored(at(131));
     assert_eq!(resumption.lost(8, at(500)), ms(0));
-    assert!(!resumption.is_hopeless(at(500)));
-    resumption.had(at(501));
+    assert!(!resumption.is_exhausted(at(500)));
+    resumption.restored(at(501));
     assert_eq!(resumption.lost(8, at(502)), ms(200));
 }
 
 #[test]
-fn what_makes_no_sense_is_an_error_and_no_panic() {
+fn malformed_messages_are_errors_without_panic() {
     for bytes in [Bytes::new(), Bytes::from_static(b"hello"), vec![0; 200].into()] {
         assert!(matches!(open().take(&bytes, now()), Err(Error::Malformed(_))));
     }

@@ -1,4 +1,4 @@
-//! The course of a `--start`, look-up by look-up: pure.
+//! The decisions of `--start` after each look-up, as pure tables.
 
 use ec2ssh::aws::model::{Instance, State};
 use ec2ssh::config::{AddressKind, Via};
@@ -10,10 +10,10 @@ fn seen(state: State, public: bool) -> Instance {
     Instance { state, private_ip, public_ip, ..Instance::default() }
 }
 
-/// A course of look-ups two seconds apart, and what each leads to.
-fn course(kind: AddressKind, looks: &[(State, bool)]) -> Vec<Next> {
+/// Returns the decision after each of these look-ups, which are `POLL` apart.
+fn decisions(kind: AddressKind, lookups: &[(State, bool)]) -> Vec<Next> {
     let mut progress = Progress::default();
-    let steps = looks.iter().enumerate().map(|(index, (state, public))| {
+    let steps = lookups.iter().enumerate().map(|(index, (state, public))| {
         let elapsed = POLL * u32::try_from(index).unwrap();
         let next = progress.judge(&seen(*state, *public), (kind, Via::Auto), elapsed);
         progress.asked |= next == Next::Start;
@@ -22,10 +22,11 @@ fn course(kind: AddressKind, looks: &[(State, bool)]) -> Vec<Next> {
     steps.collect()
 }
 
+/// A stopped instance keeps its private address, so `--start` waits a while for the public one.
 #[test]
-fn a_private_address_kept_from_before_is_not_taken_for_the_one_that_is_coming() {
+fn kept_private_address_does_not_end_waiting() {
     use State::{Pending, Running, Stopped};
-    let looks = [(Stopped, false), (Stopped, false), (Pending, false), (Running, false), (Running, true)];
+    let lookups = [(Stopped, false), (Stopped, false), (Pending, false), (Running, false), (Running, true)];
     let expected = [
         Next::Start,
         Next::Wait("starting, waiting for it to run"),
@@ -33,24 +34,24 @@ fn a_private_address_kept_from_before_is_not_taken_for_the_one_that_is_coming() 
         Next::Wait("running, waiting for its address"),
         Next::Up,
     ];
-    assert_eq!(course(AddressKind::Auto, &looks), expected);
-    assert_eq!(course(AddressKind::Public, &looks)[3..], expected[3..]);
-    // Asked for, it is there.
-    assert_eq!(course(AddressKind::Private, &looks)[3], Next::Up);
-    // One that never gets a public address is taken as it is, a little later.
-    let looks = [(Running, false); 6];
-    let next = course(AddressKind::Auto, &looks);
+    assert_eq!(decisions(AddressKind::Auto, &lookups), expected);
+    assert_eq!(decisions(AddressKind::Public, &lookups)[3..], expected[3..]);
+    // The private address counts at once when it was asked for.
+    assert_eq!(decisions(AddressKind::Private, &lookups)[3], Next::Up);
+    // An instance that never gets a public address is used without one, a little later.
+    let lookups = [(Running, false); 6];
+    let next = decisions(AddressKind::Auto, &lookups);
     assert_eq!((&next[3], &next[4]), (&Next::Wait("running, waiting for its address"), &Next::Up));
 }
 
 #[test]
-fn one_that_goes_down_again_is_given_up_at_once() {
+fn instance_that_stops_again_fails_at_once() {
     use State::{Pending, Stopped, Stopping};
-    let looks = [(Stopping, false), (Stopped, false), (Pending, false), (Stopped, false)];
-    let next = course(AddressKind::Auto, &looks);
+    let lookups = [(Stopping, false), (Stopped, false), (Pending, false), (Stopped, false)];
+    let next = decisions(AddressKind::Auto, &lookups);
     assert_eq!(next[0], Next::Wait("still stopping, waiting to start it"));
     assert_eq!(next[1], Next::Start);
     assert_eq!(next[3], Next::GiveUp("the state 'running'"));
-    let next = course(AddressKind::Auto, &[(Pending, false), (State::Terminated, false)]);
+    let next = decisions(AddressKind::Auto, &[(Pending, false), (State::Terminated, false)]);
     assert_eq!(next[1], Next::GiveUp("the state 'running'"));
 }

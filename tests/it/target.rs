@@ -1,56 +1,56 @@
-//! What is typed as `[USER@]INSTANCE[:PORT]`: tables, and what holds for any text.
+//! Tests of parsing `[USER@]TARGET[:PORT]`: tables, and properties of arbitrary text.
 
 use ec2ssh::aws::instances::Query;
-use ec2ssh::target::{Error, Spec, Target, bracket_ipv6};
+use ec2ssh::target::{Error, Selector, Target, bracket_ipv6};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Target, Error> {
     text.parse()
 }
 
-fn name(text: &str) -> Spec {
-    Spec::Name(text.to_owned())
+fn name(text: &str) -> Selector {
+    Selector::Name(text.to_owned())
 }
 
 #[test]
-fn every_kind_of_name_is_told_by_its_form() {
+fn selector_kind_follows_its_form() {
     let table = [
-        ("i-0123456789abcdef0", Spec::Id("i-0123456789abcdef0".into())),
-        ("i-01234567", Spec::Id("i-01234567".into())),
+        ("i-0123456789abcdef0", Selector::Id("i-0123456789abcdef0".into())),
+        ("i-01234567", Selector::Id("i-01234567".into())),
         ("i-0123456", name("i-0123456")),
         ("i-web-server", name("i-web-server")),
         ("i-0123456789ABCDEF0", name("i-0123456789ABCDEF0")),
-        ("i-0123456789abcdef0.ec2.internal", Spec::Id("i-0123456789abcdef0".into())),
-        ("i-0123456789abcdef0.eu-west-1.compute.internal", Spec::Id("i-0123456789abcdef0".into())),
-        ("10.0.0.7", Spec::Address("10.0.0.7".parse().unwrap())),
-        ("54.12.3.4", Spec::Address("54.12.3.4".parse().unwrap())),
-        ("2600:1f10::1", Spec::Address("2600:1f10::1".parse().unwrap())),
+        ("i-0123456789abcdef0.ec2.internal", Selector::Id("i-0123456789abcdef0".into())),
+        ("i-0123456789abcdef0.eu-west-1.compute.internal", Selector::Id("i-0123456789abcdef0".into())),
+        ("10.0.0.7", Selector::Address("10.0.0.7".parse().unwrap())),
+        ("54.12.3.4", Selector::Address("54.12.3.4".parse().unwrap())),
+        ("2600:1f10::1", Selector::Address("2600:1f10::1".parse().unwrap())),
         (
             "ec2-54-1-2-3.eu-west-1.compute.amazonaws.com",
-            Spec::PublicDns("ec2-54-1-2-3.eu-west-1.compute.amazonaws.com".into()),
+            Selector::PublicDns("ec2-54-1-2-3.eu-west-1.compute.amazonaws.com".into()),
         ),
-        ("EC2-54-1-2-3.compute-1.amazonaws.com.", Spec::PublicDns("ec2-54-1-2-3.compute-1.amazonaws.com".into())),
-        ("ip-10-0-0-7.ec2.internal", Spec::PrivateDns("ip-10-0-0-7.ec2.internal".into())),
-        ("ip-10-0-0-7", Spec::PrivateDns("ip-10-0-0-7".into())),
+        ("EC2-54-1-2-3.compute-1.amazonaws.com.", Selector::PublicDns("ec2-54-1-2-3.compute-1.amazonaws.com".into())),
+        ("ip-10-0-0-7.ec2.internal", Selector::PrivateDns("ip-10-0-0-7.ec2.internal".into())),
+        ("ip-10-0-0-7", Selector::PrivateDns("ip-10-0-0-7".into())),
         ("ip-camera", name("ip-camera")),
-        ("tag:Env=prod", Spec::Tag { key: "Env".into(), value: "prod".into() }),
-        ("tag:Expr=a=b", Spec::Tag { key: "Expr".into(), value: "a=b".into() }),
+        ("tag:Env=prod", Selector::Tag { key: "Env".into(), value: "prod".into() }),
+        ("tag:Expr=a=b", Selector::Tag { key: "Expr".into(), value: "a=b".into() }),
         (
             "tag:aws:cloudformation:stack-name=x",
-            Spec::Tag { key: "aws:cloudformation:stack-name".into(), value: "x".into() },
+            Selector::Tag { key: "aws:cloudformation:stack-name".into(), value: "x".into() },
         ),
-        ("asg:web", Spec::AutoScalingGroup("web".into())),
+        ("asg:web", Selector::AutoScalingGroup("web".into())),
         ("web-*", name("web-*")),
         ("my instance", name("my instance")),
         ("web.example.com", name("web.example.com")),
     ];
-    for (text, spec) in table {
-        assert_eq!(parse(text), Ok(Target { user: None, instance: spec, port: None }), "{text}");
+    for (text, selector) in table {
+        assert_eq!(parse(text), Ok(Target { user: None, selector, port: None }), "{text}");
     }
 }
 
 #[test]
-fn user_and_port_are_taken_off() {
+fn user_and_port_are_split_off() {
     let table = [
         ("ubuntu@web", Some("ubuntu"), "web", None),
         ("web:2222", None, "web", Some(2222)),
@@ -63,20 +63,20 @@ fn user_and_port_are_taken_off() {
     ];
     for (text, user, instance, port) in table {
         let target = parse(text).unwrap();
-        assert_eq!((target.user.as_deref(), target.instance.to_string().as_str(), target.port), (user, instance, port));
+        assert_eq!((target.user.as_deref(), target.selector.to_string().as_str(), target.port), (user, instance, port));
     }
 }
 
 #[test]
 fn a_tags_value_may_have_an_at_sign() {
-    let tag = |value: &str| Spec::Tag { key: "Owner".into(), value: value.into() };
-    assert_eq!(parse("tag:Owner=me@corp.com").unwrap().instance, tag("me@corp.com"));
+    let tag = |value: &str| Selector::Tag { key: "Owner".into(), value: value.into() };
+    assert_eq!(parse("tag:Owner=me@corp.com").unwrap().selector, tag("me@corp.com"));
     let target = parse("ubuntu@tag:Owner=me@corp.com").unwrap();
-    assert_eq!((target.user.as_deref(), target.instance), (Some("ubuntu"), tag("me@corp.com")));
+    assert_eq!((target.user.as_deref(), target.selector), (Some("ubuntu"), tag("me@corp.com")));
 }
 
 #[test]
-fn what_openssh_makes_of_an_ipv6_address_keeps_its_port() {
+fn ipv6_address_from_openssh_keeps_its_port() {
     let table = [
         ("u@2600:1f10::1:22", "u@[2600:1f10::1]:22"),
         ("u@1:2:3:4:5:6:7:8:22", "u@[1:2:3:4:5:6:7:8]:22"),
@@ -90,7 +90,7 @@ fn what_openssh_makes_of_an_ipv6_address_keeps_its_port() {
 }
 
 #[test]
-fn what_names_nothing_is_refused() {
+fn invalid_targets_are_refused() {
     let table = [
         ("", Error::Empty),
         ("  ", Error::Empty),
@@ -112,7 +112,7 @@ fn what_names_nothing_is_refused() {
 }
 
 #[test]
-fn one_call_finds_each_kind() {
+fn each_selector_kind_needs_one_query() {
     let filter = |name: &str, value: &str| Query::Filters(vec![(name.to_owned(), vec![value.to_owned()])]);
     let table = [
         ("i-0123456789abcdef0", Query::Id("i-0123456789abcdef0".into())),
@@ -123,28 +123,29 @@ fn one_call_finds_each_kind() {
         ("ip-10-0-0-7", filter("private-dns-name", "ip-10-0-0-7.*")),
         ("tag:Env=pr*", filter("tag:Env", "pr*")),
         ("asg:web", filter("tag:aws:autoscaling:groupName", "web")),
-        // The prefix's answer has the exact name in it, and so has a glob's.
+        // The filter of a prefix or of a glob also finds the exact name, so one query is enough.
         ("web", filter("tag:Name", "web*")),
         ("web-?", filter("tag:Name", "web-?")),
         (r"a\b", filter("tag:Name", r"a\\b*")),
     ];
     for (text, query) in table {
-        assert_eq!(Query::of(&parse(text).unwrap().instance), query, "{text}");
+        assert_eq!(Query::for_selector(&parse(text).unwrap().selector), query, "{text}");
     }
 }
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in ".*") {
+    fn parsing_any_text_never_panics(text in ".*") {
         let _ = parse(&text);
     }
 
+    /// Adding a user and a port to a plain name leaves the selector unchanged.
     #[test]
-    fn a_user_and_a_port_can_be_put_before_and_behind_any_plain_name(
+    fn user_and_port_combine_with_any_name(
         user in "[a-z_][a-z0-9_-]{0,30}", name in "[a-zA-Z][a-zA-Z0-9._-]{0,40}", port in 1u16..
     ) {
         let bare = parse(&name).unwrap();
         let full = parse(&format!("{user}@{name}:{port}")).unwrap();
-        prop_assert_eq!(full, Target { user: Some(user), instance: bare.instance, port: Some(port) });
+        prop_assert_eq!(full, Target { user: Some(user), selector: bare.selector, port: Some(port) });
     }
 }

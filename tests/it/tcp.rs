@@ -1,4 +1,5 @@
-//! The race for a TCP connection: RFC 8305's order, and that a dead address costs a quarter of a second and not ten.
+//! The race of TCP connections: the order of RFC 8305, and that a dead address costs a quarter of a second instead of
+//! ten seconds.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,14 +15,14 @@ fn addresses(text: &str) -> Vec<SocketAddr> {
 }
 
 #[test]
-fn families_take_turns() {
+fn address_families_alternate() {
     let mixed = interleave(addresses("[2600::1]:22 [2600::2]:22 10.0.0.1:22 10.0.0.2:22 10.0.0.3:22"));
     assert_eq!(mixed, addresses("[2600::1]:22 10.0.0.1:22 [2600::2]:22 10.0.0.2:22 10.0.0.3:22"));
     assert_eq!(interleave(vec![]), vec![]);
 }
 
 #[tokio::test]
-async fn a_refused_address_is_passed_over_at_once_and_named() {
+async fn refused_address_is_skipped_and_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let ip = |text: &str| Host::Ip(text.parse().unwrap());
@@ -38,7 +39,7 @@ async fn a_refused_address_is_passed_over_at_once_and_named() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_gives_way_to_its_address() {
+async fn unresolved_name_falls_back_to_its_address() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let instead = Some("127.0.0.1".parse().unwrap());
@@ -49,16 +50,17 @@ async fn a_name_that_does_not_resolve_gives_way_to_its_address() {
     assert!(stream.peer_addr().unwrap().ip().is_loopback());
 }
 
+/// Addresses of another family are not dialed. If none is left, that is the error.
 #[tokio::test]
-async fn the_family_asked_for_is_kept_and_none_left_is_said() {
+async fn requested_address_family_is_kept() {
     let hosts = [Host::Ip("127.0.0.1".parse().unwrap())];
     assert!(matches!(connect(&hosts, 1, Family::V6, LIMIT).await, Err(Error::NoAddress)));
     assert!(matches!(connect(&[], 1, Family::Any, LIMIT).await, Err(Error::NoAddress)));
 }
 
-/// A listener whose queue is full does not answer: the nearest thing on loopback to an address that swallows packets.
+/// Uses a listener with a full queue, the nearest thing on loopback to an address that swallows packets.
 #[tokio::test]
-async fn an_address_that_does_not_answer_delays_the_next_by_a_moment_only() {
+async fn silent_address_delays_the_next_only_briefly() {
     let full = socket_that_does_not_answer();
     let port = full.0.port();
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();

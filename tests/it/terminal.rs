@@ -1,4 +1,4 @@
-//! In a real terminal: raw mode and its end on every way out, resize, Ctrl-C, escapes, suspend, questions.
+//! Tests in a real terminal: raw mode and its end on every exit path, resize, Ctrl-C, escapes, suspend, prompts.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use crate::support::RealSshd;
 use crate::support::pty::Terminal;
 use crate::support::{ID, World, keygen};
 
-/// A world whose host key is known already, and a session in it under a shell that says how it ended.
+/// Opens a session to an instance with a known host key, under a shell that prints the exit status and the terminal
+/// modes.
 fn session(command: &str) -> (World, Terminal) {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
@@ -20,7 +21,7 @@ fn session(command: &str) -> (World, Terminal) {
     (world, terminal)
 }
 
-/// That the session is over, with this status, and the terminal is as it was.
+/// Checks that the session ended with this status and that the terminal is restored.
 #[track_caller]
 fn assert_restored(terminal: &mut Terminal, status: u32) {
     terminal.wait_for(&format!("status {status}"));
@@ -36,8 +37,9 @@ fn ec2ssh_pid(terminal: &Terminal) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// An interactive shell has raw mode, the terminal's size and TERM. Afterwards the terminal is restored.
 #[test]
-fn a_shell_has_raw_mode_its_size_and_its_term_and_gives_the_terminal_back() {
+fn shell_session_sets_up_and_restores_terminal() {
     let (_world, mut terminal) = session("/bin/sh");
     terminal.wait_raw(true);
     terminal.type_in("stty size; echo $TERM; exit 5\r");
@@ -47,7 +49,7 @@ fn a_shell_has_raw_mode_its_size_and_its_term_and_gives_the_terminal_back() {
 }
 
 #[test]
-fn a_resize_reaches_the_far_side_and_ctrl_c_too() {
+fn resize_and_ctrl_c_reach_remote_side() {
     let (_world, mut terminal) = session("/bin/sh");
     terminal.wait_raw(true);
     terminal.resize(40, 100);
@@ -65,7 +67,7 @@ fn a_resize_reaches_the_far_side_and_ctrl_c_too() {
 }
 
 #[test]
-fn the_escapes() {
+fn tilde_escapes_are_handled() {
     let (_world, mut terminal) = session("/bin/sh");
     terminal.wait_raw(true);
     terminal.type_in("\r~?");
@@ -78,9 +80,10 @@ fn the_escapes() {
     assert_restored(&mut terminal, 255);
 }
 
+/// The escape ~. ends the session even if the remote side reads nothing and all windows are full.
 #[test]
-fn the_way_out_works_while_the_far_side_takes_nothing() {
-    // Asleep, it reads nothing; its pty and our windows fill up.
+fn disconnect_escape_works_with_full_windows() {
+    // The sleeping command reads nothing, so its pty and our windows fill up.
     let (_world, mut terminal) = session("'stty raw -echo; echo ready; sleep 60'");
     terminal.wait_for("ready");
     for _ in 0..200 {
@@ -91,7 +94,7 @@ fn the_way_out_works_while_the_far_side_takes_nothing() {
 }
 
 #[test]
-fn signals_and_their_statuses_restore_the_terminal() {
+fn signals_restore_terminal_and_set_status() {
     for (signal, status) in [("-TERM", 143), ("-HUP", 129)] {
         let (_world, mut terminal) = session("/bin/sh");
         terminal.wait_raw(true);
@@ -100,8 +103,9 @@ fn signals_and_their_statuses_restore_the_terminal() {
     }
 }
 
+/// SIGTSTP from another process restores the terminal, and SIGCONT enters raw mode again.
 #[test]
-fn a_stop_from_outside_gives_the_terminal_back_and_takes_it_again() {
+fn external_stop_restores_terminal_until_continued() {
     let (_world, mut terminal) = session("/bin/sh");
     terminal.wait_raw(true);
     let pid = ec2ssh_pid(&terminal);
@@ -114,7 +118,7 @@ fn a_stop_from_outside_gives_the_terminal_back_and_takes_it_again() {
 }
 
 #[test]
-fn a_server_that_dies_ends_the_session_with_one_clear_line() {
+fn killed_server_ends_session_with_one_line() {
     let (world, _) = World::with_instance();
     let sshd = RealSshd::start(&world.cloud, ID, "");
     world.run(&format!("-q --host-keys accept-new -p {} {}@my-instance true", sshd.port, sshd.user)).expect(0);
@@ -128,8 +132,10 @@ fn a_server_that_dies_ends_the_session_with_one_clear_line() {
     assert!(!terminal.is_raw());
 }
 
+/// A new host key is confirmed by pasting its fingerprint. Only then is it stored, and later connections do not ask
+/// again.
 #[test]
-fn a_new_host_key_is_asked_for_and_the_answer_kept() {
+fn confirmed_host_key_is_stored() {
     let (world, _) = World::with_instance();
     let host_key = HostKey::fresh();
     let port = world.cloud.sshd(ID, Sshd { host_key: host_key.clone(), ..Sshd::default() });
@@ -137,7 +143,7 @@ fn a_new_host_key_is_asked_for_and_the_answer_kept() {
     let answers: [(&str, u32); 4] = [("no", 255), ("maybe\rno", 255), ("SHA256:another", 255), ("FINGERPRINT", 0)];
     for (answer, status) in answers {
         let mut terminal = Terminal::run(&world, &line);
-        terminal.wait_for("Is it the instance's? (yes/no/paste the fingerprint)");
+        terminal.wait_for("Is this the key of the instance? (yes/no/paste the fingerprint)");
         let text = terminal.text().replace('\n', "");
         assert!(text.contains(&host_key.fingerprint()), "{text}");
         terminal.type_in(&format!("{}\r", answer.replace("FINGERPRINT", &host_key.fingerprint())));
@@ -148,13 +154,14 @@ fn a_new_host_key_is_asked_for_and_the_answer_kept() {
     assert!(!terminal.text().contains("not known yet"));
 }
 
+/// If the prompt stays open until the pushed key has expired, a new key is pushed.
 #[test]
-fn a_long_thought_about_the_host_key_is_followed_by_a_fresh_push() {
+fn slow_host_key_answer_causes_new_push() {
     let (world, port) = World::with_instance();
     let line = format!("\"$EC2SSH\" -v -p {port} my-instance echo in; echo \"status $?\"");
     let mut terminal = Terminal::run(&world, &line);
     terminal.wait_for("(yes/no/paste the fingerprint)");
-    // The pushed key dies while the person thinks.
+    // The pushed key expires while the prompt waits for an answer.
     std::thread::sleep(Duration::from_secs(46));
     world.cloud.age_keys(Duration::from_secs(60));
     terminal.type_in("yes\r");
@@ -162,8 +169,9 @@ fn a_long_thought_about_the_host_key_is_followed_by_a_fresh_push() {
     assert_eq!(world.cloud.count("SendSSHPublicKey"), 2);
 }
 
+/// A server whose LoginGraceTime ends during the host key prompt is dialed again.
 #[test]
-fn a_server_that_has_no_patience_with_the_question_is_called_again() {
+fn login_grace_timeout_during_prompt_reconnects() {
     let (world, _) = World::with_instance();
     let sshd = RealSshd::start(&world.cloud, ID, "LoginGraceTime 2");
     let line = format!("\"$EC2SSH\" -p {} {}@my-instance echo in; echo \"status $?\"", sshd.port, sshd.user);
@@ -182,7 +190,7 @@ fn one_of_several_is_chosen_on_the_terminal() {
     let mut terminal = Terminal::run(&world, &line);
     terminal.wait_for("Which one? (1-2, or Enter for none)");
     terminal.type_in("7\r");
-    terminal.wait_for("A number from 1 to 2:");
+    terminal.wait_for("Enter a number from 1 to 2:");
     terminal.type_in("2\r");
     terminal.wait_for("status 0");
     assert!(terminal.text().contains("my-other"), "{}", terminal.text());
@@ -193,7 +201,7 @@ fn one_of_several_is_chosen_on_the_terminal() {
 }
 
 #[test]
-fn a_stopped_instance_is_started_after_a_yes_only() {
+fn stopped_instance_starts_only_after_yes() {
     let (world, port) = World::with_instance();
     world.cloud.add(Instance::named(ID, "my-instance").state("stopped"));
     let line =
@@ -209,8 +217,9 @@ fn a_stopped_instance_is_started_after_a_yes_only() {
     terminal.wait_for("status 0");
 }
 
+/// A prompt offers to set the mode of a key file, and its passphrase is read without echo.
 #[test]
-fn a_key_files_mode_is_offered_to_be_set_and_its_passphrase_asked_for_without_echo() {
+fn key_file_prompts_fix_mode_and_hide_passphrase() {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
     let key = keygen(world.home.path(), "k.pem", &["-t", "ed25519", "-N", "open sesame"]);
@@ -222,7 +231,7 @@ fn a_key_files_mode_is_offered_to_be_set_and_its_passphrase_asked_for_without_ec
     terminal.type_in("yes\r");
     terminal.wait_for("Passphrase for");
     terminal.type_secret("wrong\r");
-    terminal.wait_for("That does not open it.");
+    terminal.wait_for("Wrong passphrase.");
     terminal.type_secret("open sesame\r");
     terminal.wait_for("status 0");
     let text = terminal.text();
@@ -232,7 +241,7 @@ fn a_key_files_mode_is_offered_to_be_set_and_its_passphrase_asked_for_without_ec
 }
 
 #[test]
-fn ctrl_c_at_a_passphrase_gives_the_echo_back() {
+fn ctrl_c_at_passphrase_restores_echo() {
     let (world, port) = World::with_instance();
     keygen(world.home.path(), "k", &["-t", "ed25519", "-N", "open sesame"]);
     let line = format!(
@@ -247,9 +256,10 @@ fn ctrl_c_at_a_passphrase_gives_the_echo_back() {
     assert!(!terminal.text().contains("-echo "), "{}", terminal.text());
 }
 
-/// The far side stops without a word; the network itself goes on acknowledging. Takes a minute: that is the promise.
+/// The remote sshd processes are stopped while the network still acknowledges packets. Takes about a minute, until
+/// three keepalives have gone unanswered.
 #[test]
-fn a_dead_session_ends_by_itself_with_one_clear_line() {
+fn unanswered_keepalives_end_the_session() {
     let (world, _) = World::with_instance();
     let sshd = RealSshd::start(&world.cloud, ID, "");
     world.run(&format!("-q --host-keys accept-new -p {} {}@my-instance true", sshd.port, sshd.user)).expect(0);
@@ -272,18 +282,18 @@ fn a_dead_session_ends_by_itself_with_one_clear_line() {
 
 const PANIC: &str = "EC2SSH_TEST_PANICS";
 
-/// Not a test by itself: what the next one runs in a terminal.
+/// Helper of the next test, which runs it in a terminal; without the variable it does nothing.
 #[test]
 fn child_that_panics_in_raw_mode() {
     if std::env::var_os(PANIC).is_none() {
         return;
     }
-    ec2ssh::cli::guarded(|| {
+    ec2ssh::cli::with_panic_hook(|| {
         let raw = ec2ssh::terminal::raw::RawMode::enter().unwrap();
         println!("entered");
         let mut byte = [0];
         std::io::Read::read_exact(&mut std::io::stdin(), &mut byte).unwrap();
-        // So that the drop is not what restores it.
+        // Without this, dropping `raw` would restore the terminal.
         std::mem::forget(raw);
         panic!("as it was asked to");
     });
@@ -301,15 +311,15 @@ fn a_panic_restores_the_terminal() {
     terminal.wait_for("entered");
     terminal.wait_raw(true);
     terminal.type_in("x");
-    terminal.wait_for("Error: ec2ssh has a defect and cannot go on");
+    terminal.wait_for("Error: internal error (panic)");
     terminal.wait_for("Caused by: as it was asked to (");
     terminal.wait_for("status 255");
     terminal.wait_raw(false);
 }
 
-/// Under a shell with job control, as a person has it.
+/// The session runs under a shell with job control, as in interactive use.
 #[test]
-fn the_suspend_escape_gives_the_shell_back_and_fg_the_session() {
+fn suspend_escape_returns_to_shell_until_fg() {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
     let line = format!(
@@ -320,16 +330,17 @@ fn the_suspend_escape_gives_the_shell_back_and_fg_the_session() {
     terminal.type_in("echo before\r");
     terminal.wait_for("\nbefore");
     terminal.type_in("\r~\u{1a}");
-    terminal.wait_for("ec2ssh suspended; bring it back with: fg");
+    terminal.wait_for("ec2ssh suspended; resume with: fg");
     terminal.wait_for("stopped ");
     terminal.wait_raw(true);
     terminal.type_in("echo after; exit 6\r");
-    // Once as it is typed, which the shell may be too busy to have on its own line, and once as it is said.
+    // The word appears twice: as echoed input, which is not always on a line of its own because the shell may be busy,
+    // and as output.
     terminal.wait_until("after", |screen| screen.matches("after").count() == 2);
     terminal.wait_for("status 6");
 }
 
-/// A session by this line that is asked to suspend itself where nobody could continue it.
+/// Checks that a session is not suspended where nothing could resume it.
 fn assert_not_suspended(line: &str) {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
@@ -342,24 +353,24 @@ fn assert_not_suspended(line: &str) {
 }
 
 #[test]
-fn without_a_shell_to_come_back_to_nothing_is_suspended() {
-    // As the terminal's own program, and under a shell without job control that would be stopped with it.
+fn no_suspend_without_job_control() {
+    // ec2ssh runs as the terminal's own program, and under a shell without job control that would be stopped with it.
     assert_not_suspended("exec \"$EC2SSH\" -tt -p PORT my-instance /bin/sh");
     assert_not_suspended("\"$EC2SSH\" -tt -p PORT my-instance /bin/sh; exit $?");
 }
 
-/// As `docker exec` and a container's first program do it: parent and session have the number 0 here.
+/// As with `docker exec` or the first program of a container, the ids of the parent and of the session are 0.
 #[test]
-fn a_parent_in_another_pid_namespace_is_nobody_who_could_continue_us() {
+fn no_suspend_with_parent_in_other_namespace() {
     if !Command::new("unshare").args(["--pid", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
-        // This system gives nobody a pid namespace.
+        // This system does not allow a PID namespace.
         return;
     }
     assert_not_suspended("exec unshare --pid --fork \"$EC2SSH\" -tt -p PORT my-instance /bin/sh");
 }
 
 #[test]
-fn with_a_pty_and_no_input_ctrl_c_still_ends_it() {
+fn ctrl_c_ends_session_without_input() {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
     let line = format!("trap : INT; \"$EC2SSH\" -n -tt -p {port} my-instance 'echo up; sleep 30'; echo \"status $?\"");
@@ -371,7 +382,7 @@ fn with_a_pty_and_no_input_ctrl_c_still_ends_it() {
 }
 
 #[test]
-fn a_shell_without_a_pty_where_none_is_wanted() {
+fn pty_is_allocated_only_if_wanted() {
     let (world, port) = World::with_instance();
     world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
     let mut terminal = Terminal::run(&world, &format!("\"$EC2SSH\" -T -p {port} my-instance; echo \"status $?\""));
@@ -379,7 +390,7 @@ fn a_shell_without_a_pty_where_none_is_wanted() {
     terminal.wait_for("not a tty");
     assert!(!terminal.is_raw());
     terminal.wait_for("status 8");
-    // And a command has one only where it is asked for.
+    // A command gets a pty only on request.
     let mut terminal = Terminal::run(
         &world,
         &format!("\"$EC2SSH\" -p {port} my-instance tty; \"$EC2SSH\" -t -p {port} my-instance tty"),

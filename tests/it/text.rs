@@ -1,30 +1,27 @@
-//! Untrusted text, tables, secrets, times.
+//! Escaping of untrusted text, tables, redacted secrets and times.
 
 use ec2ssh::secret::Secret;
-use ec2ssh::text::{neutralise, neutralise_lines, shell_word};
+use ec2ssh::text::{sanitize, sanitize_lines, shell_word};
 use ec2ssh::ui::table::Table;
 use ec2ssh::when::{age, utc};
 use proptest::prelude::*;
 
 #[test]
 fn control_characters_become_visible() {
-    assert_eq!(
-        neutralise("a\u{1b}[31mb\u{7}\r\n\t\u{9b}\u{202e}c"),
-        r"a\u{1b}[31mb\u{7}\u{d}\u{a}\u{9}\u{9b}\u{202e}c"
-    );
-    assert_eq!(neutralise("Ünïcödé ✓ 名前"), "Ünïcödé ✓ 名前");
-    assert_eq!(neutralise_lines("a\r\nb\u{1b}c\n"), "a\nb\\u{1b}c");
+    assert_eq!(sanitize("a\u{1b}[31mb\u{7}\r\n\t\u{9b}\u{202e}c"), r"a\u{1b}[31mb\u{7}\u{d}\u{a}\u{9}\u{9b}\u{202e}c");
+    assert_eq!(sanitize("Ünïcödé ✓ 名前"), "Ünïcödé ✓ 名前");
+    assert_eq!(sanitize_lines("a\r\nb\u{1b}c\n"), "a\nb\\u{1b}c");
 }
 
 #[test]
-fn a_secret_does_not_show() {
+fn secret_is_redacted_in_debug_output() {
     let secret = Secret::new("hunter2".to_owned());
     assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "(redacted) Some((redacted))");
     assert_eq!(secret.expose(), "hunter2");
 }
 
 #[test]
-fn a_table_is_as_wide_as_the_terminal_at_most() {
+fn table_fits_the_terminal() {
     let mut table = Table::new(&["NAME", "ID"]);
     table.push(vec!["a-very-long-name-for-a-machine".into(), "i-0123456789abcdef0".into()]);
     table.push(vec!["名前\u{1b}".into(), "i-1".into()]);
@@ -33,7 +30,7 @@ fn a_table_is_as_wide_as_the_terminal_at_most() {
 }
 
 #[test]
-fn times_are_what_a_person_reads() {
+fn times_are_human_readable() {
     assert_eq!(utc(0), "1970-01-01 00:00Z");
     assert_eq!(utc(1_795_435_200), "2026-11-23 12:00Z");
     assert_eq!(utc(i64::MAX), "");
@@ -45,12 +42,12 @@ fn times_are_what_a_person_reads() {
 
 proptest! {
     #[test]
-    fn nothing_dangerous_is_left(text in any::<String>()) {
-        prop_assert!(!neutralise(&text).chars().any(char::is_control));
+    fn no_control_characters_are_left(text in any::<String>()) {
+        prop_assert!(!sanitize(&text).chars().any(char::is_control));
     }
 
     #[test]
-    fn a_table_never_breaks_its_width(cells in prop::collection::vec(any::<String>(), 3), width in 22usize..200) {
+    fn table_never_exceeds_its_width(cells in prop::collection::vec(any::<String>(), 3), width in 22usize..200) {
         use unicode_width::UnicodeWidthStr;
         let mut table = Table::new(&["A", "B", "C"]);
         table.push(cells);
@@ -60,7 +57,7 @@ proptest! {
     }
 
     #[test]
-    fn a_shell_reads_a_word_back(text in "[^\0]{0,40}") {
+    fn shell_word_round_trips(text in "[^\0]{0,40}") {
         let command = format!("printf %s {}", shell_word(&text));
         let output = std::process::Command::new("/bin/sh").args(["-c", &command]).output().unwrap();
         prop_assert_eq!(String::from_utf8_lossy(&output.stdout), text);

@@ -1,5 +1,5 @@
-//! Each route through a real sshd: bytes by the megabyte with checksums, whatever the network and the services do to them,
-//! half-closes, many at once; and OpenSSH's own tools on each route.
+//! Tests of each route through a real sshd: large transfers with checksums under network and service faults,
+//! half-closes, many connections at once, and OpenSSH's own tools.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::support::{EICE, ID, Run, tool};
 
 const MEGABYTE: usize = 1 << 20;
 
-/// An instance without an address from outside, behind a real sshd.
+/// Gives the instance no public address, an endpoint and an agent, in front of the place's real sshd.
 fn private(place: Place) -> Place {
     place.world.cloud.add(Instance::named(ID, "my-instance").private());
     place.world.cloud.port(ID, 22, place.sshd.port);
     place.world.cloud.add_endpoint(Endpoint::new(EICE));
     place.world.cloud.agent(ID, Agent::recent());
-    // ssh_config has the port of the sshd, which endpoints do not take; on the instance it is 22.
+    // ssh_config has the sshd's port, which endpoints do not accept. On the instance it is port 22.
     let text = std::fs::read_to_string(&place.config).unwrap();
     let text = text.replace(&format!("Port {}", place.sshd.port), "Port 22");
     std::fs::write(&place.config, text).unwrap();
@@ -30,7 +30,7 @@ fn there() -> Place {
     private(Place::new())
 }
 
-/// Bytes that do not repeat themselves.
+/// Returns `length` pseudo-random bytes.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     (0..length.div_ceil(8))
@@ -48,9 +48,9 @@ fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// So much up and down again, by our own client.
+/// Sends this many megabytes up and down with ec2ssh and compares checksums.
 #[track_caller]
-fn there_and_back(place: &Place, via: &str, megabytes: usize) {
+fn transfer_both_ways(place: &Place, via: &str, megabytes: usize) {
     let user = &place.sshd.user;
     let bytes = noise(megabytes * MEGABYTE + 7);
     let line = format!("--via {via} {user}@my-instance sha256sum");
@@ -81,7 +81,7 @@ fn with_agent(place: &Place, change: impl FnOnce(&mut Agent)) -> Agent {
 
 #[track_caller]
 fn assert_no_complaints(agent: &Agent) {
-    assert_eq!(*agent.complaints.lock().unwrap(), Vec::<String>::new());
+    assert_eq!(*agent.protocol_errors.lock().unwrap(), Vec::<String>::new());
 }
 
 #[test]
@@ -89,24 +89,25 @@ fn fifty_megabytes_go_both_ways_directly() {
     let place = there();
     let private_ip = Some("127.0.0.1".to_owned());
     place.world.cloud.add(Instance { private_ip, ..Instance::named(ID, "my-instance").private() });
-    there_and_back(&place, &format!("direct -p {}", place.sshd.port), 50);
+    transfer_both_ways(&place, &format!("direct -p {}", place.sshd.port), 50);
 }
 
 #[test]
 fn fifty_megabytes_go_both_ways_through_an_endpoint() {
-    there_and_back(&there(), "eice", 50);
+    transfer_both_ways(&there(), "eice", 50);
 }
 
 #[test]
 fn fifty_megabytes_go_both_ways_through_session_manager() {
     let place = there();
     let agent = with_agent(&place, |_| ());
-    there_and_back(&place, "ssm", 50);
+    transfer_both_ways(&place, "ssm", 50);
     assert_no_complaints(&agent);
 }
 
+/// Duplicates, reordering, losses, pauses, a short header and an old agent lose no byte and need no resume.
 #[test]
-fn session_manager_loses_nothing_whatever_is_done_to_it() {
+fn session_manager_tolerates_loss_and_reordering() {
     type Knob = fn(&mut Agent);
     let knobs: &[(&str, Knob)] = &[
         ("messages come twice", |agent| agent.duplicate = true),
@@ -125,36 +126,37 @@ fn session_manager_loses_nothing_whatever_is_done_to_it() {
     for (name, knob) in knobs {
         println!("{name}");
         let agent = with_agent(&place, knob);
-        there_and_back(&place, "ssm", 1);
+        transfer_both_ways(&place, "ssm", 1);
         assert_no_complaints(&agent);
     }
     assert_eq!(place.world.cloud.sessions().1, 0, "nothing was resumed");
 }
 
+/// A connection that is cut in mid-transfer, or closed by the service, is resumed without losing a byte.
 #[test]
-fn a_socket_that_is_cut_in_mid_transfer_is_resumed_without_a_lost_byte() {
+fn cut_connection_resumes_without_lost_bytes() {
     let place = there();
     let agent = with_agent(&place, |agent| agent.cut = Some((2 * MEGABYTE, 3)));
-    there_and_back(&place, "ssm", 8);
+    transfer_both_ways(&place, "ssm", 8);
     let (sessions, resumed) = place.world.cloud.sessions();
     assert!(sessions == 2 && (3..=6).contains(&resumed), "{sessions} sessions, {resumed} resumed");
     assert_no_complaints(&agent);
-    // The service's hourly goodbye.
-    let agent = with_agent(&place, |agent| agent.goodbye = Some(MEGABYTE));
-    there_and_back(&place, "ssm", 4);
+    // The service closes the connection, as it does every hour.
+    let agent = with_agent(&place, |agent| agent.close_after = Some(MEGABYTE));
+    transfer_both_ways(&place, "ssm", 4);
     assert_eq!(place.world.cloud.sessions().1, resumed + 1);
     assert_no_complaints(&agent);
 }
 
-/// ResumeSession may fail for a moment, and then it may not.
+/// A temporary failure of ResumeSession is retried, and a lasting one ends the session.
 #[test]
-fn a_session_that_cannot_be_resumed_is_told() {
+fn failed_resume_is_reported() {
     use ec2ssh_lab::Fault;
     let place = there();
     with_agent(&place, |agent| agent.cut = Some((MEGABYTE, 1)));
     let error = || Fault::error(400, "ValidationException", "no");
     place.world.cloud.fail("ResumeSession", error(), 2);
-    there_and_back(&place, "ssm", 2);
+    transfer_both_ways(&place, "ssm", 2);
     place.world.cloud.fail("ResumeSession", error(), 100);
     let run = place.world.run(&format!(
         "--via ssm {}@my-instance cat {}",
@@ -167,7 +169,7 @@ fn a_session_that_cannot_be_resumed_is_told() {
 }
 
 #[test]
-fn half_closes_are_kept_on_each_route() {
+fn half_closes_work_on_each_route() {
     let place = there();
     for via in ["direct", "eice", "ssm"] {
         let port = if via == "direct" { format!("-p {} --address private", place.sshd.port) } else { String::new() };
@@ -183,11 +185,12 @@ fn half_closes_are_kept_on_each_route() {
     }
 }
 
+/// Twenty connections go through one endpoint, and the next one is refused with the reason.
 #[test]
-fn twenty_go_through_one_endpoint_and_the_next_is_told_why_not() {
+fn endpoint_limit_of_twenty_is_explained() {
     let place = there();
     let line = format!("--via eice --host-keys accept-new {}@my-instance 'echo in; cat'", place.sshd.user);
-    // Known first: twenty questions at once are nobody's wish.
+    // The host key is stored first, so that the twenty connections need not verify it.
     place.world.run(&format!("--via eice {}@my-instance true", place.sshd.user)).expect(0);
     let start = || {
         let mut command = place.world.command("sh");
@@ -203,7 +206,7 @@ fn twenty_go_through_one_endpoint_and_the_next_is_told_why_not() {
     assert_eq!(place.world.cloud.open_tunnels(), 20);
     let run = place.world.run(&format!("--via eice {}@my-instance true", place.sshd.user)).expect(255);
     assert!(run.stderr.contains("TooManyRequests (HTTP 429): The maximum number of connections"), "{run}");
-    assert!(run.stderr.contains("an endpoint carries 20 connections at a time"), "{run}");
+    assert!(run.stderr.contains("an endpoint allows 20 concurrent connections"), "{run}");
     for (index, mut child) in children.into_iter().enumerate() {
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), index.to_string().as_bytes()).unwrap();
         let run = Run::of(child.wait_with_output().unwrap()).expect(0);
@@ -212,7 +215,7 @@ fn twenty_go_through_one_endpoint_and_the_next_is_told_why_not() {
 }
 
 #[test]
-fn a_person_works_on_each_route() {
+fn interactive_session_works_on_each_route() {
     let place = there();
     for via in ["eice", "ssm"] {
         let mut terminal = Terminal::run(&place.world, &format!("$EC2SSH --via {via} {}@my-instance", place.sshd.user));
@@ -222,7 +225,7 @@ fn a_person_works_on_each_route() {
         terminal.resize(30, 100);
         terminal.type_in("tput cols\r");
         terminal.wait_for("100");
-        // Once it says so, it is the one whom Ctrl-C interrupts.
+        // Once the program has printed this, Ctrl-C interrupts it and not the shell.
         terminal.type_in("sh -c 'echo rea\"\"dy; exec sleep 100'\r");
         terminal.wait_for("ready");
         terminal.type_in("\u{3}");
@@ -233,9 +236,10 @@ fn a_person_works_on_each_route() {
     }
 }
 
-/// With the block of `ec2ssh config`, real ssh, scp, sftp and rsync go by each route; and nothing is left behind.
+/// With the block of `ec2ssh config`, real ssh, scp and rsync use each route, and no process, socket or session is
+/// left.
 #[test]
-fn opensshs_tools_go_by_each_route() {
+fn openssh_tools_work_on_each_route() {
     for via in ["eice", "ssm"] {
         for place in [there(), there().without_fdpass()] {
             place.world.config(&format!("[defaults]\nvia = \"{via}\"\n"));
@@ -271,7 +275,7 @@ fn opensshs_tools_go_by_each_route() {
     }
 }
 
-/// ssh is killed, and so is nothing of ours: the session has to end all the same.
+/// Only ssh is killed, no process of ec2ssh. The session has to end nevertheless.
 #[test]
 fn a_killed_ssh_leaves_no_session_behind() {
     let place = there();
@@ -287,9 +291,10 @@ fn a_killed_ssh_leaves_no_session_behind() {
     wait_until_closed(&place);
 }
 
-/// auto, as plain ssh has it: the private address is refused, the endpoint serves, and what is said goes to no log.
+/// With the route auto under plain ssh, the private address refuses, the endpoint works, and standard error stays
+/// empty.
 #[test]
-fn plain_ssh_finds_its_way_by_itself() {
+fn plain_ssh_selects_a_working_route() {
     let place = there();
     let run = place.ssh(&["my-instance", "echo hello"]).expect(0);
     assert_eq!((run.out().as_str(), run.stderr.as_str()), ("hello\n", ""));
@@ -298,7 +303,7 @@ fn plain_ssh_finds_its_way_by_itself() {
 }
 
 #[test]
-fn all_routes_shut_is_said_by_plain_ssh_too() {
+fn plain_ssh_reports_all_failed_routes() {
     let place = Place::new();
     place.world.cloud.add(Instance::named(ID, "my-instance").private());
     let run = place.ssh(&["-p", "22", "my-instance", "true"]).expect(255);
@@ -309,9 +314,9 @@ fn all_routes_shut_is_said_by_plain_ssh_too() {
     place.assert_clean();
 }
 
-/// `proxy` as it is without the block: standard input and output.
+/// Runs `proxy` without the block, over standard input and output.
 #[test]
-fn the_plain_proxy_goes_by_each_route() {
+fn proxy_without_block_works_on_each_route() {
     let place = there();
     crate::support::keygen(&place.world.path(".ssh"), "id_ed25519", &["-t", "ed25519", "-N", ""]);
     for via in ["eice", "ssm"] {
@@ -326,9 +331,9 @@ fn the_plain_proxy_goes_by_each_route() {
     wait_until_closed(&place);
 }
 
-/// Who has said all is still told what there is, and then it is over: there is no half of a tunnel that could stay open.
+/// After its input ends, the proxy still prints the answer and then exits, because a tunnel cannot stay half-open.
 #[test]
-fn the_plain_proxy_ends_after_its_input_does() {
+fn proxy_ends_after_its_input() {
     let place = there();
     crate::support::keygen(&place.world.path(".ssh"), "id_ed25519", &["-t", "ed25519", "-N", ""]);
     for via in ["eice", "ssm"] {

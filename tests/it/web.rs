@@ -1,11 +1,11 @@
-//! The way to web services: a real HTTP proxy with and without a password, NO_PROXY, private certificate authorities; the same
-//! for calls and for websockets.
+//! HTTP for AWS calls and websockets alike: a real HTTP proxy with and without a password, NO_PROXY, and private
+//! certificate authorities.
 
 use std::process::Command;
 
-use ec2ssh::transport::web::{Dialler, Error};
+use ec2ssh::transport::web::{Connector, Error};
 
-use crate::support::proxy::{Detour, Tinyproxy, in_tls};
+use crate::support::proxy::{RedirectingProxy, Tinyproxy, in_tls};
 use crate::support::{Run, World};
 
 fn run(world: &World, line: &str, change: impl FnOnce(&mut Command)) -> Run {
@@ -26,13 +26,14 @@ fn a_real_proxy_carries_calls_and_websockets() {
             command.env("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port));
         });
         assert_eq!(run.expect(0).out(), "hello\n");
-        // At least one for the calls and one for the websocket.
+        // At least one connection is for the calls and one for the websocket.
         assert!(proxy.connects() >= before + 2, "{}", proxy.log());
     }
 }
 
+/// A proxy with a password works with the right credentials only, and `-vv` does not show them.
 #[test]
-fn a_proxy_with_a_password_wants_it() {
+fn proxy_with_password_needs_credentials() {
     let world = World::private();
     let proxy = Tinyproxy::start("BasicAuth ana pAss-word\n");
     let address = format!("127.0.0.1:{}", proxy.port);
@@ -58,7 +59,7 @@ fn a_proxy_with_a_password_wants_it() {
 }
 
 #[test]
-fn a_proxy_that_does_not_let_us_through_says_so() {
+fn proxy_refusal_is_reported() {
     let world = World::private();
     let proxy = Tinyproxy::start("ConnectPort 1\n");
     let run = run(&world, "--via eice db-1 true", |command| {
@@ -70,9 +71,9 @@ fn a_proxy_that_does_not_let_us_through_says_so() {
 }
 
 #[test]
-fn no_proxy_leads_past_it() {
+fn no_proxy_bypasses_the_proxy() {
     let world = World::private();
-    // Nobody listens there.
+    // Nothing listens on the proxy's port.
     for no_proxy in ["localhost", "example.org,localhost", "*", "LOCALHOST"] {
         let run = run(&world, "--via eice db-1 echo hello", |command| {
             command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("NO_PROXY", no_proxy);
@@ -83,7 +84,7 @@ fn no_proxy_leads_past_it() {
         command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("NO_PROXY", "localhost.example.org,10.0.0.0/8");
     });
     assert!(refused.expect(255).stderr.contains("cannot connect to 127.0.0.1:1"));
-    // Addresses by CIDR: the endpoint is given by its address.
+    // NO_PROXY may list addresses by CIDR, so the endpoint is given by its address.
     let port = world.cloud.tls_endpoint().rsplit(':').next().unwrap().to_owned();
     let by_address = |no_proxy: &str| {
         run(&world, "list", |command| {
@@ -99,13 +100,13 @@ fn no_proxy_leads_past_it() {
 }
 
 #[test]
-fn suffixes_of_no_proxy_are_names_and_all_below_them() {
+fn no_proxy_suffix_covers_subdomains() {
     let world = World::private();
     let streams = world.cloud.streams_port();
     let tls: u16 = world.cloud.tls_endpoint().rsplit(':').next().unwrap().parse().unwrap();
     let leads = vec![("ec2-instance-connect-endpoint", streams), ("amazonaws.com", tls)];
-    let (all, one) = (Detour::start(leads.clone()), Detour::start(leads));
-    let run = |no_proxy: &str, proxy: &Detour| {
+    let (all, one) = (RedirectingProxy::start(leads.clone()), RedirectingProxy::start(leads));
+    let run = |no_proxy: &str, proxy: &RedirectingProxy| {
         let mut command = world.ec2ssh("list");
         command.env_remove("AWS_ENDPOINT_URL").env("NO_PROXY", no_proxy);
         command.env("HTTPS_PROXY", format!("http://{}", proxy.address));
@@ -113,14 +114,14 @@ fn suffixes_of_no_proxy_are_names_and_all_below_them() {
     };
     run(".example.org,amazonaws.org", &all).expect(0);
     assert_eq!(all.asked(), ["ec2.eu-west-1.amazonaws.com:443"]);
-    // Past the proxy there is no AWS here.
+    // Without the proxy, AWS's names do not lead to the embedded cloud.
     run(".amazonaws.com", &one).expect(1);
     assert!(one.asked().is_empty());
 }
 
-/// As it is with AWS itself: its own names, no endpoint of anybody's choice, and so the checks of the hosts in force.
+/// Uses AWS's own host names without an endpoint override, so that the host name checks apply.
 #[test]
-fn with_awss_own_names_all_routes_work_behind_a_proxy() {
+fn aws_host_names_work_behind_a_proxy() {
     let world = World::private();
     let streams = world.cloud.streams_port();
     let tls: u16 = world.cloud.tls_endpoint().rsplit(':').next().unwrap().parse().unwrap();
@@ -129,7 +130,7 @@ fn with_awss_own_names_all_routes_work_behind_a_proxy() {
     world.cloud.add_endpoint(ec2ssh_lab::Endpoint { host: Some(host.to_owned()), ..ec2ssh_lab::Endpoint::new(id) });
     world.cloud.stream_base("wss://ssmmessages.eu-west-1.amazonaws.com");
     let leads = vec![("ec2-instance-connect-endpoint", streams), ("ssmmessages", streams), ("amazonaws.com", tls)];
-    let detour = Detour::start(leads);
+    let detour = RedirectingProxy::start(leads);
     let run = |line: &str| {
         let mut command = world.ec2ssh(line);
         command.env_remove("AWS_ENDPOINT_URL").env("HTTPS_PROXY", format!("http://{}", detour.address));
@@ -137,7 +138,7 @@ fn with_awss_own_names_all_routes_work_behind_a_proxy() {
     };
     assert_eq!(run(&format!("--eice-id {id} db-1 echo hello")).expect(0).out(), "hello\n");
     assert_eq!(run("--via ssm db-1 echo hello").expect(0).out(), "hello\n");
-    // The usual endpoint of the lab is at localhost, which is no host of AWS's.
+    // The embedded cloud's usual endpoint is at localhost, which is not a host of AWS.
     let refused = run("--via eice --eice-id eice-0123456789abcdef0 db-1 true").expect(255);
     assert!(refused.stderr.contains("localhost, which is not a host of AWS"), "{refused}");
     world.cloud.stream_base("wss://ssmmessages.eu-west-1.evil.test");
@@ -148,11 +149,13 @@ fn with_awss_own_names_all_routes_work_behind_a_proxy() {
     assert_eq!(world.cloud.count("TerminateSession"), 1);
 }
 
+/// AWS_CA_BUNDLE, the profile's `ca_bundle` or SSL_CERT_FILE names the trusted certificate authority. Others are
+/// refused.
 #[test]
-fn a_private_authority_counts_by_the_bundle_alone_and_others_are_refused() {
+fn private_ca_is_trusted_only_when_configured() {
     let world = World::private();
     run(&world, "--via eice db-1 true", |_| ()).expect(0);
-    // By the profile, as the AWS CLI has it.
+    // The profile names the bundle, as for the AWS CLI.
     let bundle = world.path("authority.pem");
     let profile = format!("[default]\nca_bundle = {}\n", bundle.display());
     world.file(".aws/config", &profile, 0o600);
@@ -161,7 +164,7 @@ fn a_private_authority_counts_by_the_bundle_alone_and_others_are_refused() {
     })
     .expect(0);
     std::fs::remove_file(world.path(".aws/config")).unwrap();
-    // By the system's own variable.
+    // The system's own variable names the bundle.
     run(&world, "--via ssm db-1 true", |command| {
         command.env_remove("AWS_CA_BUNDLE").env("SSL_CERT_FILE", &bundle);
     })
@@ -175,7 +178,7 @@ fn a_private_authority_counts_by_the_bundle_alone_and_others_are_refused() {
     assert_eq!(world.cloud.calls().iter().filter(|call| call.operation == "DescribeInstances").count(), 3);
 }
 
-/// The calls are not in TLS here, but the tunnel is: its certificate is judged all the same.
+/// The AWS calls do not use TLS here, but the tunnel does, and its certificate is verified.
 #[test]
 fn an_untrusted_websocket_gets_no_signature() {
     let world = World::private();
@@ -189,7 +192,7 @@ fn an_untrusted_websocket_gets_no_signature() {
 }
 
 #[test]
-fn a_bundle_that_is_none_is_named() {
+fn unusable_ca_bundle_is_named() {
     let world = World::private();
     let missing = run(&world, "list", |command| {
         command.env("AWS_CA_BUNDLE", "/nowhere/at/all.pem");
@@ -204,23 +207,25 @@ fn a_bundle_that_is_none_is_named() {
     assert!(empty.stderr.contains("it has no certificate that can be used"), "{empty}");
 }
 
-/// The metadata service is one hop away: no proxy stands between.
+/// The metadata service is one hop away, so no proxy is used for it.
 #[tokio::test]
-async fn link_local_addresses_are_never_asked_of_a_proxy() {
-    let detour = Detour::start(Vec::new());
+async fn link_local_addresses_bypass_the_proxy() {
+    let detour = RedirectingProxy::start(Vec::new());
     let proxies =
         hyper_util::client::proxy::matcher::Matcher::builder().all(format!("http://{}", detour.address)).build();
-    let dialler = Dialler::with(proxies, None);
+    let connector = Connector::with(proxies, None);
     let dial = |uri: &'static str| {
-        let dialler = dialler.clone();
-        async move { tokio::time::timeout(std::time::Duration::from_millis(300), dialler.dial(&uri.parse().unwrap())).await }
+        let connector = connector.clone();
+        async move {
+            tokio::time::timeout(std::time::Duration::from_millis(300), connector.dial(&uri.parse().unwrap())).await
+        }
     };
     let _ = dial("http://169.254.169.254/latest").await;
     assert!(detour.asked().is_empty());
     assert!(matches!(dial("http://aws.test/").await, Ok(Err(Error::ProxyRefused { .. }))));
     assert_eq!(detour.asked(), ["aws.test:80"]);
     assert!(matches!(dial("ftp://aws.test/").await, Ok(Err(Error::Address(_)))));
-    // A helper of this machine's that hands out credentials in clear.
+    // A helper on this machine may serve credentials over plain HTTP, which must not go through a proxy.
     let _ = dial("http://127.0.0.1:1/credentials").await;
     let _ = dial("http://localhost:1/credentials").await;
     let _ = dial("http://[::1]:1/credentials").await;
@@ -230,17 +235,17 @@ async fn link_local_addresses_are_never_asked_of_a_proxy() {
 }
 
 #[tokio::test]
-async fn a_proxy_of_another_kind_is_named_without_its_password() {
+async fn unsupported_proxy_is_named_without_password() {
     let proxies =
         hyper_util::client::proxy::matcher::Matcher::builder().all("socks5://me:p@ss@proxy.test:1080").build();
-    let error = Dialler::with(proxies, None).dial(&"https://aws.test/".parse().unwrap()).await.err().unwrap();
+    let error = Connector::with(proxies, None).dial(&"https://aws.test/".parse().unwrap()).await.err().unwrap();
     assert!(!error.to_string().contains("ss@"), "{error}");
     assert!(error.to_string().contains(":1080"), "{error}");
 }
 
-/// The name to dial goes by what is asked for: FIPS, IPv6 beside IPv4, both.
+/// The DNS name to dial depends on the settings: FIPS, dual-stack (IPv6 beside IPv4), or both.
 #[test]
-fn the_endpoints_name_goes_by_fips_and_dual_stack() {
+fn endpoint_name_follows_fips_and_dual_stack() {
     let world = World::private();
     let id = "eice-0aaaaaaaaaaaaaaa0";
     let name =
@@ -252,7 +257,7 @@ fn the_endpoints_name_goes_by_fips_and_dual_stack() {
         ..ec2ssh_lab::Endpoint::new(id)
     });
     let tls: u16 = world.cloud.tls_endpoint().rsplit(':').next().unwrap().parse().unwrap();
-    let detour = Detour::start(vec![(".eu-west-1.a", tls)]);
+    let detour = RedirectingProxy::start(vec![(".eu-west-1.a", tls)]);
     let dialled = |fips: &str, dual: &str, id: &str| {
         let mut command = world.ec2ssh(&format!("--eice-id {id} db-1 true"));
         command.env_remove("AWS_ENDPOINT_URL").env("HTTPS_PROXY", format!("http://{}", detour.address));

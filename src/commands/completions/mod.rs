@@ -1,4 +1,5 @@
-//! `ec2ssh completions SHELL`: the shell's completion script, made from the same definition as the command line itself.
+//! `ec2ssh completions SHELL`: prints the shell's completion script, which is generated from the definition of the
+//! command line.
 
 use clap::builder::Resettable;
 use clap::{Args, Command, ValueEnum};
@@ -7,7 +8,7 @@ use clap_complete::{Shell, generate};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
-/// The shells there are scripts for.
+/// The shells that have completion scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum ShellName {
@@ -18,24 +19,24 @@ pub enum ShellName {
     PowerShell,
 }
 
-/// What may be typed.
+/// The arguments of `ec2ssh completions`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete for
     #[arg(value_enum)]
     pub shell: ShellName,
 }
 
-/// Prints it.
+/// Prints the completion script of the shell.
 ///
 /// # Errors
-/// When standard output fails.
+/// Fails if standard output cannot be written.
 pub fn run(ui: &Ui, args: CompletionsArgs, command: Command) -> Result<u8, CommandError> {
     ui.out(&script(args.shell, command))?;
     Ok(0)
 }
 
-/// The script: clap's for the options and subcommands, and what has the instances' names in it.
+/// Returns the script: clap's part for options and subcommands, and the part that completes instance names.
 pub fn script(name: ShellName, command: Command) -> String {
     let mut command = without_positionals(&command);
     let shell = match name {
@@ -55,34 +56,40 @@ pub fn script(name: ShellName, command: Command) -> String {
     }
 }
 
-/// The tree without the INSTANCE of the short form: clap's scripts do not know that a subcommand may stand in its place,
-/// nor that there are hidden ones.
+/// Returns the command tree without the TARGET of the short form and without hidden subcommands: clap's scripts do not
+/// support a subcommand in the place of a positional argument, and list hidden subcommands too.
 fn without_positionals(command: &Command) -> Command {
-    let alone = |argument: &clap::Arg| {
-        let has_gone = command.get_arg_conflicts_with(argument).iter().any(|other| other.is_positional());
-        if has_gone { argument.clone().conflicts_with(Resettable::<clap::Id>::Reset) } else { argument.clone() }
+    let without_positional_conflicts = |argument: &clap::Arg| {
+        let conflicts_with_positional =
+            command.get_arg_conflicts_with(argument).iter().any(|other| other.is_positional());
+        if conflicts_with_positional {
+            argument.clone().conflicts_with(Resettable::<clap::Id>::Reset)
+        } else {
+            argument.clone()
+        }
     };
-    let options = command.get_arguments().filter(|argument| !argument.is_positional()).map(alone);
+    let options =
+        command.get_arguments().filter(|argument| !argument.is_positional()).map(without_positional_conflicts);
     let visible = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()).cloned();
     Command::new("ec2ssh").args(options).subcommands(visible)
 }
 
-/// An INSTANCE is completed by our function, and so is the first word, which may be a subcommand too.
+/// Has a TARGET completed by `_ec2ssh_instances`, and the first word too, because it may be a subcommand or a TARGET.
 fn with_names_for_zsh(script: &str) -> String {
     let lines = script.lines().map(|line| {
-        let is_instance =
-            ["'::instance ", "':instance ", "'::pattern "].iter().any(|begin| line.trim_start().starts_with(begin));
-        let line = if is_instance { line.replace(":_default'", ":_ec2ssh_instances'") } else { line.to_owned() };
+        let is_target =
+            ["'::target ", "':target ", "'::pattern "].iter().any(|begin| line.trim_start().starts_with(begin));
+        let line = if is_target { line.replace(":_default'", ":_ec2ssh_instances'") } else { line.to_owned() };
         line.replace(
             "_describe -t commands 'ec2ssh commands' commands",
             "_ec2ssh_instances; _describe -t commands 'ec2ssh commands' commands",
         )
     });
     let mut lines: Vec<String> = lines.collect();
-    // Behind the first lines, which tell zsh what the file is for.
-    let behind = lines.iter().position(|line| line.starts_with("_ec2ssh()")).unwrap_or(lines.len());
-    // Its words up to the cursor, before the subcommands' functions narrow them.
-    lines.insert(behind + 1, "    local -a _ec2ssh_words=(\"${(@)words[2,CURRENT-1]}\" \"$PREFIX\")".to_owned());
-    lines.insert(behind, include_str!("names.zsh").to_owned());
+    // The first lines tell zsh what the file is for, so the function follows them.
+    let insert_at = lines.iter().position(|line| line.starts_with("_ec2ssh()")).unwrap_or(lines.len());
+    // The words up to the cursor are saved before the subcommands' functions narrow `words`.
+    lines.insert(insert_at + 1, "    local -a _ec2ssh_words=(\"${(@)words[2,CURRENT-1]}\" \"$PREFIX\")".to_owned());
+    lines.insert(insert_at, include_str!("names.zsh").to_owned());
     lines.join("\n") + "\n"
 }

@@ -5,11 +5,11 @@
 //! --fdpass  ssh -- ec2ssh proxy: waits -- ec2ssh proxy --owner: dials, hands ssh the socket, detaches; is the agent
 //! ```
 //!
-//! A tunnel is no socket that could be handed over: ssh is given one end of a pair, and the detached process stays to carry
-//! the bytes until the connection ends.
+//! A tunnel is not a socket that could be passed on: ssh gets one end of a socket pair, and the detached process stays
+//! to copy the bytes until the connection ends.
 //!
-//! With ProxyUseFdpass ssh goes on only when its ProxyCommand has exited; so it is a child of that one who does the work,
-//! and outlives it. No secret passes between the two.
+//! With ProxyUseFdpass ssh continues only after its ProxyCommand has exited. Therefore a child of the ProxyCommand does
+//! the work and outlives it. No secret passes between the two processes.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::ProxyArgs;
-use crate::agent::owner::Owner;
-use crate::commands::answers::person;
+use crate::agent::parent::SshProcess;
+use crate::commands::prompts::prompter;
 use crate::connect::openssh::{self, Caller, Opened};
 use crate::error::CommandError;
 use crate::ssh::host_keys::lines::at_port;
@@ -30,83 +30,83 @@ use crate::transport::link::Link;
 use crate::transport::pump::{self, AfterInput};
 use crate::ui::Ui;
 
-/// From the end of a stream to ssh's own end.
-const ITS_END: Duration = Duration::from_millis(500);
+/// The time that ssh may take to exit after a stream has ended.
+const SSH_EXIT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Runs the part that the options name.
+/// Runs the role that the options select: plain, waiting parent or detached child.
 pub async fn run(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
     match (args.openssh.fdpass, args.openssh.owner) {
         (false, _) => Box::pin(plain(ui, args, agent)).await,
         (true, None) => wait_for_child(ui).await,
-        (true, Some(owner)) => Box::pin(detached(ui, args, agent, Owner::numbered(owner))).await,
+        (true, Some(owner)) => Box::pin(detached(ui, args, agent, SshProcess::from_pid(owner))).await,
     }
 }
 
 async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
-    let owner = Owner::parent();
+    let owner = SshProcess::parent();
     let opened = tokio::select! {
         opened = open(ui, args, agent, owner) => opened?,
-        () = owner.gone() => return Ok(0),
+        () = owner.exited() => return Ok(0),
     };
     let mut agent = Box::pin(opened.agent.serve());
-    let after = AfterInput::For(ITS_END);
+    let after = AfterInput::For(SSH_EXIT_TIMEOUT);
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
     let mut join = Box::pin(pump::join(input, output, opened.link, close_stdout, after));
-    let rest = tokio::select! {
-        // ssh may have gone on in a process of its own making (-f, ControlPersist): the streams decide.
-        rest = &mut agent => {
-            let mut rest = Box::pin(rest?.finish());
+    let drain = tokio::select! {
+        // ssh may continue in a process that it forked (-f, ControlPersist), so the streams decide when to stop.
+        drain = &mut agent => {
+            let mut drain = Box::pin(drain?.finish());
             tokio::select! {
-                () = &mut rest => join.await?,
+                () = &mut drain => join.await?,
                 result = &mut join => {
                     result?;
                     close_stderr();
-                    rest.await;
+                    drain.await;
                 }
             }
             return Ok(0);
         }
         result = &mut join => {
             result?;
-            // ssh is about to end: if it was not let in, the agent has something to say.
-            tokio::time::timeout(ITS_END, agent).await
+            // ssh is about to exit. If its login was denied, the agent still has to report why.
+            tokio::time::timeout(SSH_EXIT_TIMEOUT, agent).await
         }
     };
-    if let Ok(rest) = rest {
-        // Whoever reads what ssh says would wait for us, too.
+    if let Ok(drain) = drain {
+        // A process that reads ssh's standard error to its end would otherwise wait for this process too.
         close_stderr();
-        rest?.finish().await;
+        drain?.finish().await;
     }
     Ok(0)
 }
 
-/// Starts the child and waits until it has handed the socket over, or has failed.
+/// Starts the child and waits until it has passed the socket on or has failed.
 async fn wait_for_child(ui: &Ui) -> Result<u8, CommandError> {
     let mut words: Vec<_> = std::env::args_os().collect();
     let own_name = words.remove(0);
-    // Right behind the subcommand: the instance may follow a `--`.
-    let behind = words.iter().position(|word| word == "proxy").map_or(0, |at| at + 1);
-    words.splice(behind..behind, ["--owner".into(), Owner::parent().number().to_string().into()]);
+    // The option goes directly after the subcommand, because the target may follow a `--`.
+    let insert_at = words.iter().position(|word| word == "proxy").map_or(0, |at| at + 1);
+    words.splice(insert_at..insert_at, ["--owner".into(), SshProcess::parent().pid().to_string().into()]);
     let mut command = tokio::process::Command::new(std::env::current_exe()?);
     command.arg0(own_name).args(words);
     let mut child = command.stdout(Stdio::piped()).spawn()?;
-    ui.step("the connection is made by a process of its own, which stays until ssh has logged in");
+    ui.step("connecting in a separate process, which stays until ssh has logged in");
     let mut done = child.stdout.take().ok_or_else(|| std::io::Error::other("the child has no standard output"))?;
     match done.read_u8().await {
         Ok(_) => Ok(0),
-        // It has said why.
+        // The child has already reported the reason.
         Err(_) => Ok(child.wait().await?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255)),
     }
 }
 
-async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Result<u8, CommandError> {
+async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) -> Result<u8, CommandError> {
     let Opened { link, agent } = tokio::select! {
         opened = open(ui, args, agent, owner) => opened?,
-        () = owner.gone() => return Ok(0),
+        () = owner.exited() => return Ok(0),
     };
     let pump = hand_over(link)?;
-    ui.step("ssh has the socket");
-    // From here on the terminal's signals are ssh's alone.
+    ui.step("passed the socket to ssh");
+    // From here on, signals from the terminal go to ssh only.
     let _ = rustix::process::setsid();
     let mut done = tokio::io::stdout();
     done.write_all(b".").await?;
@@ -114,12 +114,13 @@ async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Re
     close_stdin();
     close_stdout();
     let agent = async {
-        let rest = agent.serve().await;
-        // Whoever reads what ssh says to its end would wait for us; on a terminal nobody does.
+        let drain = agent.serve().await;
+        // A process that reads ssh's standard error to its end would wait for this process too. A terminal has no such
+        // reader.
         if !std::io::stderr().is_terminal() {
             close_stderr();
         }
-        rest?.finish().await;
+        drain?.finish().await;
         Ok(())
     };
     let pump = async {
@@ -133,8 +134,8 @@ async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Re
     Ok(0)
 }
 
-/// Gives ssh the socket; of a tunnel, one end of a pair of sockets, of which we have to serve the other for as long as it
-/// lasts.
+/// Passes the socket to ssh. For a tunnel, passes one end of a socket pair and returns the future that copies between
+/// the other end and the tunnel.
 fn hand_over(link: Link) -> Result<Option<impl Future<Output = std::io::Result<()>>>, CommandError> {
     let ssh = rustix::stdio::stdin();
     let stream = match link {
@@ -148,19 +149,19 @@ fn hand_over(link: Link) -> Result<Option<impl Future<Output = std::io::Result<(
     ours.set_nonblocking(true)?;
     let (input, output) = tokio::net::UnixStream::from_std(ours)?.into_split();
     fdpass::hand_over(theirs, ssh)?;
-    // ssh closes its end as a whole: what the far side says then has no reader.
-    Ok(Some(pump::join(input, output, stream, || (), AfterInput::For(ITS_END))))
+    // ssh closes both directions of its end at once, so later data from the remote side has no reader.
+    Ok(Some(pump::join(input, output, stream, || (), AfterInput::For(SSH_EXIT_TIMEOUT))))
 }
 
-async fn open(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: Owner) -> Result<Opened, CommandError> {
+async fn open(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) -> Result<Opened, CommandError> {
     let wish = args.wish()?;
-    let events = person(ui, args.connect.yes);
+    let events = prompter(ui, args.connect.yes);
     let port = args.connect.port.unwrap_or(22);
     let known_hosts = args.openssh.known_hosts.clone();
     let caller = Caller {
         agent,
         owner,
-        known_hosts: known_hosts.map(|file| (file, at_port(&args.instance.to_lowercase(), port))),
+        known_hosts: known_hosts.map(|file| (file, at_port(&args.target.to_lowercase(), port))),
     };
     Ok(openssh::open(wish, &caller, &events).await?)
 }

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::race::Turn;
-use super::{Obstacle, session};
+use super::{RouteError, session};
 use crate::aws::endpoints;
 use crate::connect::{Event, Events, Resolved, start};
 use crate::plan::Address;
-use crate::plan::route::{Chosen, Route};
+use crate::plan::route::{ChosenEndpoint, Route};
 use crate::transport::link::{self, Link};
 use crate::transport::tcp::{self, Host};
-use crate::transport::websocket::{self, Frames};
+use crate::transport::websocket::{self, FrameStream};
 
 /// From the connection to the server's first word.
 const BANNER: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub struct Course<'a> {
 
 impl Course<'_> {
     /// Goes one of them.
-    pub async fn run(&self, route: Route, turn: Turn) -> Result<Arrival, Obstacle> {
+    pub async fn run(&self, route: Route, turn: Turn) -> Result<Arrival, RouteError> {
         match route {
             Route::Direct => self.direct(turn).await,
             Route::Eice => self.eice(turn).await,
@@ -57,7 +57,7 @@ impl Course<'_> {
         (self.events)(Event::Step(text));
     }
 
-    async fn direct(&self, mut turn: Turn) -> Result<Arrival, Obstacle> {
+    async fn direct(&self, mut turn: Turn) -> Result<Arrival, RouteError> {
         turn.comes().await;
         let plan = &self.resolved.plan;
         let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
@@ -71,7 +71,7 @@ impl Course<'_> {
         // Where there is no other way (any more), SSH begins: it can say best what it finds there.
         let spoken = tokio::select! {
             biased;
-            spoken = link::banner_of(&socket, BANNER) => spoken.map(|()| true),
+            spoken = link::peek_banner(&socket, BANNER) => spoken.map(|()| true),
             () = turn.is_alone() => Ok(false),
         };
         match spoken {
@@ -81,11 +81,11 @@ impl Course<'_> {
                 let round_trip = if is_proven { begun.elapsed() } else { connected_in };
                 Ok(Arrival { link: Link::Socket(socket), through, is_proven, round_trip, limit: None })
             }
-            Err(why) => Err(Obstacle::NoBanner { why, socket: Some(socket) }),
+            Err(why) => Err(RouteError::NoIdentification { why, socket: Some(socket) }),
         }
     }
 
-    async fn eice(&self, mut turn: Turn) -> Result<Arrival, Obstacle> {
+    async fn eice(&self, mut turn: Turn) -> Result<Arrival, RouteError> {
         if !self.asks_ahead {
             turn.comes().await;
         }
@@ -99,10 +99,10 @@ impl Course<'_> {
     }
 
     /// Opens the tunnel. Where a policy demands a limit of its duration, it is sent: the service's own is an hour.
-    async fn tunnel(&self, chosen: &Chosen) -> Result<(Link, u32), Obstacle> {
+    async fn tunnel(&self, chosen: &ChosenEndpoint) -> Result<(Link, u32), RouteError> {
         let asked = self.resolved.plan.tunnel.max_duration;
         let (opened, limit) = match self.open_tunnel(chosen, asked).await {
-            Err(Obstacle::Tunnel { source, .. }) if asked.is_none() && demands_limit(&source) => {
+            Err(RouteError::Tunnel { source, .. }) if asked.is_none() && demands_limit(&source) => {
                 self.step(format!("{}: a policy demands maxTunnelDuration", chosen.endpoint.id));
                 (self.open_tunnel(chosen, Some(LONGEST_TUNNEL)).await?, Some(LONGEST_TUNNEL))
             }
@@ -110,28 +110,29 @@ impl Course<'_> {
         };
         let id = opened.request_id.unwrap_or_else(|| "no request id".to_owned());
         self.step(format!("{} opened a tunnel ({id})", chosen.endpoint.id));
-        Ok((Link::tunnel(Frames::new(opened.socket)), limit.unwrap_or(LONGEST_TUNNEL)))
+        Ok((Link::tunnel(FrameStream::new(opened.socket)), limit.unwrap_or(LONGEST_TUNNEL)))
     }
 
-    async fn open_tunnel(&self, chosen: &Chosen, limit: Option<u32>) -> Result<websocket::Opened, Obstacle> {
+    async fn open_tunnel(&self, chosen: &ChosenEndpoint, limit: Option<u32>) -> Result<websocket::Opened, RouteError> {
         let resolved = self.resolved;
-        let tunnel = endpoints::Tunnel { address: chosen.address, port: resolved.plan.port, max_duration: limit };
+        let tunnel =
+            endpoints::TunnelRequest { address: chosen.address, port: resolved.plan.port, max_duration: limit };
         let url = resolved.aws.tunnel_url(&chosen.endpoint, &tunnel).await?;
-        websocket::open(resolved.aws.dialler(), &url, &[]).await.map_err(|source| Obstacle::Tunnel {
+        websocket::open(resolved.aws.connector(), &url, &[]).await.map_err(|source| RouteError::Tunnel {
             endpoint_id: chosen.endpoint.id.clone(),
             source: Box::new(source),
             has_max_duration: limit.is_some(),
         })
     }
 
-    async fn ssm(&self, mut turn: Turn) -> Result<Arrival, Obstacle> {
+    async fn ssm(&self, mut turn: Turn) -> Result<Arrival, RouteError> {
         if !self.asks_ahead {
             turn.comes().await;
         }
         if !self.starts_with_session {
             match self.resolved.agent().await {
                 // That this may not be asked says nothing about the session.
-                Err(Obstacle::Aws(error)) if error.code().is_some() => {
+                Err(RouteError::Aws(error)) if error.code().is_some() => {
                     self.step(format!("{error}; trying all the same"))
                 }
                 other => other?,
@@ -147,9 +148,9 @@ impl Course<'_> {
 }
 
 /// The server's first word, and how long it took.
-async fn banner(link: Link, endpoint_id: Option<&str>) -> Result<(Link, Duration), Obstacle> {
+async fn banner(link: Link, endpoint_id: Option<&str>) -> Result<(Link, Duration), RouteError> {
     let begun = Instant::now();
-    let link = link.with_banner(BANNER).await.map_err(|why| Obstacle::of(why, endpoint_id))?;
+    let link = link.wait_for_banner(BANNER).await.map_err(|why| RouteError::of(why, endpoint_id))?;
     Ok((link, begun.elapsed()))
 }
 

@@ -15,9 +15,9 @@
 mod course;
 mod limit;
 pub(super) mod memory;
-mod obstacle;
 pub mod race;
 mod reason;
+mod route_error;
 mod session;
 pub mod survey;
 
@@ -28,13 +28,13 @@ use std::time::{Duration, Instant};
 use self::course::{Arrival, Course};
 pub use self::limit::announcement;
 use self::memory::Remembered;
-pub use self::obstacle::{Obstacle, Tried};
 use self::race::Won;
 use self::reason::{First, because};
+pub use self::route_error::{FailedRoute, RouteError};
 use super::{Error, Event, Events, Resolved, start};
-use crate::aws::endpoints::Which;
+use crate::aws::endpoints::EndpointQuery;
 use crate::config::{AddressKind, Via};
-use crate::plan::route::{self, Chosen, ENDPOINT_PORTS, Route};
+use crate::plan::route::{self, ChosenEndpoint, ENDPOINT_PORTS, Route};
 use crate::transport::link::Link;
 
 /// How long an address from outside is given before another route starts.
@@ -53,7 +53,7 @@ pub struct Reached {
     /// About how long an answer takes to come by it.
     pub round_trip: Duration,
     /// What stood in the way of the others, where no SSH server was seen on this one either.
-    pub others: Vec<Tried>,
+    pub others: Vec<FailedRoute>,
 }
 
 impl Resolved {
@@ -71,15 +71,15 @@ impl Resolved {
                     events(Event::Progress(format!("{id} runs, waiting for SSH ({waited} s)")));
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
-                Err(tried) => return Err(self.no_way(tried)),
+                Err(tried) => return Err(self.no_route(tried)),
             }
         }
     }
 
-    async fn round(&self, events: &Events) -> Result<Reached, Vec<Tried>> {
+    async fn round(&self, events: &Events) -> Result<Reached, Vec<FailedRoute>> {
         let plan = &self.plan;
         let (order, why) = self.order();
-        let is_from_outside = plan.instance.has_address_from_outside();
+        let is_from_outside = plan.instance.has_public_address();
         let course = Course {
             resolved: self,
             events,
@@ -109,7 +109,7 @@ impl Resolved {
         let worked_last = route.filter(|_| plan.address_kind == AddressKind::Auto);
         let mut order = route::order(plan.via, &plan.addresses, worked_last);
         let is_shut = self.is_direct_shut.load(Ordering::Relaxed) || is_direct_anothers;
-        let is_shut = is_shut && !plan.instance.has_address_from_outside() && plan.address_kind == AddressKind::Auto;
+        let is_shut = is_shut && !plan.instance.has_public_address() && plan.address_kind == AddressKind::Auto;
         if is_shut {
             order.retain(|route| *route != Route::Direct);
         }
@@ -123,7 +123,7 @@ impl Resolved {
     }
 
     /// Says which route it is and why, and remembers it.
-    fn won(&self, won: Won<Route, Arrival, Obstacle>, order: &[Route], why: First, events: &Events) -> Reached {
+    fn won(&self, won: Won<Route, Arrival, RouteError>, order: &[Route], why: First, events: &Events) -> Reached {
         let Won { route, value, failed } = won;
         let why_this = match value.is_proven || why == First::AsAskedFor {
             true => because(route, order, why, &failed),
@@ -140,7 +140,7 @@ impl Resolved {
             Some(limit) => value.link.watched(limit::announce(limit, events)),
             None => value.link,
         };
-        let others = failed.into_iter().map(|(route, obstacle)| Tried { route, obstacle });
+        let others = failed.into_iter().map(|(route, route_error)| FailedRoute { route, route_error });
         Reached {
             link,
             route,
@@ -165,27 +165,27 @@ impl Resolved {
         });
     }
 
-    fn no_way(&self, mut tried: Vec<Tried>) -> Error {
+    fn no_route(&self, mut tried: Vec<FailedRoute>) -> Error {
         let plan = Box::new(self.plan.clone());
         match tried.as_slice() {
-            [Tried { obstacle: Obstacle::Tcp(_), .. }] => match tried.remove(0).obstacle {
-                Obstacle::Tcp(source) => Error::Unreachable { plan, source },
-                obstacle => Error::NoWay { plan, tried: vec![Tried { route: Route::Direct, obstacle }] },
+            [FailedRoute { route_error: RouteError::Tcp(_), .. }] => match tried.remove(0).route_error {
+                RouteError::Tcp(source) => Error::Unreachable { plan, source },
+                route_error => Error::NoRoute { plan, tried: vec![FailedRoute { route: Route::Direct, route_error }] },
             },
-            _ => Error::NoWay { plan, tried },
+            _ => Error::NoRoute { plan, tried },
         }
     }
 
     /// The endpoint that serves.
-    pub(super) async fn endpoint(&self) -> Result<Chosen, Obstacle> {
+    pub(super) async fn endpoint(&self) -> Result<ChosenEndpoint, RouteError> {
         let (plan, instance) = (&self.plan, &self.plan.instance);
         if !ENDPOINT_PORTS.contains(&plan.port) {
-            return Err(Obstacle::Port(plan.port));
+            return Err(RouteError::Port(plan.port));
         }
         let which = match (&plan.tunnel.endpoint_id, &instance.vpc_id) {
-            (Some(id), _) => Which::Id(id.clone()),
-            (None, Some(vpc)) => Which::Vpc(vpc.clone()),
-            (None, None) => return Err(route::NoEndpoint::Absent(None).into()),
+            (Some(id), _) => EndpointQuery::Id(id.clone()),
+            (None, Some(vpc)) => EndpointQuery::Vpc(vpc.clone()),
+            (None, None) => return Err(route::EndpointError::NotFound(None).into()),
         };
         let all = self.aws.endpoints(&which).await?;
         let is_named = plan.tunnel.endpoint_id.is_some();
@@ -193,10 +193,10 @@ impl Resolved {
     }
 
     /// Whether the agent is there.
-    pub(super) async fn agent(&self) -> Result<(), Obstacle> {
+    pub(super) async fn agent(&self) -> Result<(), RouteError> {
         match self.aws.is_agent_connected(&self.plan.instance.id).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Obstacle::NoAgent),
+            Ok(false) => Err(RouteError::NoAgent),
             Err(error) => Err(error.into()),
         }
     }
@@ -204,13 +204,13 @@ impl Resolved {
 
 /// A direct connection on which no SSH server spoke, where nothing else led anywhere: whoever speaks SSH over it will say
 /// what it is.
-fn or_say_what_it_is(failed: Vec<(Route, Obstacle)>) -> Result<Reached, Vec<Tried>> {
+fn or_say_what_it_is(failed: Vec<(Route, RouteError)>) -> Result<Reached, Vec<FailedRoute>> {
     let mut others = Vec::new();
     let mut found = None;
-    for (route, obstacle) in failed {
-        match obstacle {
-            Obstacle::NoBanner { socket: Some(socket), .. } => found = Some((Link::Socket(socket), route)),
-            obstacle => others.push(Tried { route, obstacle }),
+    for (route, route_error) in failed {
+        match route_error {
+            RouteError::NoIdentification { socket: Some(socket), .. } => found = Some((Link::Socket(socket), route)),
+            route_error => others.push(FailedRoute { route, route_error }),
         }
     }
     match found {

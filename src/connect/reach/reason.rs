@@ -1,6 +1,6 @@
 //! Why a route was chosen, in words for a person. Pure.
 
-use super::Obstacle;
+use super::RouteError;
 use crate::plan::route::Route;
 
 /// Why the first route is the first.
@@ -19,11 +19,11 @@ pub enum First {
 }
 
 /// Why this route, in words.
-pub fn because(route: Route, order: &[Route], why: First, failed: &[(Route, Obstacle)]) -> String {
+pub fn because(route: Route, order: &[Route], why: First, failed: &[(Route, RouteError)]) -> String {
     let before = order.iter().take_while(|other| **other != route);
     let before: Vec<String> = before
         .map(|other| match failed.iter().find(|(failed, _)| failed == other) {
-            Some((_, obstacle)) => format!("{other}: {obstacle}"),
+            Some((_, route_error)) => format!("{other}: {route_error}"),
             None => format!("{other} has not answered yet"),
         })
         .collect();

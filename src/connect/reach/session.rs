@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Obstacle;
+use super::RouteError;
 use crate::aws::{self, Aws, sessions};
 use crate::connect::{Event, Events};
 use crate::transport::ssm;
-use crate::transport::ssm::channel::{Answer, Broker, Grant, NoGrant};
+use crate::transport::ssm::channel::{BoxFuture, ChannelToken, ResumeError, SessionApi};
 use crate::transport::ssm::stream::SessionStream;
 
 /// Starts a session to a port of the instance and waits for its agent. Whoever stops waiting leaves no session behind.
-pub async fn open(aws: &Aws, instance_id: &str, port: u16, events: &Events) -> Result<SessionStream, Obstacle> {
+pub async fn open(aws: &Aws, instance_id: &str, port: u16, events: &Events) -> Result<SessionStream, RouteError> {
     let (mut reply, answer) = oneshot::channel();
     let (aws, instance_id, events) = (aws.clone(), instance_id.to_owned(), Arc::clone(events));
     ssm::channel::spawn(async move {
@@ -22,12 +22,12 @@ pub async fn open(aws: &Aws, instance_id: &str, port: u16, events: &Events) -> R
             Err(error) => return drop(reply.send(Err(error.into()))),
         };
         events(Event::Step(format!("started the session {}", granted.session_id)));
-        let broker = Arc::new(OneSession { aws: aws.clone(), session_id: granted.session_id.clone(), events });
-        let ended_by = Arc::clone(&broker);
+        let api = Arc::new(OneSession { aws: aws.clone(), session_id: granted.session_id.clone(), events });
+        let ended_by = Arc::clone(&api);
         tokio::select! {
-            opened = ssm::channel::open(aws.dialler().clone(), grant(granted), broker) => {
+            opened = ssm::channel::open(aws.connector().clone(), grant(granted), api) => {
                 // A stream that nobody takes is dropped, which ends its session.
-                let _ = reply.send(opened.map_err(Obstacle::from));
+                let _ = reply.send(opened.map_err(RouteError::from));
             }
             () = reply.closed() => ended_by.terminate().await,
         }
@@ -35,8 +35,8 @@ pub async fn open(aws: &Aws, instance_id: &str, port: u16, events: &Events) -> R
     answer.await.unwrap_or_else(|_| Err(ssm::Error::Lost("its task has ended".to_owned()).into()))
 }
 
-fn grant(from: sessions::Grant) -> Grant {
-    Grant { url: from.url, token: from.token, headers: from.headers }
+fn grant(from: sessions::ChannelToken) -> ChannelToken {
+    ChannelToken { url: from.url, token: from.token, headers: from.headers }
 }
 
 /// Credentials that are renewed over the network fail with it.
@@ -51,19 +51,19 @@ struct OneSession {
     events: Events,
 }
 
-impl Broker for OneSession {
-    fn resume(&self, old_url: String) -> Answer<'_, Result<Option<Grant>, NoGrant>> {
+impl SessionApi for OneSession {
+    fn resume(&self, old_url: String) -> BoxFuture<'_, Result<Option<ChannelToken>, ResumeError>> {
         Box::pin(async move {
             let resumed = self.aws.resume_session(&self.session_id, &old_url).await;
             match resumed {
                 Ok(granted) => Ok(granted.map(grant)),
                 Err(error) if error.code() == Some("DoesNotExistException") => Ok(None),
-                Err(error) => Err(NoGrant { why: error.to_string(), is_network: is_network(&error) }),
+                Err(error) => Err(ResumeError { why: error.to_string(), is_network: is_network(&error) }),
             }
         })
     }
 
-    fn terminate(&self) -> Answer<'_, ()> {
+    fn terminate(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if let Err(error) = self.aws.terminate_session(&self.session_id).await {
                 self.step(format!("the session {} may not have been ended: {error}", self.session_id));
@@ -71,10 +71,10 @@ impl Broker for OneSession {
         })
     }
 
-    fn terminate_afresh(&self) -> Answer<'_, ()> {
+    fn terminate_with_fresh_pool(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             // The program ends by a defect: there is nobody to be told.
-            let _ = self.aws.afresh().terminate_session(&self.session_id).await;
+            let _ = self.aws.with_fresh_pool().terminate_session(&self.session_id).await;
         })
     }
 

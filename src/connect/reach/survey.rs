@@ -4,17 +4,17 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::Obstacle;
+use super::RouteError;
 use crate::connect::Resolved;
-use crate::plan::route::{self, Chosen, Route};
+use crate::plan::route::{self, ChosenEndpoint, Route};
 
 /// What AWS says of the routes; `None` where it was not asked.
 #[derive(Debug, Default)]
 pub struct Facts {
     /// The endpoint that serves, or why none does.
-    pub endpoint: Option<Result<Chosen, Obstacle>>,
+    pub endpoint: Option<Result<ChosenEndpoint, RouteError>>,
     /// Whether the agent is there.
-    pub agent: Option<Result<(), Obstacle>>,
+    pub agent: Option<Result<(), RouteError>>,
     /// The routes in the order in which they will be tried.
     pub order: Vec<Route>,
     /// That order is another than the plan's.
@@ -25,7 +25,7 @@ impl Resolved {
     /// Asks what a connection would ask before the first route's turn, side by side; nothing is opened.
     pub async fn survey(&self) -> Facts {
         let (order, _) = self.order();
-        let asks = order.first() != Some(&Route::Direct) || !self.plan.instance.has_address_from_outside();
+        let asks = order.first() != Some(&Route::Direct) || !self.plan.instance.has_public_address();
         let wanted = |route| asks && order.contains(&route);
         let endpoint = async { if wanted(Route::Eice) { Some(self.endpoint().await) } else { None } };
         let agent = async { if wanted(Route::Ssm) { Some(self.agent().await) } else { None } };
@@ -46,7 +46,7 @@ impl Facts {
         };
         json["agent"] = match &self.agent {
             Some(Ok(())) => json!({ "connected": true }),
-            Some(Err(Obstacle::NoAgent)) => json!({ "connected": false }),
+            Some(Err(RouteError::NoAgent)) => json!({ "connected": false }),
             Some(Err(why)) => json!({ "problem": why.to_string() }),
             None => Value::Null,
         };

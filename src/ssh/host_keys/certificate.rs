@@ -1,15 +1,15 @@
-//! Host certificates (OpenSSH's PROTOCOL.certkeys): whether one of the authorities we trust vouches for the server. Pure;
-//! the clock is given.
+//! Verifies host certificates (OpenSSH's PROTOCOL.certkeys) against the trusted certificate authorities. Pure: the
+//! current time is a parameter.
 
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Certificate, HashAlg, PublicKey};
 use wildmatch::WildMatch;
 
-/// Whether one of the authorities signed this certificate for one of the names, and it is valid at `now` (seconds since
-/// the Unix epoch).
+/// Checks that one of the authorities signed this certificate for one of the names, and that it is valid at `now`
+/// (seconds since the Unix epoch).
 ///
 /// # Errors
-/// In which point it is not, for a line of `-v`.
+/// The requirement that is not met, for a line of `-v`.
 pub fn check(
     certificate: &Certificate,
     authorities: &[PublicKey],
@@ -18,15 +18,15 @@ pub fn check(
 ) -> Result<(), &'static str> {
     let prints: Vec<_> = authorities.iter().map(|key| key.fingerprint(HashAlg::Sha256)).collect();
     if !authorities.iter().any(|key| key.key_data() == certificate.signature_key()) {
-        return Err("no authority that we know has signed it");
+        return Err("it is signed by an unknown certificate authority");
     }
     if certificate.cert_type() != CertType::Host {
-        return Err("it is a user's, not a host's");
+        return Err("it is a user certificate, not a host certificate");
     }
     if !certificate.critical_options().is_empty() {
-        return Err("it has critical options, and none is known for hosts");
+        return Err("it has critical options, and none are defined for host certificates");
     }
-    // OpenSSH accepts no host certificate without principals.
+    // OpenSSH does not accept a host certificate without principals either.
     let principals = certificate.valid_principals();
     let fits = |principal: &String| {
         let pattern = WildMatch::new(&principal.to_lowercase());
@@ -35,5 +35,5 @@ pub fn check(
     if !principals.iter().any(fits) {
         return Err("it is for other names");
     }
-    certificate.validate_at(now, &prints).map_err(|_| "it is not valid now, or its signature is wrong")
+    certificate.validate_at(now, &prints).map_err(|_| "it is not valid now, or its signature is invalid")
 }

@@ -1,6 +1,7 @@
-//! The check of one server's host key: the sources are asked in their order, the first that has an answer gives it.
+//! Checks one server's host key: the sources are asked in order, and the first one with an answer decides.
 //!
-//! What no source knows is left [`Outcome::Open`] for the policy: our own client asks the person, OpenSSH does it itself.
+//! If no source knows the key, the outcome is [`Outcome::Unknown`] and the policy decides: our own client asks the user,
+//! OpenSSH asks by itself.
 
 use std::fmt;
 use std::future::Future;
@@ -13,7 +14,7 @@ use russh::keys::{Algorithm, Certificate, PublicKey, PublicKeyOrCertificate};
 use tokio::sync::OnceCell;
 
 use super::certificate;
-use super::console::{Printed, Word};
+use super::console::{ConsoleMatch, Printed};
 use super::known_hosts::KnownHosts;
 use super::lines::{self, Line, Marker};
 use super::{Policy, Refusal, Verdict, fingerprint, judge};
@@ -21,11 +22,11 @@ use crate::confirmation::Confirmation;
 use crate::ssh::Error;
 use crate::when::today;
 
-/// What the console printed, or why it cannot be had, in words that follow "the console of i-… ".
+/// The keys that the console printed, or the reason why they are not available, worded to follow "The console of i-… ".
 pub type Answer = Result<Printed, String>;
 type Fetch = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
 
-/// The console of an instance: asked once, however many want to know, and only when somebody does.
+/// The console of an instance, read on first use and only once, however many tasks ask for it.
 #[derive(Clone)]
 pub struct Console {
     fetch: Fetch,
@@ -33,7 +34,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console that is read by this.
+    /// Creates a console that is read with `fetch`.
     pub fn new<F>(fetch: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Answer> + Send + 'static,
@@ -41,13 +42,13 @@ impl Console {
         Self { fetch: Arc::new(move || Box::pin(fetch())), answer: Arc::default() }
     }
 
-    /// What it printed.
+    /// Returns the printed keys, reading the console on first use.
     pub async fn answer(&self) -> &Answer {
         self.answer.get_or_init(|| (self.fetch)()).await
     }
 
-    /// What it printed, if that is known already.
-    pub fn answer_so_far(&self) -> Option<Printed> {
+    /// Returns the printed keys if the console has already been read.
+    pub fn try_get(&self) -> Option<Printed> {
         self.answer.get().and_then(|answer| answer.clone().ok())
     }
 }
@@ -58,67 +59,70 @@ impl fmt::Debug for Console {
     }
 }
 
-/// Whose key is checked, against what, and how strictly.
+/// The host key check of one instance: the instance, the sources and the policy.
 #[derive(Clone, Debug)]
 pub struct HostKeyCheck {
-    /// Our own file.
+    /// The known_hosts file of ec2ssh.
     pub store: KnownHosts,
-    /// The instance's id.
+    /// The id of the instance.
     pub instance_id: String,
-    /// How our file names the instance.
+    /// The name of the instance in the known_hosts file of ec2ssh.
     pub alias: String,
-    /// The name that the person knows it by.
+    /// The name of the instance as the user knows it.
     pub label: String,
-    /// Every name and address it has, as ssh would look for it (with the port, where that is not 22).
+    /// Every name and address of the instance, as ssh would look for it (with the port if it is not 22).
     pub names: Vec<String>,
-    /// The caller's own known_hosts files.
-    pub callers: Vec<PathBuf>,
-    /// Its console.
+    /// The known_hosts files of the caller and of the system.
+    pub caller_files: Vec<PathBuf>,
+    /// The console of the instance.
     pub console: Console,
-    /// What to do with a key that no source knows.
+    /// The policy for a key that no source knows.
     pub policy: Policy,
-    /// It is the instance that is meant. Before that nothing is learned of it.
+    /// Confirmed once DescribeInstances agrees with the cache; no host key is stored before that.
     pub confirmed: Confirmation,
 }
 
-/// How a key came to be trusted, or that nobody knows it.
+/// The outcome of a check that did not refuse the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is trusted. The words are for `-v`.
+    /// The key is trusted. The text says why, for `-v`.
     Trusted(String),
-    /// No source knows it.
-    Open,
-    /// The console printed keys, and none of this algorithm: ask the server for one of those.
+    /// No source knows the key.
+    Unknown,
+    /// The console printed keys, but none of this algorithm: ask the server for one of those.
     OtherAlgorithms,
 }
 
 impl HostKeyCheck {
-    /// The algorithms to ask for first: those of the keys known, else those that the console printed, if it has answered.
+    /// Returns the algorithms to ask the server for first: those of the known keys, else those that the console
+    /// printed, if it has already been read.
     ///
     /// # Errors
-    /// When our file cannot be used.
+    /// If the known_hosts file of ec2ssh cannot be used.
     pub fn wanted(&self) -> Result<Vec<Algorithm>, Error> {
         let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
         if known.is_empty() {
-            return Ok(self.console.answer_so_far().map(|printed| printed.algorithms()).unwrap_or_default());
+            return Ok(self.console.try_get().map(|printed| printed.algorithms()).unwrap_or_default());
         }
         Ok(known.iter().map(|known| known.key.algorithm()).collect())
     }
 
-    /// Whether our file has nothing about the instance yet: then its console is needed.
+    /// Whether the known_hosts file of ec2ssh has no key of the instance yet, so that the console is needed.
     pub fn is_first_contact(&self) -> bool {
         self.store.keys(&self.alias).is_ok_and(|known| known.is_empty())
     }
 
-    /// Whether any file names an authority for this instance: only then is the server asked for a certificate.
+    /// Whether any file names a certificate authority for this instance; only then is the server asked for a
+    /// certificate.
     pub fn has_authority(&self) -> bool {
         self.marked(Marker::CertAuthority).next().is_some()
     }
 
-    /// Asks the sources. `notice` takes a line for the person where one of them fails.
+    /// Asks the sources in order. `notice` receives a line for the user when the console has no answer, `step` a line
+    /// for `-v`.
     ///
     /// # Errors
-    /// When a source says that it is another server's key, or our file cannot be used.
+    /// If a source says that the key is wrong or revoked, or if the known_hosts file of ec2ssh cannot be used.
     pub async fn decide(
         &self,
         presented: &PublicKeyOrCertificate,
@@ -132,15 +136,15 @@ impl HostKeyCheck {
             return Err(Refusal::Revoked { instance_id: self.instance_id.clone(), place }.into());
         }
         if let PublicKeyOrCertificate::Certificate(certificate) = presented {
-            match self.vouched_for(certificate) {
-                Ok(place) => return Ok(Outcome::Trusted(format!("by a certificate of the authority in {place}"))),
-                // As ssh does: the key in it may be trusted without it.
-                Err(why) => step(format!("the host certificate does not count: {why}")),
+            match self.find_authority_for_any_name(certificate) {
+                Ok(place) => return Ok(Outcome::Trusted(format!("certified by the authority in {place}"))),
+                // OpenSSH does the same: the plain key inside the certificate may still be trusted.
+                Err(why) => step(format!("host certificate ignored: {why}")),
             }
         }
         let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
         let verdict = judge(&known, &key);
-        // Before that nothing is learned, and nothing said against it.
+        // Until the cached lookup is confirmed, no key is stored and none is refused.
         if !matches!(verdict, Verdict::Known { .. }) {
             self.confirmed.wait().await;
         }
@@ -154,72 +158,79 @@ impl HostKeyCheck {
         }
     }
 
-    /// A key that our file does not know: by the console, else by the caller's files.
+    /// Verifies a key that is not in the known_hosts file of ec2ssh: by the console, else by the caller's files.
     async fn verify(&self, key: &PublicKey, notice: impl Fn(String)) -> Result<Outcome, Error> {
         match self.console.answer().await {
-            Ok(printed) => match printed.word_on(key) {
-                Word::Printed => {
+            Ok(printed) => match printed.compare(key) {
+                ConsoleMatch::Printed => {
                     let mut keys = printed.keys.clone();
-                    // Where the console printed a fingerprint only, the whole key is known by now.
+                    // If the console printed only a fingerprint of this key, the whole key is known by now and is
+                    // stored as well.
                     if !keys.iter().any(|printed| printed.key_data() == key.key_data()) {
                         keys.push(key.clone());
                     }
                     self.keep(&keys, "console")?;
                     return Ok(Outcome::Trusted(format!("verified by the console of {}", self.instance_id)));
                 }
-                Word::Another | Word::Disputed => return Err(self.contradicted(printed, key)),
-                Word::OtherAlgorithms => return Ok(Outcome::OtherAlgorithms),
-                Word::Nothing => notice(format!("The console of {} shows no host keys.", self.instance_id)),
+                ConsoleMatch::Another | ConsoleMatch::Disputed => return Err(self.contradicted(printed, key)),
+                ConsoleMatch::OtherAlgorithms => return Ok(Outcome::OtherAlgorithms),
+                ConsoleMatch::Nothing => notice(format!("The console of {} shows no host keys.", self.instance_id)),
             },
             Err(why) => notice(format!("The console of {} {why}", self.instance_id)),
         }
         if self.policy == Policy::Strict {
-            return Ok(Outcome::Open);
+            return Ok(Outcome::Unknown);
         }
-        let callers = self.in_callers_files(None).find(|(_, line)| line.key.key_data() == key.key_data());
-        let Some((path, line)) = callers else { return Ok(Outcome::Open) };
+        let caller_files = self.lines_in_caller_files(None).find(|(_, line)| line.key.key_data() == key.key_data());
+        let Some((path, line)) = caller_files else { return Ok(Outcome::Unknown) };
         self.keep(std::slice::from_ref(key), "known_hosts")?;
         Ok(Outcome::Trusted(format!("known to ssh ({}:{})", path.display(), line.number)))
     }
 
-    /// The refusal of a key where the console printed another, or none of its algorithm although it was asked for.
+    /// Returns the refusal of a key that contradicts the console: another key of its algorithm was printed, or none of
+    /// its algorithm although the printed algorithms were asked for.
     pub fn contradicted(&self, printed: &Printed, key: &PublicKey) -> Error {
         let (instance_id, presented) = (self.instance_id.clone(), fingerprint(key));
         let algorithm = key.algorithm().to_string();
         Refusal::Contradicted { instance_id, presented, algorithm, printed: printed.listed() }.into()
     }
 
-    /// The refusal of a changed key, with what the console says of both: it tells a new sshd from an impostor.
+    /// Returns the refusal of a changed key, with the result for both keys on the console: it distinguishes a
+    /// reinstalled sshd from an impostor.
     async fn changed(&self, line: usize, known: &PublicKey, key: &PublicKey) -> Error {
         let console = match self.console.answer().await {
-            Ok(printed) => (printed.word_on(key), printed.word_on(known)),
-            Err(_) => (Word::Nothing, Word::Nothing),
+            Ok(printed) => (printed.compare(key), printed.compare(known)),
+            Err(_) => (ConsoleMatch::Nothing, ConsoleMatch::Nothing),
         };
         let (file, presented) = (self.store.path().to_owned(), fingerprint(key));
         let (instance_id, algorithm) = (self.instance_id.clone(), key.algorithm().to_string());
         Refusal::Changed { instance_id, file, line, known: fingerprint(known), presented, algorithm, console }.into()
     }
 
-    /// Keeps keys as trusted; the comment says how they came to be.
+    /// Stores the keys as trusted, with a comment on how and when they came to be trusted.
     ///
     /// # Errors
-    /// When our file cannot be used.
+    /// If the known_hosts file of ec2ssh cannot be used.
     pub fn keep(&self, keys: &[PublicKey], how: &str) -> Result<(), Error> {
         let comment = format!("{how} {}", today());
         self.store.add(&self.alias, keys, &comment).map_err(|source| self.unusable(source))
     }
 
-    /// The place of the authority that vouches for the server.
-    fn vouched_for(&self, certificate: &Certificate) -> Result<String, &'static str> {
-        self.is_vouched_for(certificate, &self.bare_names())
+    /// Returns the file and line of the authority that certifies the server by any of its names.
+    fn find_authority_for_any_name(&self, certificate: &Certificate) -> Result<String, &'static str> {
+        self.find_authority(certificate, &self.bare_names())
     }
 
-    /// Whether an authority vouches for the server by this one name.
-    pub(super) fn is_for(&self, certificate: &Certificate, name: &str) -> Result<String, &'static str> {
-        self.is_vouched_for(certificate, &[bare(name)])
+    /// Returns the file and line of the authority that certifies the server by this one name.
+    pub(super) fn find_authority_for_name(
+        &self,
+        certificate: &Certificate,
+        name: &str,
+    ) -> Result<String, &'static str> {
+        self.find_authority(certificate, &[bare(name)])
     }
 
-    fn is_vouched_for(&self, certificate: &Certificate, names: &[String]) -> Result<String, &'static str> {
+    fn find_authority(&self, certificate: &Certificate, names: &[String]) -> Result<String, &'static str> {
         let authorities: Vec<_> = self.marked(Marker::CertAuthority).collect();
         let is_its = |line: &Line| line.key.key_data() == certificate.signature_key();
         if self.marked(Marker::Revoked).any(|(_, line)| is_its(&line)) {
@@ -236,28 +247,28 @@ impl HostKeyCheck {
         self.names.iter().map(|name| bare(name)).collect()
     }
 
-    /// The lines with this marker about the instance, in our file and the caller's.
+    /// Returns the lines with this marker that match the instance, from the file of ec2ssh and the caller's files.
     pub(super) fn marked(&self, marker: Marker) -> impl Iterator<Item = (PathBuf, Line)> {
         let mut names = self.names.clone();
-        // ssh looks for authorities by the bare name, too.
+        // ssh also looks for authorities by the name without the port.
         names.extend(self.bare_names());
         let ours = self.store.text().unwrap_or_default();
         let path = self.store.path().to_owned();
-        let ours: Vec<_> = lines::about(&ours, &names).into_iter().map(|line| (path.clone(), line)).collect();
-        let all = ours.into_iter().chain(self.in_callers_files(Some(marker)));
+        let ours: Vec<_> = lines::matching_lines(&ours, &names).into_iter().map(|line| (path.clone(), line)).collect();
+        let all = ours.into_iter().chain(self.lines_in_caller_files(Some(marker)));
         all.filter(move |(_, line)| line.marker == Some(marker))
     }
 
-    fn in_callers_files(&self, marker: Option<Marker>) -> impl Iterator<Item = (PathBuf, Line)> {
+    fn lines_in_caller_files(&self, marker: Option<Marker>) -> impl Iterator<Item = (PathBuf, Line)> {
         let mut names = self.names.clone();
         if marker.is_some() {
             names.extend(self.bare_names());
         }
-        // A byte that is no text must not hide the lines beside it.
+        // Invalid UTF-8 in one line must not hide the other lines.
         let read = |path: PathBuf| Some((String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned(), path));
-        let files = self.callers.clone().into_iter().filter_map(read);
+        let files = self.caller_files.clone().into_iter().filter_map(read);
         files.flat_map(move |(text, path)| {
-            let lines = lines::about(&text, &names).into_iter().filter(move |line| line.marker == marker);
+            let lines = lines::matching_lines(&text, &names).into_iter().filter(move |line| line.marker == marker);
             lines.map(move |line| (path.clone(), line)).collect::<Vec<_>>()
         })
     }
@@ -267,7 +278,7 @@ impl HostKeyCheck {
     }
 }
 
-/// Certificates name hosts without ports.
+/// Returns the name without its port, as in certificates.
 fn bare(name: &str) -> String {
     match name.strip_prefix('[').and_then(|name| name.split_once("]:")) {
         Some((bare, _)) => bare.to_owned(),

@@ -1,11 +1,14 @@
-//! The host keys that an instance prints on its console when it first boots. Pure; what it is given is untrusted and dirty.
+//! Parses the host keys that an instance prints on its console at first boot. Pure; the input is untrusted and may be
+//! damaged.
 //!
-//! cloud-init prints them once per instance, between marker lines: full keys (`cc_keys_to_console`) and fingerprints
-//! (`write-ssh-key-fingerprints`). On the way to the console syslog puts its prefixes before the lines, terminals their
-//! escapes into them, and the kernel and getty cut them. A line counts only inside a block, behind nothing but such a
-//! prefix, and only if it is whole. The first block that has any says what there is: a later one adds nothing.
+//! cloud-init prints the keys once per instance, between marker lines: full keys (`cc_keys_to_console`) and
+//! fingerprints (`write-ssh-key-fingerprints`). On the way to the console, syslog adds prefixes, terminals add escape
+//! sequences, and the kernel and getty cut into lines. A line counts only inside a block, after nothing but such a
+//! prefix, and only if it is complete. The first block with an entry decides which keys there are: later blocks add
+//! none.
 //!
-//! An algorithm with two different keys, or a fingerprint that is not its key's, is disputed: no key of it is taken.
+//! An algorithm with two different keys, or with a fingerprint that does not match its key, is disputed: none of its
+//! keys is accepted.
 
 use russh::keys::{Algorithm, EcdsaCurve, PublicKey};
 
@@ -15,61 +18,61 @@ const BEGIN_KEYS: &str = "-----BEGIN SSH HOST KEY KEYS-----";
 const END_KEYS: &str = "-----END SSH HOST KEY KEYS-----";
 const BEGIN_FINGERPRINTS: &str = "-----BEGIN SSH HOST KEY FINGERPRINTS-----";
 const END_FINGERPRINTS: &str = "-----END SSH HOST KEY FINGERPRINTS-----";
-/// So many lines in a row that are none of a block's end it, where its END is missing: the kernel may cut in, but what
-/// comes later is no part of it.
-const STRAY_LINES: usize = 4;
-/// GetConsoleOutput gives 64 KB; what is beyond is not looked at.
-const LONGEST: usize = 256 * 1024;
+/// The number of consecutive unrelated lines that end a block whose END marker is missing. The kernel may print in
+/// between, but later lines are not part of the block.
+const MAX_STRAY_LINES: usize = 4;
+/// The number of bytes that are parsed, from the end of the output. GetConsoleOutput returns 64 KB.
+const MAX_OUTPUT_SIZE: usize = 256 * 1024;
 
-/// What a console printed.
+/// The host keys that a console printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Printed {
     /// Whole keys, one for each algorithm, without comments.
     pub keys: Vec<PublicKey>,
-    /// Algorithm and `SHA256:…`, for algorithms without a whole key.
+    /// Algorithm and `SHA256:…`, for algorithms of which no whole key was printed.
     pub fingerprints: Vec<(Algorithm, String)>,
-    /// Algorithm and `SHA256:…` where it printed different ones of that algorithm.
+    /// Algorithm and `SHA256:…` of each key of an algorithm for which the console printed different ones.
     pub disputed: Vec<(Algorithm, String)>,
 }
 
-/// What the console says of a key that a server presented.
+/// Result of comparing a presented key with the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// It printed this key.
+pub enum ConsoleMatch {
+    /// The console printed this key.
     Printed,
-    /// It printed another of this algorithm.
+    /// The console printed another key of this algorithm.
     Another,
-    /// It printed several of this algorithm, and one of them is wrong.
+    /// The console printed contradictory keys of this algorithm.
     Disputed,
-    /// It printed keys, and none of this algorithm.
+    /// The console printed keys, but none of this algorithm.
     OtherAlgorithms,
-    /// It printed none.
+    /// The console printed no usable key.
     Nothing,
 }
 
 impl Printed {
-    /// What it says of this key.
-    pub fn word_on(&self, presented: &PublicKey) -> Word {
+    /// Compares a presented key with the printed ones.
+    pub fn compare(&self, presented: &PublicKey) -> ConsoleMatch {
         let algorithm = presented.algorithm();
         if self.disputed.iter().any(|(kind, _)| same_kind(kind, &algorithm)) {
-            return Word::Disputed;
+            return ConsoleMatch::Disputed;
         }
         if let Some(key) = self.keys.iter().find(|key| same_kind(&key.algorithm(), &algorithm)) {
-            return if key.key_data() == presented.key_data() { Word::Printed } else { Word::Another };
+            return if key.key_data() == presented.key_data() { ConsoleMatch::Printed } else { ConsoleMatch::Another };
         }
         if let Some((_, printed)) = self.fingerprints.iter().find(|(kind, _)| same_kind(kind, &algorithm)) {
-            return if *printed == fingerprint(presented) { Word::Printed } else { Word::Another };
+            return if *printed == fingerprint(presented) { ConsoleMatch::Printed } else { ConsoleMatch::Another };
         }
-        if self.is_empty() { Word::Nothing } else { Word::OtherAlgorithms }
+        if self.is_empty() { ConsoleMatch::Nothing } else { ConsoleMatch::OtherAlgorithms }
     }
 
-    /// The algorithms it printed keys or fingerprints of.
+    /// Returns the algorithms of the printed keys and fingerprints.
     pub fn algorithms(&self) -> Vec<Algorithm> {
         let of_keys = self.keys.iter().map(PublicKey::algorithm);
         of_keys.chain(self.fingerprints.iter().map(|(algorithm, _)| algorithm.clone())).collect()
     }
 
-    /// Algorithm and fingerprint of all that it printed, for a person.
+    /// Returns the algorithm and fingerprint of everything that was printed, for display.
     pub fn listed(&self) -> Vec<(String, String)> {
         let of_keys = self.keys.iter().map(|key| (key.algorithm().to_string(), fingerprint(key)));
         let others = self
@@ -80,18 +83,18 @@ impl Printed {
         of_keys.chain(others).collect()
     }
 
-    /// Whether it printed nothing that can be used.
+    /// Whether the console printed nothing that can be used.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.fingerprints.is_empty() && self.disputed.is_empty()
     }
 }
 
-/// Reads a console's output.
+/// Parses the output of a console.
 pub fn parse(output: &[u8]) -> Printed {
-    let text = plain_text(&output[output.len().saturating_sub(LONGEST)..]);
+    let text = plain_text(&output[output.len().saturating_sub(MAX_OUTPUT_SIZE)..]);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let (keys, later_keys) = blocks(&lines, BEGIN_KEYS, END_KEYS, key_in);
-    let (prints, later_prints) = blocks(&lines, BEGIN_FINGERPRINTS, END_FINGERPRINTS, fingerprint_in);
+    let (keys, later_keys) = blocks(&lines, BEGIN_KEYS, END_KEYS, parse_key);
+    let (prints, later_prints) = blocks(&lines, BEGIN_FINGERPRINTS, END_FINGERPRINTS, parse_fingerprint);
     let of_key = |key: &PublicKey| (key.algorithm(), fingerprint(key));
     let mut claims: Vec<(Algorithm, String)> = keys.iter().chain(&later_keys).map(of_key).collect();
     claims.extend(prints.iter().chain(&later_prints).cloned());
@@ -117,7 +120,7 @@ pub fn parse(output: &[u8]) -> Printed {
     printed
 }
 
-/// The text as a terminal would show it: without escape sequences and control characters. A lone CR begins a line, too.
+/// Returns the text without escape sequences and control characters. A lone CR begins a new line, too.
 fn plain_text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut plain = String::with_capacity(text.len());
@@ -134,8 +137,9 @@ fn plain_text(bytes: &[u8]) -> String {
     plain
 }
 
-/// Skips what follows an ESC (ECMA-48): a control sequence, a string up to BEL or ST, or one character with its
-/// intermediates. None of them goes beyond the line: an unfinished one must not swallow the rest.
+/// Skips the rest of an escape sequence after ESC (ECMA-48): a control sequence, a string up to BEL or ST, or one
+/// character with its intermediates. A sequence never extends beyond its line, so an unfinished one cannot swallow the
+/// rest of the output.
 fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     let is_line_end = |c: &char| matches!(c, '\n' | '\r');
     match rest.next_if(|c| !is_line_end(c)) {
@@ -159,8 +163,8 @@ fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     }
 }
 
-/// What the first block holds that has anything, and what all later ones do. A block goes from its BEGIN to its END; where
-/// END is missing, to where other lines take over.
+/// Returns the entries of the first non-empty block, and those of all later blocks. A block extends from its BEGIN to
+/// its END marker or, if END is missing, until unrelated lines take over.
 fn blocks<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Option<T>) -> (Vec<T>, Vec<T>) {
     let (mut first, mut later) = (Vec::new(), Vec::new());
     let (mut open, mut stray, mut is_first) = (false, 0, true);
@@ -178,15 +182,17 @@ fn blocks<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Opti
                 }
                 None => stray += 1,
             }
-            open = stray < STRAY_LINES;
+            open = stray < MAX_STRAY_LINES;
         }
     }
     (first, later)
 }
 
-/// The line behind a prefix of syslog's, from the word on that `is_it`. Before it there may be nothing but a level, a time
-/// of the kernel's, a date with a host, and cloud-init's tag, once or twice: any other text is not cloud-init's.
-fn from_word(line: &str, is_it: impl Fn(&str) -> bool) -> Option<&str> {
+/// Returns the line from the first word that satisfies `is_it`, if only a syslog prefix comes before it.
+///
+/// The prefix may consist of a level, a kernel timestamp, a date with a host, and cloud-init's tag, once or twice; a
+/// line with any other text before that word is not from cloud-init.
+fn strip_syslog_prefix(line: &str, is_it: impl Fn(&str) -> bool) -> Option<&str> {
     let mut rest = line;
     let mut prefix = Prefix::default();
     loop {
@@ -198,7 +204,7 @@ fn from_word(line: &str, is_it: impl Fn(&str) -> bool) -> Option<&str> {
     }
 }
 
-/// How far a prefix has been read.
+/// The parts of a syslog prefix that have been read so far.
 #[derive(Default)]
 struct Prefix {
     has_date: bool,
@@ -208,12 +214,12 @@ struct Prefix {
 }
 
 impl Prefix {
-    /// Nothing at all, only a level, or up to a tag.
+    /// Whether the prefix is complete: empty, only a level, or ended by a tag.
     fn is_whole(&self) -> bool {
         self.has_tag || !self.has_any
     }
 
-    /// The line without the next part of a prefix; `None` where it is none.
+    /// Returns the line without the next part of a prefix; `None` if the line does not start with one.
     fn without<'a>(&mut self, line: &'a str) -> Option<&'a str> {
         let word = line.split(' ').next().unwrap_or_default();
         let behind = &line[word.len()..];
@@ -233,11 +239,11 @@ impl Prefix {
             *self = Self { has_tag: true, ..Self::default() };
             return Some(behind);
         }
-        if let Some(rest) = behind_date(line) {
+        if let Some(rest) = strip_date(line) {
             (self.has_any, self.has_date) = (true, true);
             return Some(rest);
         }
-        // A host stands between the date and the tag.
+        // The host name comes between the date and the tag.
         let is_host =
             self.has_date && !self.has_host && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
         self.has_host = true;
@@ -245,15 +251,15 @@ impl Prefix {
     }
 }
 
-/// `cloud-init:`, `ec2:`, `cloud-init[812]:`.
+/// Whether the word is a tag of cloud-init: `cloud-init:`, `ec2:`, `cloud-init[812]:`.
 fn is_tag(word: &str) -> bool {
     let Some(rest) = word.strip_prefix("cloud-init").or_else(|| word.strip_prefix("ec2")) else { return false };
     let number = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix("]:"));
     rest == ":" || number.is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()))
 }
 
-/// The line behind a date as syslog has it: `Jun  3 17:07:52`.
-fn behind_date(line: &str) -> Option<&str> {
+/// Returns the rest of the line after a syslog date: `Jun  3 17:07:52`.
+fn strip_date(line: &str) -> Option<&str> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().find_map(|month| line.strip_prefix(month))?;
     let (day, rest) = month.trim_start().split_once(' ')?;
@@ -262,27 +268,27 @@ fn behind_date(line: &str) -> Option<&str> {
     (day.parse::<u8>().is_ok() && is_time).then_some(&rest[time.len()..])
 }
 
-/// `type base64 [comment]`, the type inside being the one before it.
-fn key_in(line: &str) -> Option<PublicKey> {
-    let line = from_word(line, |word| wanted(word).is_some())?;
+/// Parses `type base64 [comment]`; the type inside the key must be the one before it.
+fn parse_key(line: &str) -> Option<PublicKey> {
+    let line = strip_syslog_prefix(line, |word| host_key_algorithm(word).is_some())?;
     let mut words = line.split_whitespace();
     let (kind, base64) = (words.next()?, words.next()?);
     let key = PublicKey::from_openssh(&format!("{kind} {base64}")).ok()?;
-    (key.algorithm() == wanted(kind)?).then_some(key)
+    (key.algorithm() == host_key_algorithm(kind)?).then_some(key)
 }
 
-/// The algorithm of this name, where a host key may have it.
-fn wanted(name: &str) -> Option<Algorithm> {
+/// Returns the algorithm of this name if it is accepted for host keys.
+fn host_key_algorithm(name: &str) -> Option<Algorithm> {
     match Algorithm::new(name).ok()? {
         algorithm @ (Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { hash: None }) => Some(algorithm),
         _ => None,
     }
 }
 
-/// A line of `ssh-keygen -l`: `256 SHA256:… comment (ED25519)`. Fingerprints of another hash (MD5, on old images) do not
-/// count.
-fn fingerprint_in(line: &str) -> Option<(Algorithm, String)> {
-    let line = from_word(line, |word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()))?;
+/// Parses a line of `ssh-keygen -l`: `256 SHA256:… comment (ED25519)`. Fingerprints of another hash (MD5, on old
+/// images) are ignored.
+fn parse_fingerprint(line: &str) -> Option<(Algorithm, String)> {
+    let line = strip_syslog_prefix(line, |word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()))?;
     let mut words = line.split_whitespace();
     let (bits, print) = (words.next()?, words.next()?);
     let kind = words.next_back()?.strip_prefix('(')?.strip_suffix(')')?;

@@ -1,6 +1,6 @@
-//! Our own known_hosts file: OpenSSH's format (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"), in our data folder, with the
-//! instance's id in the place of a host name, so that an address that is used again neither alarms nor passes. How a key
-//! came to be trusted is its comment.
+//! Reads and writes ec2ssh's own known_hosts file, in OpenSSH's format (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"), in the
+//! data folder. The instance's id takes the place of the host name, so that a reused IP address neither raises a false
+//! alarm nor is trusted by mistake. The comment of a line says how its key came to be trusted.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,59 +13,60 @@ use super::lines::at_port;
 use super::same_kind;
 use crate::store;
 
-/// Beside ours: the file for an ssh that cannot ask us, by its own names for hosts.
+/// The file, in the same folder, for an ssh that cannot ask ec2ssh for host keys; its lines use the host name that ssh
+/// uses.
 pub const OPENSSH_FILE: &str = "openssh_known_hosts";
 
-/// One key that the file has for an instance.
+/// A key of an instance in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// The line it stands in, from 1.
+    /// The number of the line, from 1.
     pub line: usize,
     /// The key; its comment says how it came to be trusted.
     pub key: PublicKey,
 }
 
-/// A line for a person who looks through the file.
+/// A line of the file, for display and for JSON.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Listed {
-    /// The instance's id, with the port where that is not 22; or whatever else stands there.
+    /// The instance's id, with the port if it is not 22, or any other marker and host pattern of the line.
     #[serde(rename = "instance")]
     pub alias: String,
-    /// For example `ssh-ed25519`.
+    /// The name of the algorithm, for example `ssh-ed25519`.
     pub algorithm: String,
-    /// `SHA256:…`.
+    /// The fingerprint of the key: `SHA256:…`.
     pub fingerprint: String,
-    /// How it came to be trusted.
+    /// How and when the key came to be trusted.
     #[serde(rename = "trustedBy")]
     pub comment: String,
 }
 
-/// The file, which need not exist.
+/// The known_hosts file of ec2ssh, which need not exist.
 #[derive(Clone, Debug)]
 pub struct KnownHosts {
     path: PathBuf,
 }
 
 impl KnownHosts {
-    /// The file at this path.
+    /// Returns the file at this path, without reading it.
     pub fn at(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// The user's; `None` where there is no data folder.
+    /// Returns the file of the current user; `None` if there is no data folder.
     pub fn of_the_user() -> Option<Self> {
         Some(Self::at(store::data_folder()?.join("known_hosts")))
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is in it; nothing when it is not there.
+    /// Returns the content of the file; empty if the file does not exist.
     ///
     /// # Errors
-    /// When the file is there but cannot be read: to go on without it would be to trust whoever answers.
+    /// If the file exists but cannot be read: to continue without it would mean to trust any server.
     pub fn text(&self) -> io::Result<String> {
         match std::fs::read_to_string(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
@@ -73,31 +74,31 @@ impl KnownHosts {
         }
     }
 
-    /// All keys known for this alias.
+    /// Returns all keys known for this alias.
     ///
     /// # Errors
-    /// As [`KnownHosts::text`] and [`parse`].
+    /// The errors of [`KnownHosts::text`] and [`parse`].
     pub fn keys(&self, alias: &str) -> io::Result<Vec<Known>> {
         parse(&self.text()?, alias)
     }
 
-    /// Adds the keys of one server, those left out that are there already. The comment says how they came to be trusted.
-    /// Others may be doing the same.
+    /// Adds those keys of one server that are not in the file yet, under a file lock, because other processes may do
+    /// the same. The comment says how the keys came to be trusted.
     ///
     /// # Errors
-    /// As the file system says; and when the file got a key for the alias in the meantime that none of these is.
+    /// I/O errors, and `AlreadyExists` if another process stored a different key for this alias since the check.
     pub fn add(&self, alias: &str, keys: &[PublicKey], comment: &str) -> io::Result<()> {
         store::under_lock(&self.path, || {
             let known = self.keys(alias)?;
             let is_known = |key: &&PublicKey| known.iter().any(|known| known.key.key_data() == key.key_data());
-            // Judged new a moment ago, and now there is another: two first contacts that met two different servers.
+            // The check found no such key a moment ago: two first contacts have reached two different servers.
             let clashes =
                 |key: &PublicKey| known.iter().find(|known| same_kind(&known.key.algorithm(), &key.algorithm()));
             let agrees = known.is_empty() || keys.iter().any(|key| is_known(&key));
             let missing: Vec<&PublicKey> = keys.iter().filter(|key| !is_known(key)).collect();
             let other = missing.iter().find_map(|key| clashes(key)).or(if agrees { None } else { known.first() });
             if let Some(other) = other {
-                let text = format!("line {} got another key for {alias} in the meantime", other.line);
+                let text = format!("line {}: another process has stored a different key for {alias}", other.line);
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
             }
             let lines: Vec<String> = missing.iter().map(|key| line(alias, key, comment)).collect::<io::Result<_>>()?;
@@ -105,14 +106,14 @@ impl KnownHosts {
         })
     }
 
-    /// Takes out all keys of this instance, at whatever port; returns how many there were.
+    /// Removes all keys of this instance, at any port; returns the number of removed lines.
     ///
     /// # Errors
-    /// As the file system says.
+    /// The I/O error of reading or writing the file.
     pub fn forget(&self, instance_id: &str) -> io::Result<usize> {
         store::under_lock(&self.path, || {
             let text = self.text()?;
-            let is_its = |line: &&str| !line.trim_start().starts_with(['#', '@']) && names(line, instance_id);
+            let is_its = |line: &&str| !line.trim_start().starts_with(['#', '@']) && names_instance(line, instance_id);
             let kept: Vec<&str> = text.lines().filter(|line| !is_its(line)).collect();
             let forgotten = text.lines().count() - kept.len();
             if forgotten > 0 {
@@ -124,10 +125,10 @@ impl KnownHosts {
         })
     }
 
-    /// Every key in the file, lines that cannot be read left out.
+    /// Returns every key in the file, except lines that cannot be parsed.
     ///
     /// # Errors
-    /// As [`KnownHosts::text`].
+    /// The errors of [`KnownHosts::text`].
     pub fn list(&self) -> io::Result<Vec<Listed>> {
         let text = self.text()?;
         let listed = text.lines().filter_map(|line| {
@@ -151,29 +152,29 @@ fn line(alias: &str, key: &PublicKey, comment: &str) -> io::Result<String> {
     Ok(format!("{alias} {}", bare.to_openssh().map_err(io::Error::other)?.trim_end()))
 }
 
-/// Whether the line's names have this instance, at whatever port.
-fn names(line: &str, instance_id: &str) -> bool {
+/// Whether the line is for this instance, at any port.
+fn names_instance(line: &str, instance_id: &str) -> bool {
     let field = line.split_whitespace().next().unwrap_or_default();
     let with_port = format!("[{instance_id}]:");
     field.split(',').any(|name| name == instance_id || name.starts_with(&with_port))
 }
 
-/// The alias of an instance: its id, with the port as OpenSSH writes it where that is not 22.
+/// Returns the alias of an instance: its id, with the port in OpenSSH's notation if it is not 22.
 pub fn alias(instance_id: &str, port: u16) -> String {
     at_port(instance_id, port)
 }
 
-/// A host key as a person copies it: `type base64 [comment]`.
+/// Parses a host key as a user would copy it: `type base64 [comment]`.
 pub fn public_key(typed: &str) -> Option<PublicKey> {
     PublicKey::from_openssh(&typed.split_whitespace().collect::<Vec<_>>().join(" ")).ok()
 }
 
-/// The keys of the lines for exactly this alias. Lines for others are not looked at, whatever is in them, and those with
-/// a marker are [`super::lines`]' affair.
+/// Returns the keys of the lines for exactly this alias. Lines for other aliases are ignored, whatever they contain;
+/// lines with a marker are read by [`super::lines`].
 ///
 /// # Errors
-/// A line for this alias that cannot be used is one, and so is a hashed name: to pass it over would make a known
-/// instance a new one.
+/// `InvalidData` for a line of this alias that cannot be parsed, and for any line with a hashed host: to skip it would
+/// make a known instance look like a new one.
 pub fn parse(text: &str, alias: &str) -> io::Result<Vec<Known>> {
     let mut known = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -185,14 +186,14 @@ pub fn parse(text: &str, alias: &str) -> io::Result<Vec<Known>> {
             continue;
         }
         if first.starts_with('|') {
-            return Err(bad("has a hashed name, which this file does not use"));
+            return Err(bad("has a hashed host name, which is not supported in this file"));
         }
         if !first.split(',').any(|name| name == alias) {
             continue;
         }
         match Entry::from_str(line) {
             Ok(entry) => known.push(Known { line: number, key: entry.public_key().clone() }),
-            Err(error) => return Err(bad(&format!("cannot be read: {error}"))),
+            Err(error) => return Err(bad(&format!("cannot be parsed: {error}"))),
         }
     }
     Ok(known)

@@ -1,4 +1,5 @@
-//! Lines of a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): markers, patterns, hashed names. Pure.
+//! Parses the lines of any known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): markers, patterns, hashed names.
+//! Pure.
 
 use std::str::FromStr;
 
@@ -10,19 +11,20 @@ use wildmatch::WildMatch;
 
 pub use russh::keys::ssh_key::known_hosts::Marker;
 
-/// A line of the file that is about one of the names asked for.
+/// A line of the file that matches one of the requested names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its number, from 1.
+    /// The number of the line, from 1.
     pub number: usize,
-    /// `@cert-authority`, `@revoked`, or none.
+    /// The marker of the line: `@cert-authority`, `@revoked`, or `None`.
     pub marker: Option<Marker>,
     /// The key, with the line's comment.
     pub key: PublicKey,
 }
 
-/// The lines about one of these names, as ssh would find them. Lines that cannot be read are passed over, as ssh does.
-pub fn about(text: &str, names: &[String]) -> Vec<Line> {
+/// Returns the lines that match one of these names, by ssh's rules. Lines that cannot be parsed are skipped, as ssh
+/// does.
+pub fn matching_lines(text: &str, names: &[String]) -> Vec<Line> {
     let lines = text.lines().enumerate().filter_map(|(index, line)| {
         let entry = Entry::from_str(&single_blanks(line)?).ok()?;
         let is_ours = matches(entry.host_patterns(), names);
@@ -31,12 +33,12 @@ pub fn about(text: &str, names: &[String]) -> Vec<Line> {
     lines.collect()
 }
 
-/// The names of a host at a port as ssh looks for them: `name` for port 22, else `[name]:port`.
+/// Returns the name under which ssh looks for a host at a port: `name` for port 22, else `[name]:port`.
 pub fn at_port(name: &str, port: u16) -> String {
     if port == 22 { name.to_owned() } else { format!("[{name}]:{port}") }
 }
 
-/// The line with one blank between its words; `None` for what is no entry.
+/// Returns the line with single blanks between its words; `None` if the line is empty or a comment.
 fn single_blanks(line: &str) -> Option<String> {
     let line = line.trim();
     let is_entry = !line.is_empty() && !line.starts_with('#');
@@ -50,7 +52,7 @@ fn matches(patterns: &HostPatterns, names: &[String]) -> bool {
     }
 }
 
-/// A pattern with `!` that fits rules the line out, whatever else fits.
+/// Whether the pattern list matches the name. A matching pattern with `!` excludes the line, even if others match.
 fn matches_list(patterns: &[String], name: &str) -> bool {
     let fits = |pattern: &str| WildMatch::new(&pattern.to_lowercase()).matches(&name.to_lowercase());
     let is_excluded = patterns.iter().filter_map(|pattern| pattern.strip_prefix('!')).any(fits);

@@ -1,6 +1,9 @@
-//! Whether to trust a host key. The sources in their order: an authority's certificate ([`certificate`]), our own file
-//! ([`known_hosts`]), the instance's console ([`console`]), the caller's known_hosts ([`lines`]), and at last the policy
-//! and a person; a revoked key is refused before all of them. [`check`] asks them one after the other; here is what they share, and it is pure.
+//! Decides whether to trust a host key.
+//!
+//! A revoked key is refused first. Then the sources are asked in this order: a certificate of a trusted authority
+//! ([`certificate`]), ec2ssh's own file ([`known_hosts`]), the instance's console ([`console`]), the caller's
+//! known_hosts files ([`lines`]), and finally the policy and the user. [`check`] asks them one after the other; this
+//! file holds what they share, and is pure.
 
 pub mod certificate;
 pub mod check;
@@ -13,46 +16,46 @@ use std::path::PathBuf;
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
-use console::Word;
+use console::ConsoleMatch;
 use known_hosts::Known;
 
-/// What to do with a host key that no source knows.
+/// The policy for a host key that no source knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// Ask.
+    /// Ask the user whether to trust it.
     #[default]
     Ask,
-    /// Take it and say so.
+    /// Accept it and print a notice.
     AcceptNew,
-    /// Refuse it, and look at nothing but our own file, authorities and the console.
+    /// Refuse it, and use only the known_hosts file of ec2ssh, certificate authorities and the console as sources.
     Strict,
 }
 
-/// What the file says of the key that the server presented.
+/// Result of comparing the presented key with the known keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the one.
+    /// The file has this key.
     Known {
-        /// The line in the file.
+        /// The number of the line in the file.
         line: usize,
-        /// How it came to be trusted.
+        /// How the key came to be trusted.
         how: String,
     },
-    /// Nothing is known of this instance.
+    /// The file has no key of this instance.
     New,
-    /// Another is known.
+    /// The file has another key of this instance.
     Changed {
-        /// The line in the file.
+        /// The number of the line in the file.
         line: usize,
-        /// The key known.
+        /// The key in the file.
         known: Box<PublicKey>,
     },
 }
 
-/// Judges the presented key by the keys known for the instance. Pure.
+/// Compares the presented key with the keys known for the instance. Pure.
 ///
-/// A key of another algorithm than the known ones counts as changed: we ask the server for the known algorithms first,
-/// so it gives another only if it no longer has those, or if it is not the server.
+/// A key of an algorithm other than the known ones counts as changed: the known algorithms are offered first, so a
+/// server presents another key only if it no longer has those, or if it is a different server.
 pub fn judge(known: &[Known], presented: &PublicKey) -> Verdict {
     if let Some(found) = known.iter().find(|known| known.key.key_data() == presented.key_data()) {
         return Verdict::Known { line: found.line, how: found.key.comment().as_str_lossy().to_owned() };
@@ -64,76 +67,76 @@ pub fn judge(known: &[Known], presented: &PublicKey) -> Verdict {
     }
 }
 
-/// The question whether a new key is the instance's.
+/// A question for the user: whether a new key belongs to the instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The name that the person knows the instance by; untrusted.
+    /// The name of the instance as the user knows it; untrusted.
     pub label: String,
-    /// Its id.
+    /// The id of the instance.
     pub instance_id: String,
-    /// For example `ssh-ed25519`.
+    /// The name of the algorithm, for example `ssh-ed25519`.
     pub algorithm: String,
-    /// `SHA256:…`.
+    /// The fingerprint of the key: `SHA256:…`.
     pub fingerprint: String,
 }
 
-/// Why a host key is not trusted.
+/// The reason why a host key is not trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// Another key is known.
-    #[error("the host key of {instance_id} has changed")]
+    /// A different key is known for the instance.
+    #[error("host key verification failed: the host key of {instance_id} has changed")]
     Changed {
-        /// The instance.
+        /// The id of the instance.
         instance_id: String,
         /// The file that has the other key.
         file: PathBuf,
-        /// The line in it.
+        /// The number of the line in the file.
         line: usize,
-        /// The fingerprint known.
+        /// The fingerprint of the known key.
         known: String,
-        /// The fingerprint presented.
+        /// The fingerprint of the presented key.
         presented: String,
-        /// The algorithm of the key presented.
+        /// The algorithm of the presented key.
         algorithm: String,
-        /// What the console says of the key presented, and of the one known.
-        console: (Word, Word),
+        /// Results of comparing the presented key and the known key with the console, in this order.
+        console: (ConsoleMatch, ConsoleMatch),
     },
-    /// The instance printed another on its console.
-    #[error("the host key presented is not the one that {instance_id} printed on its console")]
+    /// The instance printed a different key on its console.
+    #[error("host key verification failed: the key presented is not the one that {instance_id} printed on its console")]
     Contradicted {
-        /// The instance.
+        /// The id of the instance.
         instance_id: String,
-        /// The fingerprint presented.
+        /// The fingerprint of the presented key.
         presented: String,
-        /// The algorithm of the key presented.
+        /// The algorithm of the presented key.
         algorithm: String,
-        /// Algorithm and fingerprint of what it printed.
+        /// The algorithms and fingerprints that the console printed.
         printed: Vec<(String, String)>,
     },
-    /// It is of no form that we know, and so nothing can be said of it.
-    #[error("the host key presented for {instance_id} cannot be read")]
+    /// The presented key has an unknown format, so it cannot be compared with anything.
+    #[error("host key verification failed: the key presented for {instance_id} cannot be parsed")]
     Unreadable {
-        /// The instance.
+        /// The id of the instance.
         instance_id: String,
     },
-    /// Somebody marked it `@revoked`.
-    #[error("the host key presented for {instance_id} is revoked ({place})")]
+    /// The key is marked `@revoked` in a known_hosts file.
+    #[error("host key verification failed: the key presented for {instance_id} is revoked ({place})")]
     Revoked {
-        /// The instance.
+        /// The id of the instance.
         instance_id: String,
-        /// The file and line that say so.
+        /// The file and line with the marker.
         place: String,
     },
-    /// Nothing is known, and nobody said yes.
-    #[error("the host key of {instance_id} is not known, and {}", why(*policy))]
+    /// No source knows the key, and it was not confirmed.
+    #[error("host key verification failed: the host key of {instance_id} is not known, and {}", why(*policy))]
     Unknown {
-        /// The instance.
+        /// The id of the instance.
         instance_id: String,
-        /// The fingerprint presented.
+        /// The fingerprint of the presented key.
         presented: String,
-        /// The algorithm of the key presented.
+        /// The algorithm of the presented key.
         algorithm: String,
-        /// The policy that did not let it pass.
+        /// The policy that refused the key.
         policy: Policy,
     },
 }
@@ -141,22 +144,22 @@ pub enum Refusal {
 fn why(policy: Policy) -> &'static str {
     match policy {
         Policy::Strict => "--host-keys strict refuses what cannot be verified",
-        Policy::Ask | Policy::AcceptNew => "nobody confirmed it",
+        Policy::Ask | Policy::AcceptNew => "it was not confirmed",
     }
 }
 
-/// `SHA256:…` as OpenSSH prints it.
+/// Returns the fingerprint (`SHA256:…`) as OpenSSH prints it.
 pub fn fingerprint(key: &PublicKey) -> String {
     key.fingerprint(HashAlg::Sha256).to_string()
 }
 
-/// Whether a key of one algorithm can do the other: an RSA key serves every RSA signature algorithm.
+/// Whether two algorithms use the same type of key: one RSA key serves every RSA signature algorithm.
 pub fn same_kind(one: &Algorithm, other: &Algorithm) -> bool {
     matches!((one, other), (Algorithm::Rsa { .. }, Algorithm::Rsa { .. })) || one == other
 }
 
-/// The host key algorithms to ask for: those wanted first, so that a server with several keys gives one that can be
-/// compared.
+/// Returns the host key algorithms to offer: the wanted ones first, so that a server with several keys presents one
+/// that can be compared.
 pub fn preferred(wanted: &[Algorithm], all: &[Algorithm]) -> Vec<Algorithm> {
     let is_wanted = |algorithm: &&Algorithm| wanted.iter().any(|wanted| same_kind(wanted, algorithm));
     let (mut first, rest): (Vec<_>, Vec<_>) = all.iter().partition(is_wanted);

@@ -1,4 +1,5 @@
-//! The same check for OpenSSH: lines of known_hosts for its KnownHostsCommand, which verifies by itself then.
+//! Performs the same check for OpenSSH: returns known_hosts lines for its KnownHostsCommand, against which ssh verifies
+//! the key itself.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,11 +11,11 @@ use super::{Policy, Refusal, fingerprint};
 use crate::ssh::Error;
 
 impl HostKeyCheck {
-    /// The lines for a host called `name`, before a key is presented: ssh asks the server for their algorithms. On a first
-    /// contact they are the console's, and it is waited for.
+    /// Returns the lines for a host called `name` before a key is presented; ssh asks the server for their algorithms.
+    /// On first contact these are the keys from the console, which is awaited.
     ///
     /// # Errors
-    /// When our file cannot be used.
+    /// If the known_hosts file of ec2ssh cannot be used.
     pub async fn lines_for_order(&self, name: &str) -> Result<String, Error> {
         let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
         let known: Vec<PublicKey> = known.into_iter().map(|known| known.key).collect();
@@ -22,10 +23,10 @@ impl HostKeyCheck {
         Ok(self.write(name, keys, &[Marker::CertAuthority, Marker::Revoked]))
     }
 
-    /// The lines for a host called `name` that presented this key (base64, SSH's encoding).
+    /// Returns the lines for a host called `name` that presented this key (base64 of the SSH wire encoding).
     ///
     /// # Errors
-    /// When the key is refused.
+    /// If the key is refused, or the known_hosts file of ec2ssh cannot be used.
     pub async fn lines_for_key(
         &self,
         name: &str,
@@ -37,30 +38,32 @@ impl HostKeyCheck {
             return Err(Refusal::Unreadable { instance_id: self.instance_id.clone() }.into());
         };
         let public = presented.public_key();
-        // The caller's files know it by the name that ssh uses.
+        // The caller's files list the key under the name that ssh uses.
         let mut check = self.clone();
         check.names.push(name.to_owned());
         match check.decide(&presented, &notice, &step).await? {
             Outcome::Trusted(how) => {
                 step(format!("host key {} {} is {how}", public.algorithm(), fingerprint(&public)));
                 if let PublicKeyOrCertificate::Certificate(certificate) = &presented
-                    && check.is_for(certificate, name).is_err()
+                    && check.find_authority_for_name(certificate, name).is_err()
                 {
-                    // It is for another of the instance's names, which ssh does not know: it takes the key inside.
+                    // The certificate is valid for another name of the instance, which ssh does not know. ssh accepts
+                    // the plain key inside it instead.
                     return Ok(self.write(name, vec![public], &[Marker::Revoked]));
                 }
             }
-            // The printed algorithms were asked for, as far as ssh could be told.
+            // The printed algorithms were already offered first, as far as ssh could be told.
             Outcome::OtherAlgorithms => {
-                return Err(self.contradicted(&self.console.answer_so_far().unwrap_or_default(), &public));
+                return Err(self.contradicted(&self.console.try_get().unwrap_or_default(), &public));
             }
-            Outcome::Open => self.by_policy(&public, notice)?,
+            Outcome::Unknown => self.apply_policy(&public, notice)?,
         }
         self.lines_for_order(name).await
     }
 
-    /// A key that no source knows: taken or refused here where nobody is to be asked, else ssh asks.
-    fn by_policy(&self, key: &PublicKey, notice: impl Fn(String)) -> Result<(), Error> {
+    /// Applies the policy to a key that no source knows: accepts or refuses it here, unless the policy is to ask, in
+    /// which case ssh asks.
+    fn apply_policy(&self, key: &PublicKey, notice: impl Fn(String)) -> Result<(), Error> {
         let (instance_id, presented) = (self.instance_id.clone(), fingerprint(key));
         let algorithm = key.algorithm().to_string();
         match self.policy {
@@ -73,10 +76,11 @@ impl HostKeyCheck {
         }
     }
 
-    /// Keeps what the console printed, where nothing is known yet: for an ssh that cannot ask us about the key presented.
+    /// Stores the keys that the console printed if none is known yet, for an ssh that cannot ask about the key
+    /// presented.
     ///
     /// # Errors
-    /// When our file cannot be used.
+    /// If the known_hosts file of ec2ssh cannot be used.
     pub async fn keep_printed(&self) -> Result<(), Error> {
         if !self.is_first_contact() {
             return Ok(());
@@ -89,9 +93,9 @@ impl HostKeyCheck {
         self.console.answer().await.as_ref().map(|printed| printed.keys.clone()).unwrap_or_default()
     }
 
-    /// The keys, and those with these markers, as lines for this name.
+    /// Formats the keys, and the lines with these markers, as known_hosts lines for this name.
     fn write(&self, name: &str, keys: Vec<PublicKey>, markers: &[Marker]) -> String {
-        // It is on its way into ssh's own parser, and must be neither a marker nor a pattern there.
+        // ssh parses the name, and it must be neither a marker nor a pattern there.
         let is_plain = |c: char| c.is_alphanumeric() || "._-:[]%+=@/".contains(c);
         if name.is_empty() || name.starts_with('@') || !name.chars().all(is_plain) {
             return String::new();
@@ -110,7 +114,7 @@ impl HostKeyCheck {
 
 fn decode(base64: &str) -> Option<PublicKeyOrCertificate> {
     let bytes = STANDARD.decode(base64).ok()?;
-    // In this order: to the reader of keys a certificate is a key of an algorithm that it does not know.
+    // The certificate is tried first: the key parser would accept it as a key of an unknown algorithm.
     if let Ok(certificate) = Certificate::from_bytes(&bytes) {
         return Some(PublicKeyOrCertificate::Certificate(certificate));
     }

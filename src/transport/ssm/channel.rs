@@ -1,4 +1,5 @@
-//! A session's life: its data channel is opened, its task runs, and the service is told of its end whatever happens.
+//! The lifecycle of a session: opens its data channel, runs its task, and makes sure that the service is told of its
+//! end.
 
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
@@ -11,122 +12,122 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::relay::Task;
+use super::relay::Relay;
 use super::stream::SessionStream;
 use super::{Error, handshake};
 use crate::secret::Secret;
-use crate::transport::web::Dialler;
+use crate::transport::web::Connector;
 use crate::transport::websocket::{self, WebSocket};
 
-/// From the websocket to the agent's word that bytes may flow; the agent itself gives up after 15 s.
-const HANDSHAKE: Duration = Duration::from_secs(15);
-/// Bytes on their way between the task and whoever uses the stream.
-const PIPE: usize = 128 * 1024;
+/// Timeout for the handshake on an open websocket; the agent itself gives up after 15 s.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Capacity in bytes of the pipe between the task and the user of the stream.
+const PIPE_CAPACITY: usize = 128 * 1024;
 
-/// Leave to open the data channel, once.
+/// Single-use credentials for a session's data channel: URL, token and signed headers.
 #[derive(Debug)]
-pub struct Grant {
-    /// Where; it may be signed.
+pub struct ChannelToken {
+    /// The URL of the data channel; may be presigned.
     pub url: Secret<String>,
-    /// What opens it.
+    /// The token that opens the data channel.
     pub token: Secret<String>,
-    /// What signs the upgrade.
+    /// The headers that sign the websocket upgrade.
     pub headers: Vec<(String, Secret<String>)>,
 }
 
-/// Why a session cannot be resumed now.
+/// The reason why a session cannot be resumed now.
 #[derive(Debug)]
-pub struct NoGrant {
-    /// In words.
+pub struct ResumeError {
+    /// The reason as readable text.
     pub why: String,
-    /// It is the network, which may come back.
+    /// Whether the network failed, which may recover.
     pub is_network: bool,
 }
 
-/// A future of a [`Broker`].
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A boxed future returned by a [`SessionApi`].
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The service's side of one session, apart from its data channel.
-pub trait Broker: Send + Sync + 'static {
-    /// Leave to open the data channel anew; `None`: the session is over.
-    fn resume(&self, old_url: String) -> Answer<'_, Result<Option<Grant>, NoGrant>>;
-    /// Ends the session.
-    fn terminate(&self) -> Answer<'_, ()>;
-    /// Ends the session by connections that nobody has used: for a runtime of its own.
-    fn terminate_afresh(&self) -> Answer<'_, ()>;
-    /// For `-v`.
+/// The API calls and the progress reports of one session, apart from its data channel.
+pub trait SessionApi: Send + Sync + 'static {
+    /// Returns new credentials for the data channel, or `None` if the session is over.
+    fn resume(&self, old_url: String) -> BoxFuture<'_, Result<Option<ChannelToken>, ResumeError>>;
+    /// Ends the session at the service.
+    fn terminate(&self) -> BoxFuture<'_, ()>;
+    /// Ends the session over new connections, for use on another runtime.
+    fn terminate_with_fresh_pool(&self) -> BoxFuture<'_, ()>;
+    /// Reports a step, shown with `-v`.
     fn step(&self, text: String);
-    /// For the person.
+    /// Shows a notice to the user.
     fn notice(&self, text: String);
 }
 
-/// The sessions that the service has not been told the end of.
-static OPEN: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+/// The tasks of sessions whose end has not been reported to the service yet.
+static SESSION_TASKS: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
 
-/// Those who can end them, where the tasks that would are no longer run.
-static BROKERS: Mutex<Vec<Weak<dyn Broker>>> = Mutex::new(Vec::new());
+/// The brokers that can end the sessions when their tasks no longer run, for example after a panic.
+static SESSION_APIS: Mutex<Vec<Weak<dyn SessionApi>>> = Mutex::new(Vec::new());
 
-fn brokers() -> Vec<Arc<dyn Broker>> {
-    BROKERS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+fn session_apis() -> Vec<Arc<dyn SessionApi>> {
+    SESSION_APIS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
 }
 
-/// Whether there is a session that the service takes for open.
+/// Whether a session may still be open at the service.
 pub fn any_open() -> bool {
-    !brokers().is_empty()
+    !session_apis().is_empty()
 }
 
-/// Ends each session, by connections of this runtime; but not for ever.
-pub async fn terminate_all(patience: Duration) {
-    let brokers = brokers();
-    let _ = timeout(patience, join_all(brokers.iter().map(|broker| broker.terminate_afresh()))).await;
+/// Ends each session over new connections on this runtime, within `limit`.
+pub async fn terminate_all(limit: Duration) {
+    let session_apis = session_apis();
+    let _ = timeout(limit, join_all(session_apis.iter().map(|api| api.terminate_with_fresh_pool()))).await;
 }
 
-/// Runs a piece of a session's life that must come to its end although nobody waits for it.
-pub fn spawn(life: impl Future<Output = ()> + Send + 'static) {
-    OPEN.spawn(life);
+/// Spawns a part of a session's lifecycle that must finish although no task awaits it.
+pub fn spawn(lifecycle: impl Future<Output = ()> + Send + 'static) {
+    SESSION_TASKS.spawn(lifecycle);
 }
 
-/// Waits until the service has been told of each session's end, but not for ever. For the end of the program: what
-/// used the streams must have been dropped.
-pub async fn all_ended(patience: Duration) {
-    if !OPEN.is_empty() {
-        OPEN.close();
-        let _ = timeout(patience, OPEN.wait()).await;
-        OPEN.reopen();
+/// Waits, for `limit` at most, until the service has been told of each session's end. Called when the program ends;
+/// the streams must have been dropped before.
+pub async fn wait_until_all_ended(limit: Duration) {
+    if !SESSION_TASKS.is_empty() {
+        SESSION_TASKS.close();
+        let _ = timeout(limit, SESSION_TASKS.wait()).await;
+        SESSION_TASKS.reopen();
     }
 }
 
-/// Opens the data channel and waits for the agent. Where that fails the session is ended; whoever drops this future has to
-/// end it himself. To be called within [`spawn`].
+/// Opens the data channel and waits for the agent's handshake. On failure the session is ended; a caller that drops
+/// this future has to end it itself. Must be called within [`spawn`].
 ///
 /// # Errors
-/// Whatever stands in the way.
-pub async fn open(dialler: Dialler, grant: Grant, broker: Arc<dyn Broker>) -> Result<SessionStream, Error> {
-    BROKERS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&broker));
+/// Fails if the websocket cannot be opened, or if the handshake fails or times out.
+pub async fn open(connector: Connector, grant: ChannelToken, api: Arc<dyn SessionApi>) -> Result<SessionStream, Error> {
+    SESSION_APIS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&api));
     let url = grant.url.expose().clone();
     let opened = async {
-        let mut task = Task::new(connect(&dialler, grant).await?, dialler, url, Arc::clone(&broker));
-        match timeout(HANDSHAKE, task.handshake()).await {
+        let mut task = Relay::new(connect(&connector, grant).await?, connector, url, Arc::clone(&api));
+        match timeout(HANDSHAKE_TIMEOUT, task.handshake()).await {
             Ok(done) => done.map(|()| task),
-            Err(_) => Err(Error::NoHandshake(HANDSHAKE.as_secs())),
+            Err(_) => Err(Error::NoHandshake(HANDSHAKE_TIMEOUT.as_secs())),
         }
     };
     let task = match opened.await {
         Ok(task) => task,
         Err(error) => {
-            broker.terminate().await;
+            api.terminate().await;
             return Err(error);
         }
     };
-    let (ours, theirs) = tokio::io::duplex(PIPE);
-    let (stream, gone) = SessionStream::new(theirs, Arc::clone(&task.end));
-    spawn(task.live(ours, gone));
+    let (ours, theirs) = tokio::io::duplex(PIPE_CAPACITY);
+    let (stream, dropped) = SessionStream::new(theirs, Arc::clone(&task.end));
+    spawn(task.run(ours, dropped));
     Ok(stream)
 }
 
-/// A websocket to the data channel, with its first message sent.
-pub(super) async fn connect(dialler: &Dialler, grant: Grant) -> Result<WebSocket, Error> {
-    let opened = websocket::open(dialler, &grant.url, &grant.headers).await?;
+/// Opens the websocket of the data channel and sends its first message.
+pub(super) async fn connect(connector: &Connector, grant: ChannelToken) -> Result<WebSocket, Error> {
+    let opened = websocket::open(connector, &grant.url, &grant.headers).await?;
     let mut socket = opened.socket;
     let (request_id, client_id) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
     let hello = handshake::open_data_channel(grant.token.expose(), &request_id, &client_id);
@@ -135,5 +136,5 @@ pub(super) async fn connect(dialler: &Dialler, grant: Grant) -> Result<WebSocket
 }
 
 fn lost(error: tungstenite::Error) -> Error {
-    Error::Lost(websocket::sort(error).to_string())
+    Error::Lost(websocket::to_io_error(error).to_string())
 }

@@ -1,20 +1,20 @@
-//! One message of the data channel: a header in big-endian, then the payload. Reads and writes it, and knows nothing of
-//! order or meaning.
+//! One message of the data channel: a header in big-endian byte order, then the payload. Encodes and decodes messages
+//! and knows nothing of their order or meaning.
 //!
 //! The layout is that of amazon-ssm-agent's `agent/session/contracts/agentmessage.go`. A header is 116 bytes long; the
-//! service's `channel_closed` has been seen with 112, without the payload's type.
+//! service's `channel_closed` has been seen with 112 bytes, without the payload type.
 
 use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite::Bytes;
 
-/// The usual length of a header, up to the payload's length.
+/// The usual header length, up to the payload length field.
 const HEADER: usize = 116;
-/// The shortest one: without the payload's type.
+/// The shortest header length, without the payload type.
 const SHORT_HEADER: usize = 112;
 
-/// What kind of message.
+/// The type of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the protocol's own")]
+#[allow(missing_docs, reason = "named as in the protocol")]
 pub enum Kind {
     InputStreamData,
     OutputStreamData,
@@ -22,12 +22,12 @@ pub enum Kind {
     ChannelClosed,
     StartPublication,
     PausePublication,
-    /// One that this version does not know.
+    /// A type that this version does not know.
     Other,
 }
 
 impl Kind {
-    /// Its name on the wire.
+    /// Returns the name used on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::InputStreamData => "input_stream_data",
@@ -40,7 +40,7 @@ impl Kind {
         }
     }
 
-    fn named(name: &[u8]) -> Self {
+    fn from_name(name: &[u8]) -> Self {
         let all = [
             Self::InputStreamData,
             Self::OutputStreamData,
@@ -53,74 +53,74 @@ impl Kind {
         all.into_iter().find(|kind| kind.name().as_bytes() == &name[..end]).unwrap_or(Self::Other)
     }
 
-    /// These two come with nothing in them, not even a digest.
+    /// Whether messages of this type carry neither a payload nor a digest.
     fn is_bare(self) -> bool {
         matches!(self, Self::StartPublication | Self::PausePublication)
     }
 }
 
-/// What a payload is.
+/// The types of a payload.
 pub mod payload {
-    /// Bytes of the session.
+    /// Bytes of the session's stream.
     pub const OUTPUT: u32 = 1;
-    /// The agent's first word.
+    /// The agent's handshake request, its first message.
     pub const HANDSHAKE_REQUEST: u32 = 5;
-    /// Our answer to it.
+    /// Our response to the handshake request.
     pub const HANDSHAKE_RESPONSE: u32 = 6;
-    /// Its last word: bytes may flow.
+    /// The agent's last message of the handshake; data may be sent after it.
     pub const HANDSHAKE_COMPLETE: u32 = 7;
-    /// A signal: [`super::flag`].
+    /// A signal, one of [`super::flag`].
     pub const FLAG: u32 = 10;
 }
 
-/// The signals, as a u32 in a payload of type [`payload::FLAG`].
+/// The signals, each a u32 in a payload of type [`payload::FLAG`].
 pub mod flag {
-    /// Our connection is closed: close the port's, too.
+    /// Tells the agent to close its connection to the port.
     pub const DISCONNECT_TO_PORT: u32 = 1;
-    /// End the session.
+    /// Tells the agent to end the session.
     pub const TERMINATE_SESSION: u32 = 2;
-    /// From the agent: the port cannot be connected to.
+    /// Tells us that the agent cannot connect to the port.
     pub const CONNECT_TO_PORT_ERROR: u32 = 3;
 }
 
-/// A message.
+/// A message of the data channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What kind.
+    /// The type of the message.
     pub kind: Kind,
-    /// Its place among the stream data of its direction; 0 for other kinds.
+    /// The sequence number of stream data, for each direction; 0 for other kinds.
     pub sequence: i64,
-    /// Bit 0 SYN, bit 1 FIN.
+    /// The flag bits: bit 0 is SYN, bit 1 is FIN.
     pub flags: u64,
-    /// Its UUID.
+    /// The UUID of the message.
     pub id: u128,
-    /// When it was made, in ms since the Unix epoch.
+    /// The creation time in ms since the Unix epoch.
     pub created: u64,
-    /// One of [`payload`]; 0 where the header has none.
+    /// The payload type, one of [`payload`]; 0 if the header has none.
     pub payload_type: u32,
-    /// What it carries.
+    /// The content of the message.
     pub payload: Bytes,
 }
 
-/// Why bytes are no message.
+/// The reason why bytes cannot be decoded as a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages are the documentation")]
+#[allow(missing_docs, reason = "the error messages document the variants")]
 pub enum Malformed {
-    #[error("a message of {0} bytes is too short")]
+    #[error("a message of {0} bytes, which is too short")]
     Short(usize),
-    #[error("a header of {0} bytes")]
+    #[error("an unsupported header length of {0} bytes")]
     Header(usize),
-    #[error("a payload of {claimed} bytes in a message that has {there}")]
+    #[error("a payload length of {claimed} bytes with only {there} bytes left")]
     Length { claimed: usize, there: usize },
-    #[error("a payload that is not what its digest says")]
+    #[error("a payload that does not match its digest")]
     Digest,
 }
 
 impl Frame {
-    /// The message's bytes.
+    /// Encodes the message as bytes.
     pub fn encode(&self) -> Bytes {
         let mut out = Vec::with_capacity(HEADER + 4 + self.payload.len());
-        out.extend(u32_of(HEADER).to_be_bytes());
+        out.extend(to_u32(HEADER).to_be_bytes());
         let mut name = [b' '; 32];
         name[..self.kind.name().len()].copy_from_slice(self.kind.name().as_bytes());
         out.extend(name);
@@ -128,19 +128,20 @@ impl Frame {
         out.extend(self.created.to_be_bytes());
         out.extend(self.sequence.to_be_bytes());
         out.extend(self.flags.to_be_bytes());
-        // The halves of the UUID change places.
+        // The protocol swaps the two halves of the UUID.
         out.extend(self.id.rotate_left(64).to_be_bytes());
         out.extend(Sha256::digest(&self.payload));
         out.extend(self.payload_type.to_be_bytes());
-        out.extend(u32_of(self.payload.len()).to_be_bytes());
+        out.extend(to_u32(self.payload.len()).to_be_bytes());
         out.extend_from_slice(&self.payload);
         out.into()
     }
 
-    /// Reads one. The payload shares the memory of `bytes`.
+    /// Decodes a message. The payload shares the memory of `bytes`.
     ///
     /// # Errors
-    /// When it is cut off, or says of itself what is not so.
+    /// Fails if the message is truncated, its header length is unsupported, or its payload does not match its length or
+    /// digest.
     pub fn decode(bytes: &Bytes) -> Result<Self, Malformed> {
         let short = Malformed::Short(bytes.len());
         let header = u32::from_be_bytes(field(bytes, 0).ok_or(short.clone())?) as usize;
@@ -154,7 +155,7 @@ impl Frame {
             return Err(Malformed::Length { claimed, there });
         }
         let payload = bytes.slice(begin..begin + claimed);
-        let kind = Kind::named(&bytes[4..36]);
+        let kind = Kind::from_name(&bytes[4..36]);
         if !kind.is_bare() && !payload.is_empty() && Sha256::digest(&payload)[..] != bytes[80..112] {
             return Err(Malformed::Digest);
         }
@@ -175,7 +176,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at + N)?.try_into().ok()
 }
 
-/// Messages are some kilobytes long.
-fn u32_of(length: usize) -> u32 {
+/// Converts a length to u32; messages are only a few kilobytes long.
+fn to_u32(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

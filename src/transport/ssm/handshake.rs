@@ -1,5 +1,5 @@
-//! What the agent asks for before bytes flow, and what we answer (amazon-ssm-agent, `agent/session/contracts/model.go`).
-//! Pure.
+//! The handshake with the agent: reads its request and builds our messages (amazon-ssm-agent,
+//! `agent/session/contracts/model.go`). Does no I/O.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{CLIENT_VERSION, Error};
 
-/// An agent's or a client's version: up to four numbers.
+/// The version of an agent or a client: up to four numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version([u32; 4]);
 
@@ -24,40 +24,41 @@ impl FromStr for Version {
 }
 
 impl Version {
-    /// An agent newer than 2.3.722.0 ends a session when it is told to.
-    pub fn knows_terminate(self) -> bool {
+    /// Whether the agent can end a session on request (newer than 2.3.722.0).
+    pub fn supports_terminate(self) -> bool {
         self > Self([2, 3, 722, 0])
     }
 
-    /// An agent newer than 3.0.196.0 has many connections in one port forwarding session ([`super::mux`]).
-    pub fn knows_mux(self) -> bool {
+    /// Whether the agent multiplexes connections in one port forwarding session (newer than 3.0.196.0, see
+    /// [`super::mux`]).
+    pub fn supports_mux(self) -> bool {
         self > Self([3, 0, 196, 0])
     }
 }
 
-/// The agent's request, answered.
+/// The result of reading the agent's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
-    /// The agent's version.
+pub struct HandshakeResult {
+    /// The version of the agent.
     pub agent: Version,
-    /// What to send back.
+    /// The response to send back.
     pub response: String,
-    /// What we had to decline; the session ends then.
+    /// The first action that was declined; the session ends then.
     pub declined: Option<String>,
 }
 
-/// There are two kinds of actions.
-const MOST: usize = 16;
+/// Limit for the actions of a request; the protocol has two kinds.
+const MAX_ACTIONS: usize = 16;
 
-/// Answers the agent's request.
+/// Builds the response to the agent's handshake request.
 ///
 /// # Errors
-/// When it is none.
-pub fn answer(request: &[u8]) -> Result<Answered, Error> {
-    let malformed = || Error::Malformed("a handshake that cannot be read".to_owned());
+/// Fails if the request cannot be parsed or has too many actions.
+pub fn answer(request: &[u8]) -> Result<HandshakeResult, Error> {
+    let malformed = || Error::Malformed("an invalid handshake request".to_owned());
     let request: Value = serde_json::from_slice(request).map_err(|_| malformed())?;
     let actions = request["RequestedClientActions"].as_array().ok_or_else(malformed)?;
-    if actions.len() > MOST {
+    if actions.len() > MAX_ACTIONS {
         return Err(malformed());
     }
     let mut declined = None;
@@ -67,7 +68,7 @@ pub fn answer(request: &[u8]) -> Result<Answered, Error> {
         let session = action["ActionParameters"]["SessionType"].as_str().unwrap_or_default();
         let what = match kind {
             "SessionType" if session == "Port" => None,
-            "SessionType" => Some(format!("a session of the type '{session}'")),
+            "SessionType" => Some(format!("the session type '{session}'")),
             other => Some(format!("'{other}'")),
         };
         processed.push(match &what {
@@ -79,12 +80,12 @@ pub fn answer(request: &[u8]) -> Result<Answered, Error> {
     let errors: Vec<String> = declined.iter().map(|what| format!("not supported: {what}")).collect();
     let response =
         json!({ "ClientVersion": CLIENT_VERSION, "ProcessedClientActions": processed, "Errors": errors }).to_string();
-    // A version that cannot be read is treated as an old one.
+    // A version that cannot be parsed is treated as an old one.
     let agent = request["AgentVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
-    Ok(Answered { agent, response, declined })
+    Ok(HandshakeResult { agent, response, declined })
 }
 
-/// The first message on a websocket, as text: what opens the data channel. It has the token in it.
+/// Returns the first message on a websocket, as text, which opens the data channel. Contains the token.
 pub fn open_data_channel(token: &str, request_id: &str, client_id: &str) -> String {
     json!({
         "MessageSchemaVersion": "1.0",

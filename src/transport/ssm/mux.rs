@@ -1,67 +1,67 @@
-//! Many streams over one (smux, protocol version 1): what agents newer than 3.0.196.0 speak in port forwarding sessions.
-//! Pure: bytes in, bytes and events out.
+//! Multiplexes many streams over one (smux, protocol version 1), as agents newer than 3.0.196.0 do in port forwarding
+//! sessions. Does no I/O: bytes in, bytes and events out.
 //!
-//! A frame is version, command, length (u16) and stream (u32) in little-endian, then its data. A stream has no half that
-//! could be closed alone. Keepalives are left out, because they defeat the session's idle timeout; what they were for does
-//! the websocket below.
+//! A frame is version, command, length (u16) and stream (u32) in little-endian byte order, then its data. A stream has
+//! no half-close. Keepalives are omitted, because they defeat the session's idle timeout; the websocket below detects
+//! dead connections instead.
 
 use std::collections::BTreeSet;
 
 /// The version of the protocol.
 const VERSION: u8 = 1;
 const HEADER: usize = 8;
-/// The largest frame that both sides take.
-pub const LARGEST: usize = 32768;
+/// The most data that both sides accept in a frame, in bytes.
+pub const MAX_FRAME_DATA: usize = 32768;
 
-/// Streams at a time.
-const MOST: usize = 1024;
+/// Limit for the streams that are open at a time.
+const MAX_STREAMS: usize = 1024;
 
 const SYN: u8 = 0;
 const FIN: u8 = 1;
 const PSH: u8 = 2;
 const NOP: u8 = 3;
 
-/// What the other side did.
+/// An event caused by the other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It opened a stream.
+    /// The other side opened a stream.
     Opened(u32),
-    /// Bytes on a stream.
+    /// Bytes arrived on a stream.
     Data(u32, Vec<u8>),
-    /// It closed a stream, in both directions.
+    /// The other side closed a stream, in both directions.
     Closed(u32),
 }
 
-/// Why the bytes are no smux.
+/// The reason why the bytes are not valid smux.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages are the documentation")]
+#[allow(missing_docs, reason = "the error messages document the variants")]
 pub enum Malformed {
-    #[error("smux version {0}, where there is only 1")]
+    #[error("unsupported smux version {0}")]
     Version(u8),
-    #[error("an smux command {0}, which there is not")]
+    #[error("unknown smux command {0}")]
     Command(u8),
-    #[error("a frame for the stream {0}, which is not open")]
+    #[error("unexpected frame for stream {0}")]
     Stream(u32),
 }
 
-/// One side of the streams.
+/// The state of one side of a multiplexed connection.
 #[derive(Debug)]
 pub struct Mux {
     next: u32,
     open: BTreeSet<u32>,
-    /// Closed by us; the other side may not know yet.
+    /// Streams that we closed, until the other side closes them, too.
     closed: BTreeSet<u32>,
-    /// The beginning of a frame whose rest has not come.
+    /// The beginning of a frame that has not arrived completely.
     partial: Vec<u8>,
 }
 
 impl Mux {
-    /// The client's side: its streams are odd, from 3 on.
+    /// Creates the client side, whose streams have odd numbers from 3 on.
     pub fn client() -> Self {
         Self::numbered_from(3)
     }
 
-    /// The server's side: its streams are even.
+    /// Creates the server side, whose streams have even numbers.
     pub fn server() -> Self {
         Self::numbered_from(2)
     }
@@ -70,7 +70,7 @@ impl Mux {
         Self { next, open: BTreeSet::new(), closed: BTreeSet::new(), partial: Vec::new() }
     }
 
-    /// Opens a stream; its number, and what to send.
+    /// Opens a stream. Returns its number and the bytes to send.
     pub fn open(&mut self) -> (u32, Vec<u8>) {
         let stream = self.next;
         self.next += 2;
@@ -78,15 +78,15 @@ impl Mux {
         (stream, frame(SYN, stream, &[]))
     }
 
-    /// What to send for these bytes on an open stream; nothing on one that is not.
+    /// Returns the bytes to send for this data; empty if the stream is not open.
     pub fn data(&self, stream: u32, bytes: &[u8]) -> Vec<u8> {
         if !self.open.contains(&stream) {
             return Vec::new();
         }
-        bytes.chunks(LARGEST).flat_map(|chunk| frame(PSH, stream, chunk)).collect()
+        bytes.chunks(MAX_FRAME_DATA).flat_map(|chunk| frame(PSH, stream, chunk)).collect()
     }
 
-    /// Closes a stream; what to send.
+    /// Closes a stream and returns the bytes to send.
     pub fn close(&mut self, stream: u32) -> Vec<u8> {
         if !self.open.remove(&stream) {
             return Vec::new();
@@ -95,10 +95,10 @@ impl Mux {
         frame(FIN, stream, &[])
     }
 
-    /// Takes bytes in, cut wherever they may be.
+    /// Processes received bytes, which may end anywhere in a frame.
     ///
     /// # Errors
-    /// When they are no smux.
+    /// Fails if the bytes are not valid smux.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Vec<Event>, Malformed> {
         self.partial.extend_from_slice(bytes);
         let mut events = Vec::new();
@@ -107,13 +107,13 @@ impl Mux {
             used += HEADER + data.len();
             events.extend(match command {
                 NOP => None,
-                // Its numbers are of the other parity than ours.
-                SYN if stream % 2 != self.next % 2 && self.open.len() < MOST && self.open.insert(stream) => {
+                // Streams of the other side have numbers of the other parity.
+                SYN if stream % 2 != self.next % 2 && self.open.len() < MAX_STREAMS && self.open.insert(stream) => {
                     Some(Event::Opened(stream))
                 }
                 PSH if self.open.contains(&stream) => Some(Event::Data(stream, data.to_vec())),
                 FIN if self.open.remove(&stream) => Some(Event::Closed(stream)),
-                // It was on its way when we closed.
+                // The frame was on its way when we closed the stream.
                 PSH | FIN if self.closed.contains(&stream) => None,
                 _ => return Err(Malformed::Stream(stream)),
             });
@@ -127,7 +127,7 @@ impl Mux {
 }
 
 fn frame(command: u8, stream: u32, data: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(data.len()).expect("a chunk is not longer than LARGEST");
+    let length = u16::try_from(data.len()).expect("a chunk fits into one frame");
     let mut out = vec![VERSION, command];
     out.extend(length.to_le_bytes());
     out.extend(stream.to_le_bytes());
@@ -138,7 +138,7 @@ fn frame(command: u8, stream: u32, data: &[u8]) -> Vec<u8> {
 /// Command, stream and data of a frame.
 type Parts<'a> = (u8, u32, &'a [u8]);
 
-/// The first frame, if all of it is here.
+/// Returns the first frame, if it is complete.
 fn split(bytes: &[u8]) -> Result<Option<Parts<'_>>, Malformed> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
     let [version, command, l0, l1, s0, s1, s2, s3] = *header;

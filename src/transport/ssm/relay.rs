@@ -1,5 +1,5 @@
-//! The task that keeps a data channel moving: bytes between the conversation's websocket and the user's end, its timers, its
-//! resumption after the connection was lost, and its end.
+//! The task of a data channel: moves bytes between the websocket and the local stream, runs the timers, resumes the
+//! session after the connection was lost, and ends it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,172 +11,172 @@ use tokio_tungstenite::tungstenite::Bytes;
 use uuid::Uuid;
 
 use super::Error;
-use super::channel::{Broker, NoGrant, connect};
-use super::conversation::{Conversation, Now};
-use super::line::{self, Ear, Heard, Mouth};
+use super::channel::{ResumeError, SessionApi, connect};
+use super::data_channel::{DataChannel, Now};
 use super::resume::Resumption;
-use crate::transport::web::Dialler;
+use super::ws::{self, Received, WsSink, WsStream};
+use crate::transport::web::Connector;
 use crate::transport::websocket::WebSocket;
 
-/// Read at once from the user of the stream.
+/// Size of a read from the local stream, in bytes.
 const CHUNK: usize = 16 * 1024;
-/// After our last byte has arrived: for what the far side says still.
-const LINGER: Duration = Duration::from_secs(2);
-/// For our last bytes to arrive, where the far side says nothing more.
-const LAST_BYTES: Duration = Duration::from_secs(30);
-/// For the service's word that the session has ended.
-const FAREWELL: Duration = Duration::from_millis(700);
-/// Between two looks where there is nothing to be done.
-const REST: Duration = Duration::from_millis(100);
+/// Timeout for more data from the far side, once all of ours is acknowledged.
+const REMOTE_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout for the acknowledgement of our last bytes while the far side sends nothing.
+const LAST_ACK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout for the service's confirmation that the session has ended, and again for closing the websocket.
+const TERMINATE_TIMEOUT: Duration = Duration::from_millis(700);
+/// Shortest interval between two checks of the connection.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 fn now() -> Now {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Now { instant: Instant::now(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or_default() }
 }
 
-/// What moved.
-enum Moved {
-    /// From the websocket.
-    Heard(Heard),
-    /// From the user of the stream; 0 is the end.
+/// The I/O event that woke the task.
+enum IoEvent {
+    /// Messages arrived from the websocket, or it ended.
+    Received(Received),
+    /// The number of bytes read from the local stream; 0 is its end.
     Read(usize),
-    /// To the user: so many of the bytes that wait.
+    /// The number of waiting bytes written to the local stream.
     Written(usize),
-    /// The user of the stream has gone.
-    Gone,
-    /// A timer, or something that has no further meaning.
+    /// The local stream was dropped.
+    LocalDropped,
+    /// A timer, or an event that needs no action.
     Nothing,
 }
 
-/// How a relay ended, where it did not fail.
+/// The outcome of a relay that did not fail.
 enum End {
-    /// The service has closed it; its words.
+    /// The service closed the channel, with this reason.
     Closed(String),
-    /// Our user has gone, or has said all and been told all.
-    Ours,
+    /// The local side closed the stream, or both directions reached EOF.
+    LocalDone,
 }
 
-/// What the user's end has said, and what it has been told.
+/// The state of the local end of the session.
 #[derive(Default)]
-struct User {
-    /// Bytes on their way to him.
+struct LocalEnd {
+    /// Received bytes that wait to be written to the local stream.
     waiting: Bytes,
-    /// When he said that he had said all, or when something moved after that.
-    said_all: Option<Instant>,
-    /// The agent has been told so.
-    is_told: bool,
+    /// The time when the local side stopped sending, or of the last transfer after that.
+    input_ended: Option<Instant>,
+    /// Whether the agent has been told that the local side stopped sending.
+    end_sent: bool,
 }
 
-/// A session's task.
-pub struct Task {
-    conversation: Conversation,
-    mouth: Mouth,
-    ear: Ear,
+/// The task that runs a session.
+pub struct Relay {
+    data_channel: DataChannel,
+    ws_sink: WsSink,
+    ws_stream: WsStream,
     resumption: Resumption,
-    dialler: Dialler,
+    connector: Connector,
     url: String,
-    broker: Arc<dyn Broker>,
-    /// Why it ended, if not as it should; for the user's end.
+    api: Arc<dyn SessionApi>,
+    /// The error that ended the session, if any; shared with the local stream.
     pub(super) end: Arc<OnceLock<Error>>,
 }
 
-impl Task {
-    pub(super) fn new(socket: WebSocket, dialler: Dialler, url: String, broker: Arc<dyn Broker>) -> Self {
-        let (mouth, ear) = line::split(socket);
+impl Relay {
+    pub(super) fn new(socket: WebSocket, connector: Connector, url: String, api: Arc<dyn SessionApi>) -> Self {
+        let (ws_sink, ws_stream) = ws::split(socket);
         Self {
-            conversation: Conversation::new(Uuid::new_v4().as_u128()),
-            mouth,
-            ear,
+            data_channel: DataChannel::new(Uuid::new_v4().as_u128()),
+            ws_sink,
+            ws_stream,
             resumption: Resumption::default(),
-            dialler,
+            connector,
             url,
-            broker,
+            api,
             end: Arc::default(),
         }
     }
 
     fn take(&mut self, messages: &[Bytes]) -> Result<(), Error> {
-        messages.iter().try_for_each(|bytes| self.conversation.take(bytes, now()))
+        messages.iter().try_for_each(|bytes| self.data_channel.take(bytes, now()))
     }
 
-    /// Until bytes may flow.
+    /// Runs the handshake until data may be sent.
     pub(super) async fn handshake(&mut self) -> Result<(), Error> {
-        while !self.conversation.is_open() {
-            let (next_tick, can_take) = (self.conversation.next_tick(), self.conversation.can_take());
+        while !self.data_channel.is_open() {
+            let (next_tick, can_take) = (self.data_channel.next_tick(), self.data_channel.can_take());
             tokio::select! {
-                heard = self.ear.listen(), if can_take => match heard {
-                    Heard::Messages(messages) => self.take(&messages)?,
-                    Heard::End(why) => return Err(Error::Lost(why)),
+                received = self.ws_stream.recv(), if can_take => match received {
+                    Received::Messages(messages) => self.take(&messages)?,
+                    Received::End(why) => return Err(Error::Lost(why)),
                 },
-                () = self.mouth.say(&mut self.conversation) => {}
+                () = self.ws_sink.flush(&mut self.data_channel) => {}
                 () = until(next_tick) => {}
             }
-            self.conversation.tick(now());
-            if let Some(reason) = self.conversation.closed() {
+            self.data_channel.tick(now());
+            if let Some(reason) = self.data_channel.closed() {
                 return Err(Error::Ended(reason.to_owned()));
             }
         }
-        if let Some(message) = self.conversation.take_message() {
-            self.broker.notice(format!("Session Manager says: {message}"));
+        if let Some(message) = self.data_channel.take_message() {
+            self.api.notice(format!("Session Manager says: {message}"));
         }
         Ok(())
     }
 
-    /// From the handshake to the end.
-    pub(super) async fn live(mut self, pipe: DuplexStream, mut gone: oneshot::Receiver<()>) {
-        let (from_user, mut to_user) = tokio::io::split(pipe);
-        match self.relay(from_user, &mut to_user, &mut gone).await {
-            // The service has closed it: there is nothing to be ended.
+    /// Runs the session from the handshake to its end.
+    pub(super) async fn run(mut self, pipe: DuplexStream, mut dropped: oneshot::Receiver<()>) {
+        let (from_local, mut to_local) = tokio::io::split(pipe);
+        match self.relay(from_local, &mut to_local, &mut dropped).await {
+            // The service closed the session, so there is nothing left to end.
             Ok(End::Closed(reason)) if reason.is_empty() => {}
             Ok(End::Closed(reason)) => drop(self.end.set(Error::Ended(reason))),
-            Ok(End::Ours) => self.farewell().await,
+            Ok(End::LocalDone) => self.end_session().await,
             Err(error) => {
                 let _ = self.end.set(error);
-                // The user learns of it now, the service a moment later.
-                let _ = to_user.shutdown().await;
-                drop(to_user);
-                return self.broker.terminate().await;
+                // The local side is told first, because ending the session takes longer.
+                let _ = to_local.shutdown().await;
+                drop(to_local);
+                return self.api.terminate().await;
             }
         }
-        let _ = to_user.shutdown().await;
+        let _ = to_local.shutdown().await;
     }
 
     async fn relay(
         &mut self,
-        mut from_user: ReadHalf<DuplexStream>,
-        to_user: &mut WriteHalf<DuplexStream>,
-        gone: &mut oneshot::Receiver<()>,
+        mut from_local: ReadHalf<DuplexStream>,
+        to_local: &mut WriteHalf<DuplexStream>,
+        dropped: &mut oneshot::Receiver<()>,
     ) -> Result<End, Error> {
         let mut chunk = vec![0; CHUNK];
-        let mut user = User::default();
-        // How it ended. What has come is the user's before he is told.
+        let mut local = LocalEnd::default();
+        // The outcome, once it is known. Received bytes are delivered before the local side is told.
         let mut end: Option<Result<End, Error>> = None;
         loop {
-            if let Some(ours) = self.serve(&mut user, end.is_some()) {
-                return end.unwrap_or(Ok(ours));
+            if let Some(local_done) = self.next_action(&mut local, end.is_some()) {
+                return end.unwrap_or(Ok(local_done));
             }
-            let is_over = end.is_some() || self.conversation.closed().is_some();
-            let can_read = self.conversation.can_send() && user.said_all.is_none() && !is_over;
-            let can_take = self.conversation.can_take() && !is_over;
-            let (next_tick, next_look) = (self.conversation.next_tick(), self.next_look(&user));
-            let moved = tokio::select! {
-                () = self.mouth.say(&mut self.conversation), if !is_over => Moved::Nothing,
-                written = to_user.write(&user.waiting), if !user.waiting.is_empty() => {
-                    written.map_or(Moved::Gone, Moved::Written)
+            let is_over = end.is_some() || self.data_channel.closed().is_some();
+            let can_read = self.data_channel.can_send() && local.input_ended.is_none() && !is_over;
+            let can_take = self.data_channel.can_take() && !is_over;
+            let (next_tick, next_check) = (self.data_channel.next_tick(), self.next_check(&local));
+            let event = tokio::select! {
+                () = self.ws_sink.flush(&mut self.data_channel), if !is_over => IoEvent::Nothing,
+                written = to_local.write(&local.waiting), if !local.waiting.is_empty() => {
+                    written.map_or(IoEvent::LocalDropped, IoEvent::Written)
                 }
-                // What is not taken from here is not taken from the network: the far side slows down.
-                heard = self.ear.listen(), if can_take => Moved::Heard(heard),
-                read = from_user.read(&mut chunk), if can_read => Moved::Read(read.unwrap_or_default()),
-                _ = &mut *gone => Moved::Gone,
-                () = until(next_tick), if !is_over => Moved::Nothing,
-                () = sleep_until(next_look.into()), if !is_over => Moved::Nothing,
+                // Messages that are not read here are not read from the network, so the far side slows down.
+                received = self.ws_stream.recv(), if can_take => IoEvent::Received(received),
+                read = from_local.read(&mut chunk), if can_read => IoEvent::Read(read.unwrap_or_default()),
+                _ = &mut *dropped => IoEvent::LocalDropped,
+                () = until(next_tick), if !is_over => IoEvent::Nothing,
+                () = sleep_until(next_check.into()), if !is_over => IoEvent::Nothing,
             };
             if !can_take {
-                self.ear.has_rested();
+                self.ws_stream.restart_idle_timer();
             }
-            let lost = match moved {
-                Moved::Gone => return Ok(End::Ours),
-                moved => match self.follow(moved, &chunk, &mut user) {
+            let lost = match event {
+                IoEvent::LocalDropped => return Ok(End::LocalDone),
+                event => match self.on_event(event, &chunk, &mut local) {
                     Ok(lost) => lost,
                     Err(error) => {
                         end = Some(Err(error));
@@ -184,128 +184,130 @@ impl Task {
                     }
                 },
             };
-            if is_over || self.conversation.closed().is_some() {
+            if is_over || self.data_channel.closed().is_some() {
                 continue;
             }
-            self.conversation.tick(now());
-            // Where nobody listens, the last words may still be on their way.
-            let Some(why) = lost.or_else(|| if can_take { self.look() } else { None }) else { continue };
-            match self.resume_beside(&why, to_user, &mut user, gone).await {
+            self.data_channel.tick(now());
+            // While nothing is read, the reason of an end may still be unread, so the connection is not checked.
+            let Some(why) = lost.or_else(|| if can_take { self.check_alive() } else { None }) else { continue };
+            match self.resume_while_draining(&why, to_local, &mut local, dropped).await {
                 Some(Ok(true)) => {}
-                Some(Ok(false)) => end = Some(Ok(End::Closed("the service says that it has timed out".to_owned()))),
+                Some(Ok(false)) => end = Some(Ok(End::Closed("it timed out or was terminated".to_owned()))),
                 Some(Err(error)) => end = Some(Err(error)),
-                None => return Ok(End::Ours),
+                None => return Ok(End::LocalDone),
             }
         }
     }
 
-    /// Resumes the session, while what has come goes on to the user; `None`: he has gone.
-    async fn resume_beside(
+    /// Resumes the session while received bytes are still written to the local stream. Returns `None` if that stream
+    /// was dropped.
+    async fn resume_while_draining(
         &mut self,
         why: &str,
-        to_user: &mut WriteHalf<DuplexStream>,
-        user: &mut User,
-        gone: &mut oneshot::Receiver<()>,
+        to_local: &mut WriteHalf<DuplexStream>,
+        local: &mut LocalEnd,
+        dropped: &mut oneshot::Receiver<()>,
     ) -> Option<Result<bool, Error>> {
         let resumed = self.resume(why);
         tokio::pin!(resumed);
         loop {
             tokio::select! {
                 resumed = &mut resumed => return Some(resumed),
-                written = to_user.write(&user.waiting), if !user.waiting.is_empty() => match written {
-                    Ok(count) => drop(user.waiting.split_to(count)),
+                written = to_local.write(&local.waiting), if !local.waiting.is_empty() => match written {
+                    Ok(count) => drop(local.waiting.split_to(count)),
                     Err(_) => return None,
                 },
-                _ = &mut *gone => return None,
+                _ = &mut *dropped => return None,
             }
         }
     }
 
-    /// What follows from what moved; why the connection was lost, if it was.
-    fn follow(&mut self, moved: Moved, chunk: &[u8], user: &mut User) -> Result<Option<String>, Error> {
-        match moved {
-            Moved::Heard(Heard::Messages(messages)) => {
+    /// Handles an event. Returns the reason if the connection was lost.
+    fn on_event(&mut self, event: IoEvent, chunk: &[u8], local: &mut LocalEnd) -> Result<Option<String>, Error> {
+        match event {
+            IoEvent::Received(Received::Messages(messages)) => {
                 self.take(&messages)?;
-                user.moved();
+                local.event();
             }
-            Moved::Heard(Heard::End(why)) => return Ok(Some(why)),
-            Moved::Read(0) => user.said_all = Some(Instant::now()),
-            Moved::Read(count) => self.conversation.send(&chunk[..count], now()),
-            Moved::Written(count) => {
-                drop(user.waiting.split_to(count));
-                user.moved();
+            IoEvent::Received(Received::End(why)) => return Ok(Some(why)),
+            IoEvent::Read(0) => local.input_ended = Some(Instant::now()),
+            IoEvent::Read(count) => self.data_channel.send(&chunk[..count], now()),
+            IoEvent::Written(count) => {
+                drop(local.waiting.split_to(count));
+                local.event();
             }
-            Moved::Gone | Moved::Nothing => {}
+            IoEvent::LocalDropped | IoEvent::Nothing => {}
         }
         Ok(None)
     }
 
-    /// What follows from how far the two sides have come; `is_over`: there is nothing more to come.
-    fn serve(&mut self, user: &mut User, is_over: bool) -> Option<End> {
-        if user.waiting.is_empty() {
-            user.waiting = self.conversation.next_received().unwrap_or_default();
+    /// Prepares the next bytes for the local stream, tells the agent when the local side stopped sending, and returns
+    /// the outcome once both sides are done. `is_over`: nothing more will arrive.
+    fn next_action(&mut self, local: &mut LocalEnd, is_over: bool) -> Option<End> {
+        if local.waiting.is_empty() {
+            local.waiting = self.data_channel.next_received().unwrap_or_default();
         }
-        if !user.waiting.is_empty() {
+        if !local.waiting.is_empty() {
             return None;
         }
-        if let Some(reason) = self.conversation.closed() {
+        if let Some(reason) = self.data_channel.closed() {
             return Some(End::Closed(reason.to_owned()));
         }
         if is_over {
-            return Some(End::Ours);
+            return Some(End::LocalDone);
         }
-        let quiet = user.said_all?.elapsed();
-        match (self.conversation.is_settled(), user.is_told) {
+        let quiet = local.input_ended?.elapsed();
+        match (self.data_channel.is_settled(), local.end_sent) {
             (true, false) => {
-                self.conversation.disconnect(now());
-                user.is_told = true;
+                self.data_channel.disconnect(now());
+                local.end_sent = true;
                 None
             }
-            (true, true) if quiet >= LINGER => Some(End::Ours),
-            (false, _) if quiet >= LAST_BYTES => Some(End::Ours),
+            (true, true) if quiet >= REMOTE_IDLE_TIMEOUT => Some(End::LocalDone),
+            (false, _) if quiet >= LAST_ACK_TIMEOUT => Some(End::LocalDone),
             _ => None,
         }
     }
 
-    fn next_look(&self, user: &User) -> Instant {
-        let look = self.ear.next_look(&self.mouth, self.waits());
-        let wait = if self.conversation.is_settled() { LINGER } else { LAST_BYTES };
-        let look = match user.said_all {
-            Some(when) if user.waiting.is_empty() => look.min(when + wait),
-            _ => look,
+    fn next_check(&self, local: &LocalEnd) -> Instant {
+        let check_alive = self.ws_stream.next_check(&self.ws_sink, self.awaits_ack());
+        let wait = if self.data_channel.is_settled() { REMOTE_IDLE_TIMEOUT } else { LAST_ACK_TIMEOUT };
+        let check_alive = match local.input_ended {
+            Some(when) if local.waiting.is_empty() => check_alive.min(when + wait),
+            _ => check_alive,
         };
-        look.max(Instant::now() + REST)
+        check_alive.max(Instant::now() + MIN_CHECK_INTERVAL)
     }
 
-    /// An acknowledgement is waited for, and may be expected.
-    fn waits(&self) -> bool {
-        !self.conversation.is_settled() && !self.conversation.is_paused()
+    /// Whether an acknowledgement is outstanding and sending is not paused.
+    fn awaits_ack(&self) -> bool {
+        !self.data_channel.is_settled() && !self.data_channel.is_paused()
     }
 
-    fn look(&mut self) -> Option<String> {
-        let waits = self.waits().then(|| self.conversation.waiting_for(now()));
-        self.ear.look(&mut self.mouth, waits)
+    fn check_alive(&mut self) -> Option<String> {
+        let awaits_ack = self.awaits_ack().then(|| self.data_channel.waiting_for(now()));
+        self.ws_stream.check_alive(&mut self.ws_sink, awaits_ack)
     }
 
-    /// A new websocket for the same session; `false`: the service says that it is over.
+    /// Opens a new websocket for the same session. Returns `false` if the service reports that the session is over.
     async fn resume(&mut self, why: &str) -> Result<bool, Error> {
-        self.broker.step(format!("the connection to Session Manager was lost ({why}); resuming the session"));
-        let mut pause = self.resumption.lost(self.conversation.progress(), Instant::now());
-        if self.resumption.is_hopeless(Instant::now()) {
+        self.api.step(format!("connection to Session Manager lost ({why}); resuming the session"));
+        let mut pause = self.resumption.lost(self.data_channel.progress(), Instant::now());
+        if self.resumption.is_exhausted(Instant::now()) {
             return Err(Error::Lost(why.to_owned()));
         }
         loop {
             sleep(pause).await;
-            let NoGrant { why, is_network } = match self.broker.resume(self.url.clone()).await {
+            let ResumeError { why, is_network } = match self.api.resume(self.url.clone()).await {
                 Ok(None) => return Ok(false),
                 Ok(Some(grant)) => {
                     let url = grant.url.expose().clone();
-                    match connect(&self.dialler, grant).await {
+                    match connect(&self.connector, grant).await {
                         Ok(socket) => {
-                            self.taken_up(socket, url);
+                            self.on_resumed(socket, url);
                             return Ok(true);
                         }
-                        Err(error) => NoGrant { why: error.to_string(), is_network: error.may_pass() },
+                        Err(error) => ResumeError { why: error.to_string(), is_network: error.is_transient() },
                     }
                 }
                 Err(no) => no,
@@ -314,50 +316,51 @@ impl Task {
                 Some(next) => pause = next,
                 None => return Err(Error::Lost(why)),
             }
-            self.broker.step(format!("not yet: {why}"));
+            self.api.step(format!("resuming failed: {why}; retrying"));
         }
     }
 
-    fn taken_up(&mut self, socket: WebSocket, url: String) {
-        (self.mouth, self.ear) = line::split(socket);
+    fn on_resumed(&mut self, socket: WebSocket, url: String) {
+        (self.ws_sink, self.ws_stream) = ws::split(socket);
         self.url = url;
-        self.resumption.had(Instant::now());
-        self.conversation.reconnected(now());
-        self.broker.step("the session goes on".to_owned());
+        self.resumption.restored(Instant::now());
+        self.data_channel.reconnected(now());
+        self.api.step("session resumed".to_owned());
     }
 
-    /// Our user has gone: the agent is told, and the service where the agent does not see to it.
-    async fn farewell(&mut self) {
-        let is_told = self.conversation.terminate(now());
-        let goodbye = async {
-            while is_told && self.conversation.closed().is_none() {
+    /// Ends the session after the local side is done: through the agent, or by an API call if that is not confirmed in
+    /// time.
+    async fn end_session(&mut self) {
+        let end_sent = self.data_channel.terminate(now());
+        let confirmed = async {
+            while end_sent && self.data_channel.closed().is_none() {
                 tokio::select! {
-                    () = self.mouth.say(&mut self.conversation) => {}
-                    heard = self.ear.listen() => match heard {
-                        Heard::Messages(messages) => {
-                            let taken = messages.iter().try_for_each(|bytes| self.conversation.take(bytes, now()));
+                    () = self.ws_sink.flush(&mut self.data_channel) => {}
+                    received = self.ws_stream.recv() => match received {
+                        Received::Messages(messages) => {
+                            let taken = messages.iter().try_for_each(|bytes| self.data_channel.take(bytes, now()));
                             if taken.is_err() {
                                 return false;
                             }
                         }
-                        Heard::End(_) => return false,
+                        Received::End(_) => return false,
                     },
                 }
-                while self.conversation.next_received().is_some() {}
+                while self.data_channel.next_received().is_some() {}
             }
-            is_told
+            end_sent
         };
-        if timeout(FAREWELL, goodbye).await != Ok(true) {
-            self.broker.terminate().await;
+        if timeout(TERMINATE_TIMEOUT, confirmed).await != Ok(true) {
+            self.api.terminate().await;
         }
-        let _ = timeout(FAREWELL, self.mouth.close()).await;
+        let _ = timeout(TERMINATE_TIMEOUT, self.ws_sink.close()).await;
     }
 }
 
-impl User {
-    /// Something moved: what he waits for may still come.
-    fn moved(&mut self) {
-        self.said_all = self.said_all.map(|_| Instant::now());
+impl LocalEnd {
+    /// Restarts the timeout that follows the end of the local input, because data was still transferred.
+    fn event(&mut self) {
+        self.input_ended = self.input_ended.map(|_| Instant::now());
     }
 }
 

@@ -1,8 +1,8 @@
-//! Order and acknowledgements, for each direction by itself. Pure: the time is passed in, and what a message is is not
-//! known here.
+//! Ordering and acknowledgements, for each direction separately. Does no I/O: the time is passed in, and the content of
+//! messages is not interpreted.
 //!
-//! The timers are those of the plugin and the agent (RFC 6298 with other bounds): the first timeout is 200 ms, the longest
-//! 1 s.
+//! The timers are those of the plugin and the agent (RFC 6298 with other bounds): the first timeout is 200 ms, the
+//! longest 1 s.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -11,21 +11,22 @@ const FIRST_TIMEOUT: Duration = Duration::from_millis(200);
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(1);
 const GRANULARITY: Duration = Duration::from_millis(10);
-/// Messages on their way. The agent keeps up to 100,000; ours bounds our memory at 1 kB each.
+/// The send window, in messages. The agent's is up to 100,000; ours bounds the memory, at 1 kB per message.
 const WINDOW: usize = 2048;
-/// Of those that are late, so many of the oldest are sent again at a time: one that was lost holds up all behind it.
-const AGAIN: usize = 16;
-/// What came too early, at most.
-const EARLY: usize = 10_000;
-const EARLY_BYTES: usize = 8 << 20;
+/// Limit for the messages retransmitted at a time, oldest first: one that was lost holds up all behind it.
+const MAX_RETRANSMITS: usize = 16;
+/// Limit for the messages that are buffered out of order.
+const MAX_EARLY_MESSAGES: usize = 10_000;
+const MAX_EARLY_BYTES: usize = 8 << 20;
 
-/// What we have sent and the other side has not acknowledged.
+/// The send window: messages that are not acknowledged yet.
 #[derive(Debug)]
-pub struct Outgoing<M> {
+pub struct SendWindow<M> {
     next: i64,
-    /// In order and without gaps; what was acknowledged behind one that was not stays until its turn.
+    /// The sent messages in order, without gaps; one that was acknowledged out of order stays until all before it are
+    /// acknowledged.
     sent: VecDeque<Sent<M>>,
-    /// When the oldest message became the oldest: before that nobody waited for its acknowledgement (RFC 6298, 5.3).
+    /// The time when the oldest message became the oldest: its timeout does not start before (RFC 6298, section 5.3).
     progress: Option<Instant>,
     timer: Timer,
 }
@@ -35,69 +36,69 @@ struct Sent<M> {
     message: M,
     first: Instant,
     last: Instant,
-    is_acknowledged: bool,
+    acknowledged: bool,
 }
 
 impl<M> Sent<M> {
-    fn waits_since(&self, progress: Option<Instant>) -> Instant {
+    fn timer_start(&self, progress: Option<Instant>) -> Instant {
         progress.map_or(self.last, |progress| progress.max(self.last))
     }
 }
 
-impl<M: Clone> Default for Outgoing<M> {
+impl<M: Clone> Default for SendWindow<M> {
     fn default() -> Self {
         Self { next: 0, sent: VecDeque::new(), progress: None, timer: Timer::default() }
     }
 }
 
-impl<M: Clone> Outgoing<M> {
-    /// The number of the next message.
+impl<M: Clone> SendWindow<M> {
+    /// Returns the sequence number of the next message.
     pub fn next(&self) -> i64 {
         self.next
     }
 
-    /// So many are on their way that no more should be.
+    /// Whether the window is full, so that no more should be sent.
     pub fn is_full(&self) -> bool {
         self.sent.len() >= WINDOW
     }
 
-    /// So many are on their way.
-    pub fn waiting(&self) -> usize {
+    /// Returns the number of messages in the window.
+    pub fn in_flight(&self) -> usize {
         self.sent.len()
     }
 
-    /// All has arrived.
+    /// Whether everything has been acknowledged.
     pub fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
 
-    /// The message with the number [`Self::next`] is being sent.
+    /// Adds the message with the number [`Self::next`], which is being sent.
     pub fn push(&mut self, message: M, now: Instant) {
         self.next += 1;
-        self.sent.push_back(Sent { message, first: now, last: now, is_acknowledged: false });
+        self.sent.push_back(Sent { message, first: now, last: now, acknowledged: false });
     }
 
-    /// The other side has the message with this number. Numbers that it cannot mean are passed over.
+    /// Records the acknowledgement of a message. Numbers outside the window are ignored.
     pub fn acknowledge(&mut self, sequence: i64, now: Instant) {
         let oldest = self.next - i64::try_from(self.sent.len()).unwrap_or(i64::MAX);
         let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
         let Some(sent) = index.and_then(|index| self.sent.get_mut(index)) else { return };
-        // Karn's algorithm: what was sent twice tells nothing of the way's length.
-        if !sent.is_acknowledged && sent.first == sent.last {
+        // Karn's algorithm: a retransmitted message gives no valid sample of the round trip.
+        if !sent.acknowledged && sent.first == sent.last {
             self.timer.sample(now.saturating_duration_since(sent.first));
         }
-        sent.is_acknowledged = true;
-        while self.sent.front().is_some_and(|sent| sent.is_acknowledged) {
+        sent.acknowledged = true;
+        while self.sent.front().is_some_and(|sent| sent.acknowledged) {
             self.sent.pop_front();
             self.progress = Some(now);
         }
     }
 
-    /// The messages that are late and are to be sent again now.
+    /// Returns the messages that are overdue and have to be retransmitted now.
     pub fn due(&mut self, now: Instant) -> Vec<M> {
         let (timeout, progress) = (self.timer.timeout, self.progress);
-        let oldest = self.sent.iter_mut().filter(|sent| !sent.is_acknowledged).take(AGAIN);
-        let late = oldest.filter(|sent| sent.waits_since(progress) + timeout <= now);
+        let oldest = self.sent.iter_mut().filter(|sent| !sent.acknowledged).take(MAX_RETRANSMITS);
+        let late = oldest.filter(|sent| sent.timer_start(progress) + timeout <= now);
         let late: Vec<M> = late
             .map(|sent| {
                 sent.last = now;
@@ -110,31 +111,31 @@ impl<M: Clone> Outgoing<M> {
         late
     }
 
-    /// When to ask for [`Self::due`] next.
+    /// Returns when to call [`Self::due`] next.
     pub fn next_due(&self) -> Option<Instant> {
-        let oldest = self.sent.iter().filter(|sent| !sent.is_acknowledged).take(AGAIN);
-        oldest.map(|sent| sent.waits_since(self.progress) + self.timer.timeout).min()
+        let oldest = self.sent.iter().filter(|sent| !sent.acknowledged).take(MAX_RETRANSMITS);
+        oldest.map(|sent| sent.timer_start(self.progress) + self.timer.timeout).min()
     }
 
-    /// Everything that is not acknowledged: the connection it went over is gone.
-    pub fn all_again(&mut self, now: Instant) -> Vec<M> {
-        let waiting = self.sent.iter_mut().filter(|sent| !sent.is_acknowledged);
-        waiting
+    /// Returns every unacknowledged message, to be sent again over a new connection.
+    pub fn unacknowledged(&mut self, now: Instant) -> Vec<M> {
+        let in_flight = self.sent.iter_mut().filter(|sent| !sent.acknowledged);
+        in_flight
             .map(|sent| {
-                // Not the first time any more, whatever the clock says.
+                // The message counts as retransmitted, even if the clock has not advanced.
                 sent.last = now.max(sent.first + Duration::from_nanos(1));
                 sent.message.clone()
             })
             .collect()
     }
 
-    /// How long the oldest message has been waiting for its acknowledgement.
+    /// Returns how long the oldest message has been waiting for its acknowledgement.
     pub fn waiting_for(&self, now: Instant) -> Duration {
         self.sent.front().map_or(Duration::ZERO, |sent| now.saturating_duration_since(sent.first))
     }
 }
 
-/// The round trip as it has been of late, and the timeout that follows from it.
+/// The smoothed round trip time and the retransmission timeout derived from it.
 #[derive(Debug)]
 struct Timer {
     smoothed: Duration,
@@ -149,7 +150,8 @@ impl Default for Timer {
 }
 
 impl Timer {
-    /// What is sent twice is not sampled: without this a way that is longer than the timeout would never be known as such.
+    /// Doubles the timeout. Retransmitted messages are not sampled, so a round trip longer than the timeout would never
+    /// be measured otherwise.
     fn back_off(&mut self) {
         self.timeout = (self.timeout * 2).min(LONGEST_TIMEOUT);
     }
@@ -161,49 +163,49 @@ impl Timer {
     }
 }
 
-/// What to do with a message that came.
+/// The verdict on a received message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is new. Acknowledge it; [`Incoming::next_in_order`] has it in its turn.
-    Taken,
-    /// It was here before. Acknowledge it once more: the first time was lost.
-    Old,
-    /// There is no room for it, or it makes no sense: it must not be acknowledged.
+pub enum Receipt {
+    /// The message is new: acknowledge it; [`ReceiveWindow::next_in_order`] returns it in order.
+    Accepted,
+    /// The message is a duplicate: acknowledge it again, because the first acknowledgement may be lost.
+    Duplicate,
+    /// The buffer is full: the message must not be acknowledged.
     Refused,
 }
 
-/// What the other side has sent, put in order.
+/// The receive window: puts messages into order.
 #[derive(Debug)]
-pub struct Incoming<M> {
+pub struct ReceiveWindow<M> {
     expected: i64,
     early: BTreeMap<i64, M>,
     bytes: usize,
 }
 
-impl<M> Default for Incoming<M> {
+impl<M> Default for ReceiveWindow<M> {
     fn default() -> Self {
         Self { expected: 0, early: BTreeMap::new(), bytes: 0 }
     }
 }
 
-impl<M: AsRef<[u8]>> Incoming<M> {
-    /// Takes a message in.
-    pub fn take(&mut self, sequence: i64, message: M) -> Verdict {
+impl<M: AsRef<[u8]>> ReceiveWindow<M> {
+    /// Adds a received message to the window.
+    pub fn take(&mut self, sequence: i64, message: M) -> Receipt {
         if sequence < self.expected || self.early.contains_key(&sequence) {
-            return Verdict::Old;
+            return Receipt::Duplicate;
         }
         let size = message.as_ref().len();
         let is_next = sequence == self.expected;
-        // The one that all others wait for is taken always.
-        if !is_next && (self.early.len() >= EARLY || self.bytes + size > EARLY_BYTES) {
-            return Verdict::Refused;
+        // The next message in order is always accepted, because all others wait for it.
+        if !is_next && (self.early.len() >= MAX_EARLY_MESSAGES || self.bytes + size > MAX_EARLY_BYTES) {
+            return Receipt::Refused;
         }
         self.bytes += size;
         self.early.insert(sequence, message);
-        Verdict::Taken
+        Receipt::Accepted
     }
 
-    /// The next message in order, if it is here.
+    /// Removes and returns the next message in order, if it has arrived.
     pub fn next_in_order(&mut self) -> Option<M> {
         let message = self.early.remove(&self.expected)?;
         self.expected += 1;

@@ -1,67 +1,68 @@
-//! A session whose connection was lost: how often and how long it is tried to have it again.
+//! The reconnect policy of a session whose connection was lost: attempts, backoff, deadline.
 
 use std::time::{Duration, Instant};
 
-/// Refusals of the service's: so many tries.
-const TRIES: u32 = 5;
-/// For a network that is gone: a lid was closed, a train is in a tunnel.
-const NETWORK_BACK: Duration = Duration::from_secs(120);
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Limit for the attempts while the service refuses.
+const MAX_ATTEMPTS: u32 = 5;
+/// Deadline for an unreachable network, for example after a laptop was closed or in a train tunnel.
+const NETWORK_DEADLINE: Duration = Duration::from_secs(120);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// A connection that lived so long was one, also where nobody said anything on it: longer than it takes to see that it is dead.
-const LIVED: Duration = Duration::from_secs(30);
+/// A connection that lasted this long counts as working even if it was idle: an unanswered message would have been
+/// detected earlier.
+const MIN_UPTIME: Duration = Duration::from_secs(30);
 
-/// How it has gone since the session last went on for good.
+/// The attempts since the connection last worked.
 #[derive(Debug)]
 pub struct Resumption {
-    tries: u32,
-    pause: Duration,
+    attempts: u32,
+    backoff: Duration,
     lost: Option<Instant>,
-    /// When there was a connection again.
-    had: Option<Instant>,
-    /// How far the conversation had come then.
+    /// The time when the connection was last restored.
+    restored: Option<Instant>,
+    /// The progress of the conversation when the connection was lost.
     progress: u64,
 }
 
 impl Default for Resumption {
     fn default() -> Self {
-        Self { tries: 0, pause: FIRST_PAUSE, lost: None, had: None, progress: 0 }
+        Self { attempts: 0, backoff: INITIAL_BACKOFF, lost: None, restored: None, progress: 0 }
     }
 }
 
 impl Resumption {
-    /// The connection was lost, with the conversation so far on. How long to wait before the first try: one that brought
-    /// nothing is not repeated at once.
+    /// Records that the connection was lost, with the conversation's progress. Returns the delay before the first
+    /// attempt: zero, unless the previous connection brought no progress.
     pub fn lost(&mut self, progress: u64, now: Instant) -> Duration {
-        let has_lived = self.had.is_some_and(|had| now.saturating_duration_since(had) >= LIVED);
-        if self.lost.is_none() || progress > self.progress || has_lived {
+        let was_stable = self.restored.is_some_and(|restored| now.saturating_duration_since(restored) >= MIN_UPTIME);
+        if self.lost.is_none() || progress > self.progress || was_stable {
             *self = Self { progress, lost: Some(now), ..Self::default() };
             return Duration::ZERO;
         }
-        self.next_pause()
+        self.next_backoff()
     }
 
-    /// There is a connection again.
-    pub fn had(&mut self, now: Instant) {
-        self.had = Some(now);
+    /// Records that the connection was restored.
+    pub fn restored(&mut self, now: Instant) {
+        self.restored = Some(now);
     }
 
-    /// A try came to nothing: how long to wait before the next, or `None` if there should be no next.
+    /// Records a failed attempt. Returns the delay before the next, or `None` to give up.
     pub fn failed(&mut self, is_network: bool, now: Instant) -> Option<Duration> {
-        self.tries += 1;
-        let is_over = self.lost.is_some_and(|lost| now.saturating_duration_since(lost) >= NETWORK_BACK);
-        if is_over || (!is_network && self.tries >= TRIES) { None } else { Some(self.next_pause()) }
+        self.attempts += 1;
+        let is_over = self.lost.is_some_and(|lost| now.saturating_duration_since(lost) >= NETWORK_DEADLINE);
+        if is_over || (!is_network && self.attempts >= MAX_ATTEMPTS) { None } else { Some(self.next_backoff()) }
     }
 
-    /// Whether connections that come and bring nothing have been had often enough.
-    pub fn is_hopeless(&self, now: Instant) -> bool {
-        self.lost.is_some_and(|lost| now.saturating_duration_since(lost) >= NETWORK_BACK)
+    /// Whether reconnecting without progress has exceeded the deadline.
+    pub fn is_exhausted(&self, now: Instant) -> bool {
+        self.lost.is_some_and(|lost| now.saturating_duration_since(lost) >= NETWORK_DEADLINE)
     }
 
-    fn next_pause(&mut self) -> Duration {
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
-        pause
+    fn next_backoff(&mut self) -> Duration {
+        let backoff = self.backoff;
+        self.backoff = (backoff * 2).min(MAX_BACKOFF);
+        backoff
     }
 }

@@ -1,4 +1,4 @@
-//! The user's end of a session: a byte stream whose dropping ends the session.
+//! The local end of a session: a byte stream that ends the session when it is dropped.
 
 use std::io;
 use std::pin::Pin;
@@ -10,19 +10,20 @@ use tokio::sync::oneshot;
 
 use super::Error;
 
-/// The port's bytes. Dropping it ends the session.
+/// A byte stream to the port. Dropping it ends the session.
 pub struct SessionStream {
     pipe: DuplexStream,
-    /// Why it ended, if not as it should.
+    /// The error that ended the session, if any.
     end: Arc<OnceLock<Error>>,
     _alive: oneshot::Sender<()>,
 }
 
 impl SessionStream {
-    /// Over this pipe; `end` is why it ended, and the receiver's other half tells that we are gone.
+    /// Creates a stream over this pipe; `end` holds the error that ended the session, and the receiver resolves when
+    /// the stream is dropped.
     pub(super) fn new(pipe: DuplexStream, end: Arc<OnceLock<Error>>) -> (Self, oneshot::Receiver<()>) {
-        let (alive, gone) = oneshot::channel();
-        (Self { pipe, end, _alive: alive }, gone)
+        let (alive, dropped) = oneshot::channel();
+        (Self { pipe, end, _alive: alive }, dropped)
     }
 }
 

@@ -1,9 +1,9 @@
-//! The way to a web service: through the proxy that the environment names or straight, then TLS. The SDK's calls and the
-//! websockets both go this way, so that what holds for one holds for the other.
+//! Connections to web services: through the proxy that the environment names, or directly, then TLS. The SDK's calls
+//! and the websockets both use this, so that they behave the same.
 //!
-//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (names, suffixes, addresses, CIDR) mean what they mean to curl;
-//! user and password of a proxy stand in its URL. Link-local addresses, and this machine where nothing is encrypted, are never
-//! asked of a proxy: who answers there hands out credentials.
+//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (names, suffixes, addresses, CIDR) have the same meaning as
+//! in curl; user and password of a proxy are part of its URL. Link-local addresses, and loopback addresses without TLS,
+//! never go through a proxy, because the services there hand out credentials.
 
 mod proxy;
 mod roots;
@@ -25,87 +25,87 @@ use tokio_rustls::TlsConnector;
 
 use super::tcp::{self, Family, Host};
 
-/// For the TCP connection, and again for all that follows until bytes can flow.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout for the TCP connection, and again for each step after it (proxy tunnel, TLS handshake).
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Read at once from the network, below TLS.
-const READ_AT_ONCE: usize = 64 * 1024;
+/// Size of the read buffer below TLS, in bytes.
+const READ_BUFFER_SIZE: usize = 64 * 1024;
 
-/// A byte stream, whatever lies below it.
+/// A byte stream over any transport.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Why a web service cannot be reached.
+/// The reason why a web service cannot be reached.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The address is none that we can use.
-    #[error("'{0}' is not an address of a web service")]
+    /// The URL cannot be used for a web service.
+    #[error("'{0}' is not a valid service URL")]
     Address(String),
     /// The certificate authorities cannot be read.
-    #[error("cannot read the certificate authorities in {}: {detail}", path.display())]
+    #[error("cannot read the CA certificates in {}: {detail}", path.display())]
     Bundle {
-        /// What AWS_CA_BUNDLE or the profile names.
+        /// The file that AWS_CA_BUNDLE or the profile names.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it cannot be read.
         detail: String,
     },
     /// The system has no certificate authorities.
-    #[error("this system has no certificate authorities: {0}")]
+    #[error("this system has no CA certificates: {0}")]
     NoRoots(String),
-    /// No connection to the service or to the proxy before it.
+    /// The TCP connection to the service or its proxy failed.
     #[error("cannot connect to {host}: {source}")]
     Connect {
-        /// Host and port.
+        /// The host and port.
         host: String,
-        /// Why not.
+        /// The error of the TCP connection.
         source: Arc<tcp::Error>,
     },
-    /// There is a connection, and then nothing.
-    #[error("{0} does not answer")]
+    /// The connection was accepted, but no response arrived in time.
+    #[error("timed out waiting for a response from {0}")]
     Silent(String),
-    /// The proxy wants to know who we are.
-    #[error("the proxy {0} wants a user and a password, or others")]
+    /// The proxy requires authentication, or rejected the credentials.
+    #[error("proxy {0} requires authentication (HTTP 407)")]
     ProxyAuthentication(String),
-    /// The proxy will not let us through.
-    #[error("the proxy {proxy} does not let us through to {host}: {status}")]
+    /// The proxy refused to connect to the service.
+    #[error("proxy {proxy} refused the connection to {host}: HTTP {status}")]
     ProxyRefused {
-        /// Its host and port.
+        /// The host and port of the proxy.
         proxy: String,
-        /// Where we wanted to go.
+        /// The host and port of the service.
         host: String,
-        /// Its status, with its words.
+        /// The HTTP status of the proxy's response.
         status: String,
     },
-    /// A proxy of a kind that is not supported.
-    #[error("the proxy {0} is of a kind that ec2ssh cannot use: http:// and https:// it can")]
+    /// The scheme of the proxy is not supported.
+    #[error("proxy {0} has an unsupported scheme: use http:// or https://")]
     ProxyKind(String),
-    /// The certificate is not one that we trust.
+    /// The certificate of the host is not trusted.
     #[error("the certificate of {host} is not trusted: {detail}")]
     Certificate {
-        /// The host.
+        /// The host and port.
         host: String,
-        /// What is wrong with it.
+        /// The reason why it is not trusted.
         detail: String,
-        /// Its authority is not known here.
-        is_unknown: bool,
+        /// Whether the certificate's issuer is unknown.
+        unknown_issuer: bool,
     },
-    /// The connection broke before bytes could flow.
-    #[error("the connection to {host} broke: {source}")]
+    /// The connection broke before it was ready for use.
+    #[error("the connection to {host} failed: {source}")]
     Broken {
-        /// The host.
+        /// The host and port.
         host: String,
-        /// How.
+        /// The underlying I/O error.
         source: Arc<io::Error>,
     },
 }
 
-/// A proxy, and what it is told of who we are.
-type Proxy = (Place, Option<http::HeaderValue>);
+/// A proxy, and the value of its `Proxy-Authorization` header.
+type Proxy = (Endpoint, Option<http::HeaderValue>);
 
-/// Connects to web services.
+/// Opens connections to web services.
 #[derive(Clone)]
-pub struct Dialler {
+pub struct Connector {
     inner: Arc<Inner>,
 }
 
@@ -115,76 +115,77 @@ struct Inner {
     tls: OnceCell<TlsConnector>,
 }
 
-impl fmt::Debug for Dialler {
+impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A proxy's URL has its password in it.
+        // The proxies are left out, because their URLs contain passwords.
         f.debug_struct("Dialler").field("bundle", &self.inner.bundle).finish_non_exhaustive()
     }
 }
 
-impl Dialler {
-    /// One that trusts the authorities in `bundle` (PEM) alone, else those of the system; proxies are taken from the
-    /// environment.
+impl Connector {
+    /// Uses the proxies of the environment, and trusts only the authorities in `bundle` (PEM), or those of the system
+    /// without a bundle.
     pub fn new(bundle: Option<PathBuf>) -> Self {
         Self::with(Matcher::from_env(), bundle)
     }
 
-    /// One with these proxies.
+    /// Uses these proxies instead of those of the environment.
     pub fn with(proxies: Matcher, bundle: Option<PathBuf>) -> Self {
         Self { inner: Arc::new(Inner { proxies, bundle, tls: OnceCell::new() }) }
     }
 
-    /// Opens a byte stream to the service at `uri`: `https` and `wss` in TLS, `http` and `ws` as they are.
+    /// Opens a byte stream to the service at `uri`: with TLS for `https` and `wss`, without TLS for `http` and `ws`.
     ///
     /// # Errors
-    /// Whatever stands in the way.
+    /// Fails if the service or its proxy cannot be reached, or if a certificate is not trusted.
     pub async fn dial(&self, uri: &Uri) -> Result<Box<dyn Stream>, Error> {
-        let place = Place::of(uri)?;
-        let proxy = self.proxy_for(&place)?;
-        // The authorities are read while the network is waited for; what is wrong with them is told when they are used.
+        let endpoint = Endpoint::of(uri)?;
+        let proxy = self.proxy_for(&endpoint)?;
+        // The authorities are loaded while the connection is made; an error in them is reported when they are used.
         let authorities = async {
-            if place.tls {
+            if endpoint.tls {
                 let _ = self.tls().await;
             }
         };
-        let (stream, ()) = tokio::join!(self.tunnel(&place, proxy), authorities);
-        if place.tls { self.encrypt(stream?, &place).await } else { stream }
+        let (stream, ()) = tokio::join!(self.tunnel(&endpoint, proxy), authorities);
+        if endpoint.tls { self.encrypt(stream?, &endpoint).await } else { stream }
     }
 
-    /// Bytes to the service, not encrypted yet.
-    async fn tunnel(&self, place: &Place, proxy: Option<Proxy>) -> Result<Box<dyn Stream>, Error> {
+    /// Opens the stream to the service, before TLS.
+    async fn tunnel(&self, endpoint: &Endpoint, proxy: Option<Proxy>) -> Result<Box<dyn Stream>, Error> {
         match proxy {
             Some((proxy, authorization)) => {
                 let stream = self.to(&proxy).await?;
-                proxy::tunnel(stream, &proxy, place, authorization).await
+                proxy::tunnel(stream, &proxy, endpoint, authorization).await
             }
-            None => connect(place).await,
+            None => connect(endpoint).await,
         }
     }
 
-    /// The connection to the proxy itself, which may be in TLS, too.
-    async fn to(&self, proxy: &Place) -> Result<Box<dyn Stream>, Error> {
+    /// Connects to the proxy itself, over TLS if its scheme is https.
+    async fn to(&self, proxy: &Endpoint) -> Result<Box<dyn Stream>, Error> {
         let stream = connect(proxy).await?;
         if proxy.tls { self.encrypt(stream, proxy).await } else { Ok(stream) }
     }
 
-    fn proxy_for(&self, place: &Place) -> Result<Option<Proxy>, Error> {
-        if place.is_link_local() || (!place.tls && place.is_loopback()) {
+    fn proxy_for(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
+        if endpoint.is_link_local() || (!endpoint.tls && endpoint.is_loopback()) {
             return Ok(None);
         }
-        // The matcher knows the schemes of HTTP alone.
-        let scheme = if place.tls { "https" } else { "http" };
-        let asked = format!("{scheme}://{place}/").parse().map_err(|_| Error::Address(place.to_string()))?;
+        // The matcher only knows the schemes of HTTP.
+        let scheme = if endpoint.tls { "https" } else { "http" };
+        let asked = format!("{scheme}://{endpoint}/").parse().map_err(|_| Error::Address(endpoint.to_string()))?;
         let Some(found) = self.inner.proxies.intercept(&asked) else { return Ok(None) };
         if !matches!(found.uri().scheme_str(), Some("http" | "https")) {
-            // Not the authority: a password with an at sign in it would be half in there.
+            // The authority is not used, because it would contain part of a password that has an at sign.
             let port = found.uri().port_u16().map_or(String::new(), |port| format!(":{port}"));
             return Err(Error::ProxyKind(format!("{}{port}", found.uri().host().unwrap_or_default())));
         }
-        Ok(Some((Place::of(found.uri())?, found.basic_auth().cloned())))
+        Ok(Some((Endpoint::of(found.uri())?, found.basic_auth().cloned())))
     }
 
-    /// The one TLS configuration, made at its first use: on a thread of its own, as files are read and parsed.
+    /// Returns the TLS configuration, which is built at its first use, on a blocking thread, because files are read and
+    /// parsed.
     async fn tls(&self) -> Result<&TlsConnector, Error> {
         let make = || async {
             let bundle = self.inner.bundle.clone();
@@ -194,40 +195,40 @@ impl Dialler {
         self.inner.tls.get_or_try_init(make).await
     }
 
-    async fn encrypt(&self, stream: Box<dyn Stream>, place: &Place) -> Result<Box<dyn Stream>, Error> {
+    async fn encrypt(&self, stream: Box<dyn Stream>, endpoint: &Endpoint) -> Result<Box<dyn Stream>, Error> {
         let connector = self.tls().await?;
-        let name = ServerName::try_from(place.host.clone()).map_err(|_| Error::Address(place.to_string()))?;
-        // rustls reads 4 kB at a time.
-        let stream = BufReader::with_capacity(READ_AT_ONCE, stream);
-        match timeout(PATIENCE, connector.connect(name, stream)).await {
+        let name = ServerName::try_from(endpoint.host.clone()).map_err(|_| Error::Address(endpoint.to_string()))?;
+        // rustls reads only 4 kB at a time.
+        let stream = BufReader::with_capacity(READ_BUFFER_SIZE, stream);
+        match timeout(STEP_TIMEOUT, connector.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => Err(roots::sort(error, place)),
-            Err(_) => Err(Error::Silent(place.to_string())),
+            Ok(Err(error)) => Err(roots::classify(error, endpoint)),
+            Err(_) => Err(Error::Silent(endpoint.to_string())),
         }
     }
 }
 
-async fn connect(place: &Place) -> Result<Box<dyn Stream>, Error> {
-    let host = match place.host.parse::<IpAddr>() {
+async fn connect(endpoint: &Endpoint) -> Result<Box<dyn Stream>, Error> {
+    let host = match endpoint.host.parse::<IpAddr>() {
         Ok(ip) => Host::Ip(ip),
-        Err(_) => Host::Name(place.host.clone(), None),
+        Err(_) => Host::Name(endpoint.host.clone(), None),
     };
-    match tcp::connect(&[host], place.port, Family::Any, PATIENCE).await {
+    match tcp::connect(&[host], endpoint.port, Family::Any, STEP_TIMEOUT).await {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(source) => Err(Error::Connect { host: place.to_string(), source: Arc::new(source) }),
+        Err(source) => Err(Error::Connect { host: endpoint.to_string(), source: Arc::new(source) }),
     }
 }
 
-/// Where a service is.
+/// The host and port of a service, and whether it uses TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    /// A name, or an address without brackets.
+struct Endpoint {
+    /// A DNS name, or an IP address without brackets.
     host: String,
     port: u16,
     tls: bool,
 }
 
-impl Place {
+impl Endpoint {
     fn of(uri: &Uri) -> Result<Self, Error> {
         let wrong = || Error::Address(uri.authority().map_or_else(String::new, ToString::to_string));
         let tls = match uri.scheme_str() {
@@ -240,12 +241,13 @@ impl Place {
         Ok(Self { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls })
     }
 
-    /// A helper of this machine's that hands out credentials, in clear because it is here: no proxy stands before it either.
+    /// Whether the host is this machine. Without TLS no proxy is used for it, because local helpers hand out
+    /// credentials.
     fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost") || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
-    /// The instance's own metadata service and its like: no proxy stands before them.
+    /// Whether the host is an instance metadata service or another link-local address, for which no proxy is used.
     fn is_link_local(&self) -> bool {
         match self.host.parse() {
             Ok(IpAddr::V4(ip)) => ip.is_link_local(),
@@ -255,7 +257,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let brackets = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         write!(f, "{}{}{}:{}", brackets.0, self.host, brackets.1, self.port)

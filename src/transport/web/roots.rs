@@ -1,4 +1,4 @@
-//! Whom we trust: the certificate authorities of a bundle, else those of the system.
+//! The trusted certificate authorities: those of a bundle, or else those of the system.
 
 use std::io;
 use std::path::Path;
@@ -10,36 +10,36 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::{Error, Place};
+use super::{Endpoint, Error};
 
-/// The one TLS configuration. A bundle stands in the place of the system's authorities, as it does for the AWS CLI.
+/// Builds the TLS configuration. A bundle replaces the system's authorities, as it does for the AWS CLI.
 pub fn connector(bundle: Option<&Path>) -> Result<TlsConnector, Error> {
     let roots = match bundle {
-        Some(path) => of_bundle(path)?,
-        None => of_the_system()?,
+        Some(path) => load_bundle(path)?,
+        None => load_system_roots()?,
     };
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("the provider knows the protocol versions that rustls is built with")
+        .expect("the provider supports the default protocol versions of rustls")
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-fn of_bundle(path: &Path) -> Result<RootCertStore, Error> {
+fn load_bundle(path: &Path) -> Result<RootCertStore, Error> {
     let wrong = |detail: String| Error::Bundle { path: path.to_owned(), detail };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        // A bundle may have one that is none for rustls among many that are.
+        // A certificate that rustls rejects must not make the whole bundle fail.
         let _ = roots.add(certificate);
     }
-    if roots.is_empty() { Err(wrong("it has no certificate that can be used".to_owned())) } else { Ok(roots) }
+    if roots.is_empty() { Err(wrong("no usable certificate found".to_owned())) } else { Ok(roots) }
 }
 
-fn of_the_system() -> Result<RootCertStore, Error> {
+fn load_system_roots() -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    if let Some(found) = system_bundle() {
+    if let Some(found) = load_system_bundle() {
         roots.add_parsable_certificates(found.certs);
     }
     if !roots.is_empty() {
@@ -54,11 +54,11 @@ fn of_the_system() -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// The one file that most systems have. The library would read the folder of single files, too, which has the same in it
-/// where nobody has put something there by hand; it does where the file gives nothing, or where SSL_CERT_FILE or SSL_CERT_DIR
-/// say what to read.
+/// Reads the bundle file that most systems have. `rustls_native_certs` would also read the directory of single
+/// certificates, which has the same content unless an administrator added some; it is used if the file yields none, or
+/// if SSL_CERT_FILE or SSL_CERT_DIR is set.
 #[cfg(all(unix, not(target_vendor = "apple")))]
-fn system_bundle() -> Option<rustls_native_certs::CertificateResult> {
+fn load_system_bundle() -> Option<rustls_native_certs::CertificateResult> {
     if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some()) {
         return None;
     }
@@ -66,30 +66,30 @@ fn system_bundle() -> Option<rustls_native_certs::CertificateResult> {
     Some(rustls_native_certs::load_certs_from_paths(Some(&file), None))
 }
 
-/// Their store is no file.
+/// Returns `None`: the certificate store is not a file here.
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
-fn system_bundle() -> Option<rustls_native_certs::CertificateResult> {
+fn load_system_bundle() -> Option<rustls_native_certs::CertificateResult> {
     None
 }
 
-/// A failed handshake: is it the certificate, or the network?
-pub fn sort(error: io::Error, place: &Place) -> Error {
-    let host = place.to_string();
+/// Classifies a failed TLS handshake as a certificate error or a network error.
+pub fn classify(error: io::Error, endpoint: &Endpoint) -> Error {
+    let host = endpoint.to_string();
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(problem)) => {
-            let is_unknown = matches!(problem, rustls::CertificateError::UnknownIssuer);
-            Error::Certificate { host, detail: words(problem), is_unknown }
+            let unknown_issuer = matches!(problem, rustls::CertificateError::UnknownIssuer);
+            Error::Certificate { host, detail: describe(problem), unknown_issuer }
         }
         _ => Error::Broken { host, source: Arc::new(error) },
     }
 }
 
-fn words(problem: &rustls::CertificateError) -> String {
+fn describe(problem: &rustls::CertificateError) -> String {
     use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
     match problem {
-        UnknownIssuer => "its authority is none of those that are trusted here".to_owned(),
+        UnknownIssuer => "signed by an unknown authority".to_owned(),
         Expired | ExpiredContext { .. } => "it has expired".to_owned(),
-        NotValidForName | NotValidForNameContext { .. } => "it is for another name".to_owned(),
+        NotValidForName | NotValidForNameContext { .. } => "it is not valid for this host name".to_owned(),
         other => format!("{other:?}"),
     }
 }

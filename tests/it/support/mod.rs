@@ -1,4 +1,4 @@
-//! A world for a test: the embedded cloud, a home of its own, and the binary in it.
+//! Test environment: the embedded cloud, a home directory of its own, and the binary.
 
 pub mod place;
 pub mod proxy;
@@ -13,20 +13,20 @@ use std::process::{Command, Output, Stdio};
 pub use ec2ssh_lab::openssh::{RealSshd, keygen, tool};
 use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Sshd};
 
-/// The id of the usual instance.
+/// Id of the instance that most tests use.
 pub const ID: &str = "i-0123456789abcde01";
 
-/// The id of the usual endpoint.
+/// Id of the EC2 Instance Connect Endpoint that most tests use.
 pub const EICE: &str = "eice-0123456789abcdef0";
 
-/// One test's world.
+/// Environment of one test: an embedded cloud and a temporary home directory.
 pub struct World {
     pub cloud: Cloud,
     pub home: tempfile::TempDir,
 }
 
 impl World {
-    /// With nothing in it.
+    /// Creates a world without instances.
     pub fn empty() -> Self {
         let world = Self { cloud: Cloud::start(), home: tempfile::tempdir().unwrap() };
         for folder in [".aws", ".ssh", "config/ec2ssh", "run"] {
@@ -36,7 +36,7 @@ impl World {
         world
     }
 
-    /// With one instance, `my-instance`, that runs an SSH server; returns its port too.
+    /// Creates a world with one instance, `my-instance`, that runs an SSH server, and returns the server's port too.
     pub fn with_instance() -> (Self, u16) {
         let world = Self::empty();
         world.add_amazon_linux();
@@ -45,8 +45,8 @@ impl World {
         (world, port)
     }
 
-    /// With one instance, `db-1`, that has no address from outside, an endpoint in its VPC and an agent; its SSH server is
-    /// the lab's.
+    /// Creates a world with one instance, `db-1`, that has no public address, an endpoint in its VPC and a Session
+    /// Manager agent. Its SSH server is the lab's.
     pub fn private() -> Self {
         let world = Self::empty();
         world.add_amazon_linux();
@@ -79,7 +79,7 @@ impl World {
         self.home.path().join(name)
     }
 
-    /// Writes a file in the home with this mode.
+    /// Writes a file with this mode in the home directory.
     pub fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).unwrap();
@@ -87,17 +87,17 @@ impl World {
         path
     }
 
-    /// The config file.
+    /// Writes the config file of ec2ssh.
     pub fn config(&self, text: &str) {
         fs::write(self.path("config/ec2ssh/config.toml"), text).unwrap();
     }
 
-    /// Our known_hosts file.
+    /// Returns the path of ec2ssh's known_hosts file.
     pub fn known_hosts(&self) -> PathBuf {
         self.path("data/ec2ssh/known_hosts")
     }
 
-    /// The variables that the binary finds.
+    /// Returns the environment variables of the binary.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |name: &str| self.path(name).display().to_string();
         vec![
@@ -118,26 +118,26 @@ impl World {
         ]
     }
 
-    /// A command in this world and no other.
+    /// Creates a command that has only this world's environment, its home directory and no input.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.environment()).current_dir(self.home.path()).stdin(Stdio::null());
         command
     }
 
-    /// The binary, with the words of a line as its arguments.
+    /// Creates a command for the binary, with the words of `line` as its arguments.
     pub fn ec2ssh(&self, line: &str) -> Command {
         let mut command = self.command(BINARY);
         command.args(line.split_whitespace());
         command
     }
 
-    /// Runs the binary to its end.
+    /// Runs the binary and waits until it exits.
     pub fn run(&self, line: &str) -> Run {
         Run::of(self.ec2ssh(line).output().unwrap())
     }
 
-    /// Runs the binary with this as its standard input.
+    /// Runs a command with `input` as its standard input.
     pub fn run_with_input(&self, mut command: Command, input: &[u8]) -> Run {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
@@ -150,8 +150,8 @@ impl World {
         Run::of(output)
     }
 
-    /// The run as one text, for a snapshot: status, standard output and standard error, with what changes from run to
-    /// run replaced.
+    /// Runs the binary and returns status, standard output and standard error as one text for a snapshot, with the
+    /// values that differ from run to run replaced.
     pub fn snapshot(&self, line: &str) -> String {
         self.redact(&format!("$ ec2ssh {line}\n{}", self.run(line)))
     }
@@ -161,10 +161,10 @@ impl World {
     }
 }
 
-/// The product, as cargo built it beside this test.
+/// Path of the binary that cargo built for this test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_ec2ssh");
 
-/// What a run left.
+/// Exit status and output of a run.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
@@ -185,7 +185,7 @@ impl Run {
         String::from_utf8(self.stdout.clone()).unwrap()
     }
 
-    /// Fails the test unless the status is this.
+    /// Fails the test unless the exit status is `code`.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self}");
@@ -200,11 +200,11 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// Waits for what happens beside the process's end.
+/// Waits until a condition holds, and fails the test after 20 seconds.
 #[track_caller]
-pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let begun = std::time::Instant::now();
-    while !is_so() {
+    while !condition() {
         assert!(begun.elapsed() < std::time::Duration::from_secs(20), "waited in vain: {what}");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }

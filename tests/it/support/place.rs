@@ -1,4 +1,4 @@
-//! A place with a real sshd and an ssh_config that has the block of `ec2ssh config`.
+//! A fixture with a real sshd and an ssh_config that contains the block of `ec2ssh config`.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -21,12 +21,12 @@ impl Place {
         Self::with("", "--match my-* --match *.ec2")
     }
 
-    /// With lines for sshd_config and options for the block.
+    /// Starts the fixture with these lines in sshd_config and these options for the block.
     pub fn with(sshd_config: &str, options: &str) -> Self {
         Self::at(ID, sshd_config, options)
     }
 
-    /// Whose sshd has the keys that are pushed to this instance.
+    /// Starts the fixture with an sshd that accepts the keys pushed to this instance.
     pub fn at(instance_id: &str, sshd_config: &str, options: &str) -> Self {
         let (world, _) = World::with_instance();
         let sshd = RealSshd::start(&world.cloud, instance_id, sshd_config);
@@ -34,7 +34,8 @@ impl Place {
         world.cloud.print_host_keys(ID, &keys);
         let block = world.run(&format!("config print {options}")).expect(0).out();
         let home = world.home.path().display();
-        // What a person has in the file beside it. ssh takes ~ from the password file, not from HOME.
+        // These are the user's own lines in the file. ssh takes `~` from the password file, not from HOME, so the paths
+        // are absolute.
         let rest = format!(
             "Port {}\nUser {}\nUserKnownHostsFile {home}/.ssh/known_hosts\nGlobalKnownHostsFile /dev/null\n",
             sshd.port, sshd.user
@@ -43,13 +44,13 @@ impl Place {
         Self { world, sshd, config }
     }
 
-    /// An instance whose sshd looks at no pushed keys, as one without Instance Connect.
-    pub fn deaf() -> Self {
+    /// Starts an sshd that ignores pushed keys, like an instance without Instance Connect.
+    pub fn without_instance_connect() -> Self {
         Self::at("i-0123456789abcde09", "", "--match my-*")
     }
 
-    /// The block without ProxyUseFdpass: our process stays between.
-    pub fn plain() -> Self {
+    /// Starts the fixture without ProxyUseFdpass, so that the proxy process relays the connection.
+    pub fn new_without_fdpass() -> Self {
         Self::new().without_fdpass()
     }
 
@@ -71,12 +72,12 @@ impl Place {
         Run::of(self.command("ssh").args(words).output().unwrap())
     }
 
-    /// For programs that run ssh themselves.
+    /// Returns the ssh command line for programs that run ssh themselves.
     pub fn ssh_command(&self) -> String {
         format!("{} -F {} -o BatchMode=yes", tool("ssh").display(), self.config.display())
     }
 
-    /// Sockets and links to them, and processes of ours.
+    /// Returns the agent sockets, the links to them and the ec2ssh processes that still exist.
     pub fn leftovers(&self) -> Vec<String> {
         let folder = self.world.path("run/ec2ssh");
         let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());

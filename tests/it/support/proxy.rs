@@ -1,4 +1,4 @@
-//! HTTP proxies: one of our own that leads names of AWS to the embedded cloud, and a real one (tinyproxy).
+//! HTTP proxies for tests: one that redirects AWS host names to the embedded cloud, and a real one (tinyproxy).
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,35 +10,36 @@ use std::time::{Duration, Instant};
 
 use super::{World, tool};
 
-/// Answers CONNECT, and leads to wherever it is told to.
-pub struct Detour {
+/// A proxy that answers CONNECT and connects to a configured local port instead of the target.
+pub struct RedirectingProxy {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Detour {
-    /// `leads` has a word that is in the target, and the port of loopback that it leads to.
-    pub fn start(leads: Vec<(&'static str, u16)>) -> Self {
+impl RedirectingProxy {
+    /// Starts the redirecting proxy. Each entry of `redirects` is a part of a target's name and the loopback port to
+    /// connect to.
+    pub fn start(redirects: Vec<(&'static str, u16)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&asked);
         spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (leads, seen) = (leads.clone(), Arc::clone(&seen));
-                spawn(move || lead(stream, &leads, &seen));
+                let (redirects, seen) = (redirects.clone(), Arc::clone(&seen));
+                spawn(move || serve_connect(stream, &redirects, &seen));
             }
         });
         Self { address, asked }
     }
 
-    /// The targets of all CONNECTs.
+    /// Returns the targets of all CONNECT requests.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-fn lead(mut client: TcpStream, leads: &[(&'static str, u16)], seen: &Mutex<Vec<String>>) {
+fn serve_connect(mut client: TcpStream, redirects: &[(&'static str, u16)], seen: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
@@ -49,7 +50,7 @@ fn lead(mut client: TcpStream, leads: &[(&'static str, u16)], seen: &Mutex<Vec<S
         }
     }
     seen.lock().unwrap().push(target.clone());
-    let Some((_, port)) = leads.iter().find(|(word, _)| target.contains(word)) else {
+    let Some((_, port)) = redirects.iter().find(|(word, _)| target.contains(word)) else {
         let _ = client.write_all(b"HTTP/1.1 502 No Such Host\r\nContent-Length: 0\r\n\r\n");
         return;
     };
@@ -65,7 +66,7 @@ fn lead(mut client: TcpStream, leads: &[(&'static str, u16)], seen: &Mutex<Vec<S
     let _ = up.shutdown(Shutdown::Write);
 }
 
-/// A real proxy.
+/// A real HTTP proxy (tinyproxy).
 pub struct Tinyproxy {
     child: Child,
     pub port: u16,
@@ -73,7 +74,7 @@ pub struct Tinyproxy {
 }
 
 impl Tinyproxy {
-    /// With these further lines in its configuration.
+    /// Starts tinyproxy with these additional lines in its configuration.
     pub fn start(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -94,12 +95,12 @@ impl Tinyproxy {
         Self { child, port, folder }
     }
 
-    /// What it wrote about its connections.
+    /// Returns tinyproxy's log of connections.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// The CONNECTs that it was asked for.
+    /// Returns the number of CONNECT requests.
     pub fn connects(&self) -> usize {
         self.log().matches("CONNECT ").count()
     }
@@ -112,7 +113,7 @@ impl Drop for Tinyproxy {
     }
 }
 
-/// The same world, its calls in TLS: a proxy for HTTPS has something to do.
+/// Sends the command's AWS calls over TLS, so that they use an HTTPS proxy.
 pub fn in_tls(world: &World, command: &mut Command) {
     command.env("AWS_ENDPOINT_URL", world.cloud.tls_endpoint());
 }

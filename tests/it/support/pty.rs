@@ -1,4 +1,4 @@
-//! A real terminal around a program: what is typed goes in, what a person would see comes out.
+//! A real terminal around a program: types its input and reads its screen.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -10,8 +10,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use super::World;
 
-/// How long something on the screen is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout for a change on the screen or in the terminal.
+const SCREEN_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
@@ -60,7 +60,7 @@ impl Terminal {
         self.screen.screen_mut().set_size(non_zero(rows), non_zero(columns));
     }
 
-    /// What a person sees.
+    /// Returns the text on the screen.
     pub fn text(&mut self) -> String {
         while let Ok(chunk) = self.chunks.try_recv() {
             self.screen.process(&chunk);
@@ -82,14 +82,14 @@ impl Terminal {
             if is_there(&text) {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what:?}; the screen:\n{text}");
+            assert!(begun.elapsed() < SCREEN_TIMEOUT, "waited in vain for {what:?}; the screen:\n{text}");
             if let Ok(chunk) = self.chunks.recv_timeout(Duration::from_millis(50)) {
                 self.screen.process(&chunk);
             }
         }
     }
 
-    /// Whether the terminal is in raw mode, going by its own settings: no line by line input, no echo.
+    /// Whether the terminal's settings are those of raw mode: no line by line input and no echo.
     pub fn is_raw(&self) -> bool {
         !self.modes().intersects(rustix::termios::LocalModes::ICANON | rustix::termios::LocalModes::ECHO)
     }
@@ -102,12 +102,12 @@ impl Terminal {
         rustix::termios::tcgetattr(fd).unwrap().local_modes
     }
 
-    /// Types in a secret, once nothing is echoed any more: the prompt stands a moment before that.
+    /// Types a secret once the echo is off, which happens a moment after the prompt appears.
     #[track_caller]
     pub fn type_secret(&mut self, text: &str) {
         let begun = Instant::now();
         while self.echoes() {
-            assert!(begun.elapsed() < PATIENCE, "the echo is not switched off");
+            assert!(begun.elapsed() < SCREEN_TIMEOUT, "the echo is not switched off");
             std::thread::sleep(Duration::from_millis(5));
         }
         self.type_in(text);
@@ -122,12 +122,12 @@ impl Terminal {
         let begun = Instant::now();
         while self.is_raw() != raw {
             let text = self.text();
-            assert!(begun.elapsed() < PATIENCE, "raw mode is not {raw}; the screen:\n{text}");
+            assert!(begun.elapsed() < SCREEN_TIMEOUT, "raw mode is not {raw}; the screen:\n{text}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Waits for the shell's end and returns its status.
+    /// Waits for the shell to exit and returns its status.
     #[track_caller]
     pub fn wait(&mut self) -> u32 {
         let begun = Instant::now();
@@ -137,7 +137,7 @@ impl Terminal {
                 return status.exit_code();
             }
             let text = self.text();
-            assert!(begun.elapsed() < PATIENCE, "it does not end; the screen:\n{text}");
+            assert!(begun.elapsed() < SCREEN_TIMEOUT, "it does not end; the screen:\n{text}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

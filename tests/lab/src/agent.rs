@@ -1,5 +1,5 @@
-//! Session Manager's data channel: the service and the agent in one, with their checks, and with knobs for what networks and
-//! services do to it. Written from the protocol's description and sharing no code with the product.
+//! Session Manager's data channel: the service and the agent in one, with their checks and with injected faults of
+//! networks and services. Written from the description of the protocol; shares no code with ec2ssh.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -20,45 +20,45 @@ use crate::lock;
 use crate::sigv4::{self, Expected};
 use crate::streams::{Service, Socket, refuse};
 
-/// What plugin and agent send at once.
+/// The payload size of a message in bytes, as AWS's plugin and agent use it.
 const PAYLOAD: usize = 1024;
-const IN_FLIGHT: usize = 2000;
-const TICK: Duration = Duration::from_millis(50);
-const RESEND: Duration = Duration::from_millis(250);
+const MAX_IN_FLIGHT: usize = 2000;
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const RETRANSMIT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// An agent: its version, and what goes wrong with its sessions.
+/// A Session Manager agent: its version, and the faults of its sessions.
 #[derive(Clone, Debug)]
 pub struct Agent {
-    /// For example `3.3.3572.0`.
+    /// The version of the agent, for example `3.3.3572.0`.
     pub version: String,
-    /// Each message is sent twice.
+    /// Whether each data message is sent twice.
     pub duplicate: bool,
-    /// Messages are sent in pairs, the second one first.
+    /// Whether data messages are sent in pairs, the second one first.
     pub reorder: bool,
-    /// Of the acknowledgements each n-th is not sent.
+    /// Every n-th acknowledgement is not sent.
     pub lose_acknowledgements: Option<usize>,
-    /// Of the messages with data each n-th is lost at first.
+    /// Every n-th data message is lost on its first transmission.
     pub lose_data: Option<usize>,
-    /// The socket is cut after each so many bytes from the port, so often.
+    /// The socket is dropped after this many bytes from the port, this many times.
     pub cut: Option<(usize, usize)>,
-    /// The service says goodbye with code 1000 after so many bytes from the port.
-    pub goodbye: Option<usize>,
-    /// `channel_closed` has a header of 112 bytes.
+    /// The service closes the websocket with code 1000 after this many bytes from the port.
+    pub close_after: Option<usize>,
+    /// Whether `channel_closed` has the short header of 112 bytes.
     pub short_header: bool,
-    /// The agent cannot connect to the port.
+    /// Whether the agent fails to connect to the port.
     pub refuse_port: bool,
-    /// No handshake comes.
+    /// Whether the agent never requests the handshake.
     pub mute: bool,
-    /// The service has pauses: `pause_publication`, and later `start_publication`.
+    /// Whether the service sends `pause_publication`, followed by `start_publication`, from time to time.
     pub pause: bool,
-    /// What the account's administrators tell everybody.
+    /// The message of the account's administrators to all users (`CustomerMessage`).
     pub message: Option<String>,
-    /// What was wrong with what the client sent.
-    pub complaints: Arc<Mutex<Vec<String>>>,
+    /// The protocol errors that the client made.
+    pub protocol_errors: Arc<Mutex<Vec<String>>>,
 }
 
 impl Agent {
-    /// A recent one, with which nothing goes wrong.
+    /// Returns an agent of a recent version, without faults.
     pub fn recent() -> Self {
         Self {
             version: "3.3.3572.0".to_owned(),
@@ -67,37 +67,37 @@ impl Agent {
             lose_acknowledgements: None,
             lose_data: None,
             cut: None,
-            goodbye: None,
+            close_after: None,
             short_header: false,
             refuse_port: false,
             mute: false,
             pause: false,
             message: None,
-            complaints: Arc::default(),
+            protocol_errors: Arc::default(),
         }
     }
 }
 
-/// A session.
+/// A session of Session Manager.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names are the API's own")]
 pub struct Session {
     pub id: String,
     pub token: String,
     pub resumed: usize,
-    pub has_ended: bool,
+    pub ended: bool,
     pub agent: Agent,
     pub sockets: UnboundedSender<Box<Socket>>,
     pub end: UnboundedSender<()>,
 }
 
-/// A data channel whose upgrade was signed as it should be.
+/// A data channel whose upgrade request is correctly signed.
 pub struct Channel {
     id: String,
     service: Service,
 }
 
-/// Checks an upgrade as the service does.
+/// Checks an upgrade request as the service does.
 #[allow(clippy::result_large_err, reason = "the library's own type")]
 pub fn check(request: &Request, service: &Service) -> Result<Channel, ErrorResponse> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -109,7 +109,7 @@ pub fn check(request: &Request, service: &Service) -> Result<Channel, ErrorRespo
     sigv4::check_headers(&signed, &expected).map_err(|why| forbidden(format!("The upgrade is not signed: {why}")))?;
     let id = path.strip_prefix("/v1/data-channel/").unwrap_or_default().to_owned();
     let state = lock(&service.state);
-    let session = state.sessions.iter().find(|session| session.id == id && !session.has_ended);
+    let session = state.sessions.iter().find(|session| session.id == id && !session.ended);
     let session = session.ok_or_else(|| forbidden("There is no such session".to_owned()))?;
     let cell = format!("cell-number=AAE+k/N0o{}%3D", session.resumed);
     if !query.ends_with(&cell) {
@@ -134,11 +134,11 @@ pub async fn attach(mut socket: Socket, channel: Channel) {
     if fits {
         let _ = session.sockets.send(Box::new(socket));
     } else {
-        lock(&session.agent.complaints).push("the data channel's first message".to_owned());
+        lock(&session.agent.protocol_errors).push("the data channel's first message".to_owned());
     }
 }
 
-/// Starts the agent of a session; it waits for its sockets.
+/// Starts the agent of a session, which then waits for its websockets.
 pub fn start(
     agent: Agent,
     port: Option<u16>,
@@ -146,46 +146,46 @@ pub fn start(
     sockets: UnboundedReceiver<Box<Socket>>,
     end: UnboundedReceiver<()>,
 ) {
-    let speaker = Speaker {
+    let session = AgentSession {
         agent,
         id,
         next: 0,
         in_flight: VecDeque::new(),
         expected: 0,
-        early: BTreeMap::new(),
+        out_of_order: BTreeMap::new(),
         held: None,
         counts: (0, 0),
-        is_open: false,
-        is_over: false,
+        handshake_done: false,
+        target_eof: false,
     };
-    tokio::spawn(speaker.run(port, sockets, end));
+    tokio::spawn(session.run(port, sockets, end));
 }
 
-struct Speaker {
+struct AgentSession {
     agent: Agent,
     id: String,
     next: i64,
     in_flight: VecDeque<(i64, Vec<u8>, Instant)>,
     expected: i64,
-    early: BTreeMap<i64, (u32, Vec<u8>)>,
-    /// The first of a pair, while it waits for the second.
+    out_of_order: BTreeMap<i64, (u32, Vec<u8>)>,
+    /// The first message of a reordered pair, held back until the second is sent.
     held: Option<Vec<u8>>,
-    /// Acknowledgements and messages so far.
+    /// The numbers of data messages received and sent.
     counts: (usize, usize),
-    is_open: bool,
-    is_over: bool,
+    handshake_done: bool,
+    target_eof: bool,
 }
 
-/// What a message of the client's asks for.
-enum Wish {
+/// An action that a message of the client asks for.
+enum ClientAction {
     Bytes(Vec<u8>),
     Disconnect,
     Terminate,
 }
 
-impl Speaker {
-    fn complain(&self, what: impl Into<String>) {
-        lock(&self.agent.complaints).push(what.into());
+impl AgentSession {
+    fn record_error(&self, what: impl Into<String>) {
+        lock(&self.agent.protocol_errors).push(what.into());
     }
 
     async fn run(
@@ -207,44 +207,44 @@ impl Speaker {
         }
         self.request_handshake(&mut socket).await;
         let (mut chunk, mut sent_since_cut) = (vec![0; PAYLOAD], 0);
-        let (mut cuts, mut goodbye) = (self.agent.cut, self.agent.goodbye);
-        let mut tick = tokio::time::interval(TICK);
+        let (mut cuts, mut close_after) = (self.agent.cut, self.agent.close_after);
+        let mut tick = tokio::time::interval(POLL_INTERVAL);
         loop {
-            let can_read = self.is_open && !refused && self.in_flight.len() < IN_FLIGHT && !self.is_over;
+            let can_read = self.handshake_done && !refused && self.in_flight.len() < MAX_IN_FLIGHT && !self.target_eof;
             tokio::select! {
                 message = socket.next() => match message {
                     Some(Ok(Message::Binary(bytes))) => {
-                        for wish in self.take(&mut socket, &bytes).await {
-                            match wish {
-                                Wish::Bytes(bytes) => match &mut target {
+                        for action in self.take(&mut socket, &bytes).await {
+                            match action {
+                                ClientAction::Bytes(bytes) => match &mut target {
                                     Some(target) => drop(target.write_all(&bytes).await),
                                     None if refused => self.send(&mut socket, 10, &3_u32.to_be_bytes()).await,
                                     None => {}
                                 },
-                                Wish::Disconnect => target = None,
-                                Wish::Terminate => return self.close(&mut socket, "").await,
+                                ClientAction::Disconnect => target = None,
+                                ClientAction::Terminate => return self.close(&mut socket, "").await,
                             }
                         }
-                        if refused && self.is_open && self.next < 3 {
+                        if refused && self.handshake_done && self.next < 3 {
                             self.send(&mut socket, 10, &3_u32.to_be_bytes()).await;
                         }
                     }
-                    Some(Ok(Message::Text(_))) => self.complain("a text frame after the first"),
+                    Some(Ok(Message::Text(_))) => self.record_error("a text frame after the first"),
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                     _ => match tokio::time::timeout(Duration::from_secs(60), sockets.recv()).await {
                         Ok(Some(next)) => {
                             socket = next;
-                            self.deliver_again(&mut socket).await;
+                            self.retransmit_all(&mut socket).await;
                         }
                         _ => return,
                     },
                 },
                 Some(next) = sockets.recv() => {
                     socket = next;
-                    self.deliver_again(&mut socket).await;
+                    self.retransmit_all(&mut socket).await;
                 }
                 read = read(&mut target, &mut chunk), if can_read => match read {
-                    0 => self.is_over = true,
+                    0 => self.target_eof = true,
                     count => {
                         let bytes = chunk[..count].to_vec();
                         self.send(&mut socket, 1, &bytes).await;
@@ -252,14 +252,14 @@ impl Speaker {
                         if let Some((after, times)) = cuts && times > 0 && sent_since_cut >= after {
                             (cuts, sent_since_cut) = (Some((after, times - 1)), 0);
                             let Ok(Some(next)) =
-                                // The old socket is dropped, not closed.
-                                tokio::time::timeout(Duration::from_secs(60), replaced(socket, &mut sockets)).await
+                                // The old socket is dropped without a close frame.
+                                tokio::time::timeout(Duration::from_secs(60), drop_and_wait_for_next(socket, &mut sockets)).await
                             else { return };
                             socket = next;
-                            self.deliver_again(&mut socket).await;
+                            self.retransmit_all(&mut socket).await;
                         }
-                        if goodbye.is_some_and(|after| sent_since_cut >= after) {
-                            goodbye = None;
+                        if close_after.is_some_and(|after| sent_since_cut >= after) {
+                            close_after = None;
                             let frame = CloseFrame { code: 1000.into(), reason: "Bye".into() };
                             let _ = socket.send(Message::Close(Some(frame))).await;
                         }
@@ -267,8 +267,8 @@ impl Speaker {
                 },
                 _ = end.recv() => return self.close(&mut socket, "").await,
                 _ = tick.tick() => {
-                    self.resend(&mut socket).await;
-                    if self.is_over && self.in_flight.is_empty() {
+                    self.retransmit_oldest(&mut socket).await;
+                    if self.target_eof && self.in_flight.is_empty() {
                         return self.close(&mut socket, "").await;
                     }
                 }
@@ -288,7 +288,7 @@ impl Speaker {
         self.send(socket, 5, request.to_string().as_bytes()).await;
     }
 
-    /// Sends data of this direction; it goes again until it is acknowledged.
+    /// Sends data to the client; it is retransmitted until it is acknowledged.
     async fn send(&mut self, socket: &mut Socket, payload_type: u32, payload: &[u8]) {
         let flags = u64::from(self.next == 0);
         let bytes = message("output_stream_data", self.next, flags, Some(payload_type), payload);
@@ -307,28 +307,28 @@ impl Speaker {
         match self.held.take() {
             None if self.agent.reorder && payload_type == 1 => self.held = Some(bytes),
             held => {
-                self.pass(socket, bytes).await;
+                self.send_frame(socket, bytes).await;
                 if let Some(first) = held {
-                    self.pass(socket, first).await;
+                    self.send_frame(socket, first).await;
                 }
             }
         }
         let _ = socket.flush().await;
     }
 
-    async fn pass(&mut self, socket: &mut Socket, bytes: Vec<u8>) {
+    async fn send_frame(&mut self, socket: &mut Socket, bytes: Vec<u8>) {
         if self.agent.duplicate {
             let _ = socket.feed(Message::Binary(bytes.clone().into())).await;
         }
         let _ = socket.feed(Message::Binary(bytes.into())).await;
     }
 
-    async fn resend(&mut self, socket: &mut Socket) {
+    async fn retransmit_oldest(&mut self, socket: &mut Socket) {
         if let Some(held) = self.held.take() {
-            self.pass(socket, held).await;
+            self.send_frame(socket, held).await;
         }
         if let Some((_, bytes, sent)) = self.in_flight.front_mut()
-            && sent.elapsed() > RESEND
+            && sent.elapsed() > RETRANSMIT_TIMEOUT
         {
             *sent = Instant::now();
             let _ = socket.feed(Message::Binary(bytes.clone().into())).await;
@@ -336,8 +336,8 @@ impl Speaker {
         let _ = socket.flush().await;
     }
 
-    /// The client has a new socket: what it has not acknowledged is delivered again.
-    async fn deliver_again(&mut self, socket: &mut Socket) {
+    /// Retransmits all unacknowledged data on the new socket of the client.
+    async fn retransmit_all(&mut self, socket: &mut Socket) {
         self.held = None;
         for (_, bytes, sent) in &mut self.in_flight {
             *sent = Instant::now();
@@ -346,9 +346,9 @@ impl Speaker {
         let _ = socket.flush().await;
     }
 
-    async fn take(&mut self, socket: &mut Socket, bytes: &[u8]) -> Vec<Wish> {
+    async fn take(&mut self, socket: &mut Socket, bytes: &[u8]) -> Vec<ClientAction> {
         let Some(frame) = Frame::read(bytes) else {
-            self.complain(format!("a malformed message of {} bytes", bytes.len()));
+            self.record_error(format!("a malformed message of {} bytes", bytes.len()));
             return Vec::new();
         };
         match frame.kind.as_str() {
@@ -360,20 +360,20 @@ impl Speaker {
                     && content["AcknowledgedMessageId"].as_str().is_some_and(|id| Uuid::parse_str(id).is_ok())
                     && (0..self.next).contains(&sequence);
                 if !fits {
-                    self.complain(format!("an acknowledgement: {content}"));
+                    self.record_error(format!("an acknowledgement: {content}"));
                 }
                 self.in_flight.retain(|(number, ..)| *number != sequence);
                 Vec::new()
             }
             "input_stream_data" => self.take_data(socket, frame).await,
             other => {
-                self.complain(format!("a message of the kind {other}"));
+                self.record_error(format!("a message of the kind {other}"));
                 Vec::new()
             }
         }
     }
 
-    async fn take_data(&mut self, socket: &mut Socket, frame: Frame) -> Vec<Wish> {
+    async fn take_data(&mut self, socket: &mut Socket, frame: Frame) -> Vec<ClientAction> {
         self.counts.0 += 1;
         if !self.agent.lose_acknowledgements.is_some_and(|n| self.counts.0.is_multiple_of(n)) {
             let content = json!({
@@ -385,26 +385,26 @@ impl Speaker {
             let bytes = message("acknowledge", 0, 3, Some(0), content.to_string().as_bytes());
             let _ = socket.send(Message::Binary(bytes.into())).await;
         }
-        // Acknowledged, and dropped without a word: so does the agent until its handshake is done.
-        if !self.is_open && frame.payload_type != 6 {
-            self.complain("data before the handshake was done");
+        // The data is acknowledged and silently dropped, as the real agent does until its handshake is complete.
+        if !self.handshake_done && frame.payload_type != 6 {
+            self.record_error("data before the handshake was done");
             return Vec::new();
         }
         if frame.sequence >= self.expected {
-            self.early.insert(frame.sequence, (frame.payload_type, frame.payload));
+            self.out_of_order.insert(frame.sequence, (frame.payload_type, frame.payload));
         }
-        let mut wishes = Vec::new();
-        while let Some((payload_type, payload)) = self.early.remove(&self.expected) {
+        let mut actions = Vec::new();
+        while let Some((payload_type, payload)) = self.out_of_order.remove(&self.expected) {
             self.expected += 1;
             match payload_type {
-                1 => wishes.push(Wish::Bytes(payload)),
+                1 => actions.push(ClientAction::Bytes(payload)),
                 6 => self.finish_handshake(socket, &payload).await,
-                10 if payload == 1_u32.to_be_bytes() => wishes.push(Wish::Disconnect),
-                10 if payload == 2_u32.to_be_bytes() => wishes.push(Wish::Terminate),
-                other => self.complain(format!("a payload of the type {other}")),
+                10 if payload == 1_u32.to_be_bytes() => actions.push(ClientAction::Disconnect),
+                10 if payload == 2_u32.to_be_bytes() => actions.push(ClientAction::Terminate),
+                other => self.record_error(format!("a payload of the type {other}")),
             }
         }
-        wishes
+        actions
     }
 
     async fn finish_handshake(&mut self, socket: &mut Socket, response: &[u8]) {
@@ -414,12 +414,12 @@ impl Speaker {
             && actions.iter().all(|action| action["ActionStatus"] == 1)
             && response["ClientVersion"].as_str().is_some_and(|version| version.starts_with("1.2."));
         if !fits {
-            self.complain(format!("the handshake's response: {response}"));
+            self.record_error(format!("the handshake's response: {response}"));
         }
         let message = self.agent.message.clone().unwrap_or_default();
         let complete = json!({ "HandshakeTimeToComplete": 1_000_000, "CustomerMessage": message });
         self.send(socket, 7, complete.to_string().as_bytes()).await;
-        self.is_open = true;
+        self.handshake_done = true;
     }
 
     async fn close(&mut self, socket: &mut Socket, output: &str) {
@@ -442,7 +442,7 @@ impl Speaker {
     }
 }
 
-async fn replaced(old: Box<Socket>, sockets: &mut UnboundedReceiver<Box<Socket>>) -> Option<Box<Socket>> {
+async fn drop_and_wait_for_next(old: Box<Socket>, sockets: &mut UnboundedReceiver<Box<Socket>>) -> Option<Box<Socket>> {
     drop(old);
     sockets.recv().await
 }
@@ -454,7 +454,8 @@ async fn read(target: &mut Option<TcpStream>, chunk: &mut [u8]) -> usize {
     }
 }
 
-/// A message's bytes; without a payload type the header is the short one.
+/// Encodes a message to the client. Without a payload type its header is the short one, except for the publication
+/// messages.
 fn message(kind: &str, sequence: i64, flags: u64, payload_type: Option<u32>, payload: &[u8]) -> Vec<u8> {
     let is_bare = kind.ends_with("_publication");
     let header: u32 = if payload_type.is_some() || is_bare { 116 } else { 112 };
@@ -477,7 +478,7 @@ fn message(kind: &str, sequence: i64, flags: u64, payload_type: Option<u32>, pay
     out
 }
 
-/// A message of the client's.
+/// A decoded message of the client.
 struct Frame {
     kind: String,
     sequence: i64,
@@ -487,7 +488,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// `None` where anything is not as it should be, the digest included.
+    /// Decodes a message; `None` if any field is invalid, including the digest.
     fn read(bytes: &[u8]) -> Option<Self> {
         let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let payload = bytes.get(120..)?.to_vec();

@@ -1,5 +1,5 @@
-//! The embedded cloud's certificate authority, and TLS in its name: made anew for each process, trusted by nobody who is not
-//! told of it.
+//! The embedded cloud's certificate authority and its TLS acceptor. The authority is generated for each process and
+//! trusted only by programs that are given its certificate.
 
 use std::sync::{Arc, LazyLock};
 
@@ -43,12 +43,12 @@ fn make() -> Authority {
     Authority { pem: certificate.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
 }
 
-/// The authority's certificate, for AWS_CA_BUNDLE.
+/// Returns the authority's certificate in PEM, for AWS_CA_BUNDLE.
 pub fn pem() -> &'static str {
     &AUTHORITY.pem
 }
 
-/// TLS as `localhost` and `127.0.0.1`, and as AWS itself for who is led here by a proxy.
+/// Returns a TLS acceptor for `localhost` and `127.0.0.1`, and for the names of AWS hosts that a proxy leads here.
 pub fn acceptor() -> TlsAcceptor {
     AUTHORITY.acceptor.clone()
 }

@@ -1,4 +1,4 @@
-//! EC2 Instance Connect: SendSSHPublicKey, with the service's checks and the real life time of 60 seconds.
+//! EC2 Instance Connect: SendSSHPublicKey with the service's checks, and the real key lifetime of 60 seconds.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,11 @@ use axum::http::Response;
 use serde_json::Value;
 
 use crate::fault::{error, respond};
-use crate::state::{Pushed, State};
+use crate::state::{PushedKey, State};
 
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// The call.
+/// Answers SendSSHPublicKey and stores the key.
 pub fn send_ssh_public_key(state: &mut State, body: &str) -> Response<Body> {
     let Ok(request) = serde_json::from_str::<Value>(body) else {
         return error(400, "InvalidArgsException", "not JSON", true);
@@ -28,22 +28,22 @@ pub fn send_ssh_public_key(state: &mut State, body: &str) -> Response<Body> {
     if instance.state != "running" {
         return error(400, "EC2InstanceStateInvalidException", "the instance is not running", true);
     }
-    state.pushed.push(Pushed { instance_id, user, key, at: Instant::now(), aged: Duration::ZERO });
+    state.pushed.push(PushedKey { instance_id, user, key, at: Instant::now(), aged: Duration::ZERO });
     let answer = serde_json::json!({ "RequestId": "00000000-0000-0000-0000-000000000000", "Success": true });
     respond(200, "application/x-amz-json-1.1", answer.to_string())
 }
 
 impl State {
-    /// The keys pushed for this user that are still alive.
+    /// Returns the keys pushed for this user that have not expired.
     pub fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
         let alive = self.pushed.iter().filter(|pushed| pushed.at.elapsed() + pushed.aged < LIFETIME);
         let mine = alive.filter(|pushed| pushed.instance_id == instance_id && pushed.user == user);
         mine.map(|pushed| pushed.key.clone()).collect()
     }
 
-    /// Has these keys, one on a line, as if they had been pushed just now, and no others.
+    /// Replaces all pushed keys with these, one per line, as if they had just been pushed.
     pub fn set_keys(&mut self, instance_id: &str, user: &str, keys: &str) {
-        let pushed = |key: &str| Pushed {
+        let pushed = |key: &str| PushedKey {
             instance_id: instance_id.to_owned(),
             user: user.to_owned(),
             key: key.to_owned(),

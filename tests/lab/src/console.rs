@@ -1,4 +1,4 @@
-//! GetConsoleOutput, and what cloud-init prints on a console at first boot.
+//! GetConsoleOutput, and the console output of cloud-init at first boot.
 
 use axum::body::Body;
 use axum::http::Response;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::ec2::{parameter, unknown_instance, xml};
 use crate::state::State;
 
-/// The call. `Latest` is for Nitro; every instance here is on it.
+/// Answers GetConsoleOutput. `Latest` is supported on Nitro instances only; every instance here is one.
 pub fn get_console_output(state: &State, body: &str) -> Response<Body> {
     let id = parameter(body, "InstanceId").unwrap_or_default();
     if !state.instances.iter().any(|instance| instance.id == id) {
@@ -18,13 +18,13 @@ pub fn get_console_output(state: &State, body: &str) -> Response<Body> {
     let found = state.consoles.iter().find(|(other, ..)| *other == id);
     let output = found.map(|(_, posted, now)| if latest { now } else { posted });
     let output = output.filter(|output| !output.is_empty());
-    // Without output the element is missing.
+    // The element is missing if there is no output.
     let output = output.map_or(String::new(), |bytes| format!("<output>{}</output>", STANDARD.encode(bytes)));
     let time = "<timestamp>2026-11-20T08:33:00.000Z</timestamp>";
     xml("GetConsoleOutput", &format!("<instanceId>{id}</instanceId>{time}{output}"))
 }
 
-/// A boot with these host keys.
+/// Returns the console output of a first boot that prints these host keys.
 pub fn boot(keys: &[String]) -> Vec<u8> {
     let keys: String = keys.iter().map(|key| format!("{key} root@ip-10-0-0-1\r\n")).collect();
     format!(

@@ -6,19 +6,19 @@ use axum::http::Response;
 use crate::fault::{error, escape, respond};
 use crate::state::{Instance, State};
 
-/// The parameters of a call in their order.
+/// Returns the parameters of a call in their order.
 pub fn parameters(body: &str) -> Vec<(String, String)> {
     let uri = format!("/?{body}").parse();
     let decoded = uri.ok().and_then(|uri| axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
     decoded.map(|query| query.0).unwrap_or_default()
 }
 
-/// One parameter of a call.
+/// Returns one parameter of a call.
 pub fn parameter(body: &str, name: &str) -> Option<String> {
     parameters(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-/// The values of `PREFIX.1`, `PREFIX.2` and so on.
+/// Returns the values of `PREFIX.1`, `PREFIX.2` and so on.
 pub fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
     (1..)
         .map_while(|n| {
@@ -28,7 +28,7 @@ pub fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
         .collect()
 }
 
-/// Filters as name and values.
+/// Returns the filters of a call as names and values.
 pub fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
     let names = (1..).map_while(|n| {
         let name = format!("Filter.{n}.Name");
@@ -38,7 +38,7 @@ pub fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
     names.collect()
 }
 
-/// DescribeInstances.
+/// Answers DescribeInstances, with filters and paging.
 pub fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
     let parameters = parameters(body);
     let of = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -58,7 +58,7 @@ pub fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
     };
     let found: Vec<Instance> = state.instances.iter().filter(wanted).cloned().collect();
     for instance in &mut state.instances {
-        come_up(instance, found.iter().any(|other| other.id == instance.id));
+        advance_start(instance, found.iter().any(|other| other.id == instance.id));
     }
     let asked: usize = of("MaxResults").and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
     let size = if state.page_limit == 0 { asked } else { asked.min(state.page_limit) };
@@ -69,21 +69,21 @@ pub fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
     xml("DescribeInstances", &format!("<reservationSet>{page}</reservationSet>{next}"))
 }
 
-/// A started instance is pending for some look-ups, then it runs and has an address.
-fn come_up(instance: &mut Instance, looked_at: bool) {
+/// Advances a started instance at each lookup: after some lookups it is running, after more it has a public address.
+fn advance_start(instance: &mut Instance, looked_at: bool) {
     if !looked_at {
         return;
     }
-    match (instance.state, instance.pending_for, instance.nameless_for) {
+    match (instance.state, instance.pending_for, instance.without_ip_for) {
         ("pending", 0, _) => instance.state = "running",
         ("pending", ..) => instance.pending_for -= 1,
         ("running", _, 0) if instance.started => drop(instance.public_ip.get_or_insert("127.0.0.1".to_owned())),
-        ("running", ..) if instance.started => instance.nameless_for -= 1,
+        ("running", ..) if instance.started => instance.without_ip_for -= 1,
         _ => {}
     }
 }
 
-/// What an instance has under a filter's name.
+/// Returns the instance's values for a filter name.
 fn attribute(instance: &Instance, filter: &str) -> Vec<String> {
     let one = |value: &Option<String>| value.iter().cloned().collect();
     match filter {
@@ -101,7 +101,7 @@ fn attribute(instance: &Instance, filter: &str) -> Vec<String> {
     }
 }
 
-/// EC2's wildcards: `*`, `?`, and `\` before a literal one.
+/// Matches EC2's wildcards: `*`, `?`, and `\` before a literal one.
 fn matches(pattern: &str, text: &str) -> bool {
     fn go(pattern: &[char], text: &[char]) -> bool {
         match pattern {
@@ -157,7 +157,7 @@ fn item(instance: &Instance) -> String {
     )
 }
 
-/// DescribeImages: an unknown id is an error, as the service has it.
+/// Answers DescribeImages; as in EC2, an unknown id is an error.
 pub fn describe_images(state: &State, body: &str) -> Response<Body> {
     let ids = numbered(&parameters(body), "ImageId");
     let found: Vec<_> = state.images.iter().filter(|image| ids.contains(&image.id)).collect();
@@ -179,7 +179,7 @@ pub fn describe_images(state: &State, body: &str) -> Response<Body> {
     xml("DescribeImages", &format!("<imagesSet>{items}</imagesSet>"))
 }
 
-/// StartInstances.
+/// Answers StartInstances; only stopped instances can be started.
 pub fn start_instances(state: &mut State, body: &str) -> Response<Body> {
     let ids = numbered(&parameters(body), "InstanceId");
     for instance in state.instances.iter_mut().filter(|instance| ids.contains(&instance.id)) {
@@ -196,12 +196,12 @@ pub fn start_instances(state: &mut State, body: &str) -> Response<Body> {
     xml("StartInstances", "<instancesSet></instancesSet>")
 }
 
-/// The answer about an id that nobody has.
+/// Returns the error for an unknown instance id.
 pub fn unknown_instance(id: &str) -> Response<Body> {
     error(400, "InvalidInstanceID.NotFound", &format!("The instance ID '{id}' does not exist"), false)
 }
 
-/// An answer in EC2's form.
+/// Returns a successful response in EC2's XML format.
 pub fn xml(operation: &str, inner: &str) -> Response<Body> {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\

@@ -1,4 +1,4 @@
-//! EC2 Instance Connect Endpoints: DescribeInstanceConnectEndpoints, and the tunnels with the service's checks.
+//! EC2 Instance Connect Endpoints (EICE): DescribeInstanceConnectEndpoints, and the tunnels with the service's checks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::fault::{error, escape};
 use crate::lock;
 use crate::sigv4::{self, Expected};
 use crate::state::State;
-use crate::streams::{Service, Socket, raw, refuse};
+use crate::streams::{Service, Socket, refuse, refuse_with_body};
 
-/// The largest frame that is taken.
-const FRAME: usize = 65_000;
-/// What is in a ping.
+/// The largest accepted frame in bytes.
+const MAX_FRAME: usize = 65_000;
+/// The payload of a ping.
 const PING: &[u8] = b"are you there";
-/// The service's limit.
-const AT_A_TIME: usize = 20;
+/// The service's limit of open tunnels per endpoint.
+const MAX_TUNNELS: usize = 20;
 
-/// An endpoint.
+/// An EC2 Instance Connect Endpoint.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names are EC2's own")]
 pub struct Endpoint {
@@ -36,15 +36,15 @@ pub struct Endpoint {
     pub subnet_id: String,
     pub zone: String,
     pub address_type: &'static str,
-    /// In place of the embedded cloud's own name and port.
+    /// The DNS name and port, in place of the embedded cloud's own.
     pub host: Option<String>,
     pub fips_host: Option<String>,
-    /// The names for IPv4 and IPv6, plain and FIPS.
+    /// The dual-stack names (IPv4 and IPv6), plain and FIPS.
     pub dual_hosts: Option<(String, String)>,
 }
 
 impl Endpoint {
-    /// One that is ready, in the VPC and subnet of the usual instances.
+    /// Returns an endpoint that is ready, in the VPC and subnet of the default instances.
     pub fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -60,24 +60,24 @@ impl Endpoint {
     }
 }
 
-/// What goes wrong with tunnels.
+/// A fault of all tunnels.
 #[derive(Clone, Debug)]
 pub enum TunnelFault {
-    /// The connection is taken, and nothing is said.
+    /// The connection is accepted, and the upgrade request is never answered.
     Silent,
-    /// This status with this body.
+    /// The upgrade is rejected with this status and body.
     Refuse(u16, String),
-    /// The upgrade, then a close with this code and reason.
+    /// The upgrade succeeds, followed by a close with this code and reason.
     Close(u16, String),
-    /// The upgrade, then nothing.
+    /// The upgrade succeeds, and then no data comes.
     Mute,
-    /// A signature that is said to be wrong, with what was signed.
+    /// The signature is rejected with a message that quotes the signed request.
     Quote,
-    /// A policy that demands `maxTunnelDuration`.
+    /// A policy requires `maxTunnelDuration`, and rejects tunnels without it.
     DemandDuration,
 }
 
-/// The call.
+/// Answers DescribeInstanceConnectEndpoints, with filters and paging.
 pub fn describe(state: &State, body: &str) -> Response<Body> {
     let parameters = parameters(body);
     let ids = numbered(&parameters, "InstanceConnectEndpointId");
@@ -129,7 +129,7 @@ fn item(endpoint: &Endpoint, port: u16) -> String {
     )
 }
 
-/// A tunnel that may be opened.
+/// A tunnel whose upgrade request was accepted.
 pub struct Tunnel {
     endpoint: String,
     /// The port on loopback that stands for the instance's.
@@ -137,7 +137,7 @@ pub struct Tunnel {
     duration: Duration,
 }
 
-/// Checks the address of a tunnel as the service does.
+/// Checks the upgrade request of a tunnel as the service does.
 #[allow(clippy::result_large_err, reason = "the library's own type")]
 pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorResponse> {
     let query = request.uri().query().unwrap_or_default();
@@ -158,7 +158,7 @@ pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorRespon
     state.tunnels.push(parameters.iter().filter(|(name, _)| !name.starts_with("X-Amz-")).cloned().collect());
     let duration: Option<u64> = of("maxTunnelDuration").and_then(|seconds| seconds.parse().ok());
     match &state.tunnel_fault {
-        Some(TunnelFault::Refuse(status, body)) => return Err(raw(*status, body)),
+        Some(TunnelFault::Refuse(status, body)) => return Err(refuse_with_body(*status, body)),
         Some(TunnelFault::Quote) => {
             let words = format!(
                 "The signature does not match. The request was {query} with the token {:?}",
@@ -180,7 +180,7 @@ pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorRespon
         let words = "The specified RemotePort is not valid. Specify either 22 or 3389 as the RemotePort and retry your request.";
         return Err(refuse(400, "InvalidParameter", words));
     }
-    if state.open_tunnels.iter().filter(|open| **open == id).count() >= AT_A_TIME {
+    if state.open_tunnels.iter().filter(|open| **open == id).count() >= MAX_TUNNELS {
         return Err(refuse(429, "TooManyRequests", "The maximum number of connections of this endpoint is reached."));
     }
     let address = of("privateIpAddress").unwrap_or_default();
@@ -194,7 +194,7 @@ pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorRespon
     Ok(Tunnel { endpoint: id, port, duration: Duration::from_secs(duration.unwrap_or(3600).min(3600)) })
 }
 
-/// Carries a tunnel's bytes.
+/// Carries the data of a tunnel until it is closed or expires, or injects the fault.
 pub async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
     let fault = lock(&service.state).tunnel_fault.clone();
     match (fault, tunnel.port) {
@@ -202,7 +202,7 @@ pub async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
         (Some(TunnelFault::Mute), _) => while let Some(Ok(_)) = socket.next().await {},
         (_, port) => match TcpStream::connect(("127.0.0.1", port.unwrap_or(1))).await {
             Ok(target) => {
-                if tokio::time::timeout(tunnel.duration, carry(&mut socket, target, &service.state)).await.is_err() {
+                if tokio::time::timeout(tunnel.duration, pump(&mut socket, target, &service.state)).await.is_err() {
                     close(&mut socket, 1000, "Max tunnel duration reached").await;
                 }
             }
@@ -216,17 +216,17 @@ pub async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
     }
 }
 
-async fn carry(socket: &mut Socket, target: TcpStream, state: &Mutex<State>) {
+async fn pump(socket: &mut Socket, target: TcpStream, state: &Mutex<State>) {
     let _ = target.set_nodelay(true);
     let (mut from, mut to) = target.into_split();
     let mut chunk = vec![0; 32 * 1024];
-    let mut is_told = false;
-    // The client has to answer, and to pass over it.
+    let mut closing = false;
+    // The client has to answer the pings and keep them out of the data.
     let mut ping = tokio::time::interval(Duration::from_millis(50));
     loop {
         tokio::select! {
             frame = socket.next() => match frame {
-                Some(Ok(Message::Binary(bytes))) if bytes.len() <= FRAME => {
+                Some(Ok(Message::Binary(bytes))) if bytes.len() <= MAX_FRAME => {
                     if to.write_all(&bytes).await.is_err() {
                         return close(socket, 1000, "").await;
                     }
@@ -234,22 +234,21 @@ async fn carry(socket: &mut Socket, target: TcpStream, state: &Mutex<State>) {
                 Some(Ok(Message::Binary(_))) => return close(socket, 1009, "Frame too large").await,
                 Some(Ok(Message::Pong(bytes))) if bytes[..] == *PING => lock(state).pongs += 1,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                // What the target has to say still goes out before the close is answered.
+                // The client closed the tunnel: the target gets EOF, and only the close is still answered.
                 Some(Ok(Message::Close(_))) => {
                     let _ = to.shutdown().await;
-                    is_told = true;
+                    closing = true;
                 }
                 _ => return,
             },
-            _ = ping.tick(), if !is_told => {
+            _ = ping.tick(), if !closing => {
                 if socket.send(Message::Ping(PING.to_vec().into())).await.is_err() {
                     return;
                 }
             }
-            read = from.read(&mut chunk), if !is_told => match read {
+            read = from.read(&mut chunk), if !closing => match read {
                 Ok(0) | Err(_) => return close(socket, 1000, "").await,
                 Ok(count) => {
-                    // A ping now and then: the client has to answer it.
                     if socket.feed(Message::Binary(chunk[..count].to_vec().into())).await.is_err()
                         || socket.flush().await.is_err()
                     {

@@ -1,4 +1,4 @@
-//! What goes wrong on demand.
+//! Faults that tests inject into the calls, and the responses that calls have in common.
 
 use std::convert::Infallible;
 use std::io;
@@ -8,42 +8,42 @@ use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode, header};
 use futures_util::{StreamExt, stream};
 
-/// One way for a call to go wrong.
+/// A fault that is injected into a call.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// The service's error with this code and message.
     Error {
-        /// HTTP status.
+        /// The HTTP status of the response.
         status: u16,
-        /// The error code.
+        /// The service's error code, for example `AuthFailure`.
         code: String,
-        /// Its words.
+        /// The message of the error.
         message: String,
     },
-    /// A bare HTTP status with a body that is no answer of the service.
+    /// A bare HTTP status, with a body that is not from the service.
     Status(u16),
-    /// The connection is closed in the middle of the answer.
+    /// The connection is closed in the middle of the response.
     CloseHalfway,
-    /// No answer, ever.
+    /// The call is never answered.
     Hang,
-    /// The answer that there would be, later.
+    /// The normal response, after this delay.
     Delay(Duration),
 }
 
 impl Fault {
-    /// A service error.
+    /// Returns a service error as a fault.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         Self::Error { status, code: code.to_owned(), message: message.to_owned() }
     }
 
-    /// The answer that this fault makes, in the protocol of the service.
+    /// Builds the response of this fault, in the protocol of the service.
     pub(crate) async fn answer(self, json: bool) -> Response<Body> {
         match self {
             Self::Error { status, code, message } => error(status, &code, &message, json),
             Self::Status(status) => respond(status, "text/plain", "something else answers here".to_owned()),
             Self::CloseHalfway => {
                 let begun = Bytes::from_static(b"<DescribeInstancesResponse><reservationSet><item>");
-                // A moment between, so that the head and the beginning are on their way before the end.
+                // The pause lets the head and the beginning be sent before the connection breaks.
                 let cut = async {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     Err(io::Error::from(io::ErrorKind::ConnectionReset))
@@ -65,7 +65,7 @@ impl Fault {
     }
 }
 
-/// A service's error, as JSON 1.1 or as EC2's XML.
+/// Builds a service's error response, as JSON 1.1 or as EC2's XML.
 pub(crate) fn error(status: u16, code: &str, message: &str, json: bool) -> Response<Body> {
     if json {
         let body = serde_json::json!({ "__type": code, "Message": message });
@@ -79,15 +79,15 @@ pub(crate) fn error(status: u16, code: &str, message: &str, json: bool) -> Respo
     respond(status, "text/xml;charset=UTF-8", body)
 }
 
-/// An answer.
+/// Builds a response with this status, content type and body.
 pub(crate) fn respond(status: u16, kind: &str, body: String) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let response = Response::builder().status(status).header(header::CONTENT_TYPE, kind);
     response.body(Body::from(body)).expect("the headers are valid")
 }
 
-/// Text in XML. Control characters that XML cannot carry are sent as character references all the same, as a hostile
-/// service would.
+/// Escapes text for XML. Control characters that XML cannot carry are sent as character references all the same, as a
+/// hostile service would.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The HTTP front: tells the services apart, records the calls, and lets faults have their turn.
+//! The HTTP front end: dispatches calls to the services, records them, and applies the injected faults.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,18 +12,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
 use crate::fault::{Fault, error, respond};
-use crate::state::Recorded;
+use crate::state::RecordedCall;
 use crate::streams::Service;
 use crate::{authority, connect, console, ec2, eice, lock, ssm};
 
-/// An access key id that nobody can guess.
+/// Returns a random access key id that cannot be guessed.
 pub fn random_access_key() -> String {
     let random = crate::HostKey::fresh().fingerprint();
     let plain = random.chars().skip("SHA256:".len()).filter(char::is_ascii_alphanumeric).take(30);
     format!("AKIALAB{}", plain.collect::<String>())
 }
 
-/// Serves on a free port of loopback.
+/// Serves HTTP on a free port of loopback and returns the address.
 pub async fn serve(service: Service) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -32,12 +32,12 @@ pub async fn serve(service: Service) -> std::io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// The same in TLS, as `localhost`; returns the port.
+/// Serves HTTPS as `localhost` on a free port of loopback and returns the port.
 pub async fn serve_tls(service: Service) -> std::io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     let router = router(service);
-    tokio::spawn(async move { axum::serve(InTls(listener), router).await });
+    tokio::spawn(async move { axum::serve(TlsListener(listener), router).await });
     Ok(port)
 }
 
@@ -46,9 +46,9 @@ fn router(service: Service) -> Router {
     Router::new().route("/", post(call)).route("/lab/keys", lab).with_state(service)
 }
 
-struct InTls(TcpListener);
+struct TlsListener(TcpListener);
 
-impl axum::serve::Listener for InTls {
+impl axum::serve::Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
@@ -67,7 +67,7 @@ impl axum::serve::Listener for InTls {
     }
 }
 
-/// One call of a service.
+/// Answers one call of a service.
 async fn call(
     Shared(Service { state, access_key }): Shared<Service>,
     headers: HeaderMap,
@@ -81,7 +81,7 @@ async fn call(
     };
     let (fault, delay) = {
         let mut state = lock(&state);
-        state.calls.push(Recorded { operation: operation.clone(), body: body.clone() });
+        state.calls.push(RecordedCall { operation: operation.clone(), body: body.clone() });
         (state.fault(&operation), state.call_delay)
     };
     if !delay.is_zero() {
@@ -112,12 +112,12 @@ async fn call(
     }
 }
 
-/// What an instance's metadata service would hand to sshd's AuthorizedKeysCommand.
+/// Returns the pushed keys as an instance's metadata service does for sshd's AuthorizedKeysCommand.
 async fn keys(
     Shared(Service { state, .. }): Shared<Service>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response<Body> {
-    let delay = lock(&state).look_up_delay;
+    let delay = lock(&state).key_lookup_delay;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -126,8 +126,8 @@ async fn keys(
     respond(200, "text/plain", keys.iter().map(|key| format!("{key}\n")).collect())
 }
 
-/// Has these keys, one on a line, in the place of all that were pushed: each makes the next look-up slower, and a
-/// benchmark has to begin all its runs alike. Only for who has the access key.
+/// Replaces all pushed keys with these, one per line. Each key slows the next lookup, and all runs of a benchmark have
+/// to start from the same state. Requires the access key.
 async fn set_keys(
     Shared(Service { state, access_key }): Shared<Service>,
     Query(query): Query<HashMap<String, String>>,

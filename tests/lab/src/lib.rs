@@ -1,6 +1,6 @@
-//! The embedded cloud: EC2, EC2 Instance Connect and Systems Manager over HTTP, the websockets of the last two, and an SSH
-//! server per instance, on loopback and in process. For the tests and the playground; the product knows nothing of it and
-//! reaches it by `AWS_ENDPOINT_URL`.
+//! The embedded cloud: EC2, EC2 Instance Connect and Systems Manager over HTTP, the websockets of the last two, and an
+//! SSH server per instance, on loopback and in process. For the tests, the benchmarks and the playground; ec2ssh does
+//! not know of it and reaches it by `AWS_ENDPOINT_URL`.
 //!
 //! ```text
 //! http.rs        one listener: EC2's query protocol, Instance Connect's JSON, and /lab/keys for a real sshd
@@ -42,15 +42,15 @@ pub use agent::Agent;
 pub use eice::{Endpoint, TunnelFault};
 pub use fault::Fault;
 pub use sshd::{HostKey, Sshd};
-pub use state::{Image, Instance, Recorded};
+pub use state::{Image, Instance, RecordedCall};
 
 use state::State;
 use streams::Service;
 
-/// The secret that goes with a cloud's access key.
+/// The secret access key that belongs to a cloud's access key id.
 pub const SECRET: &str = "secret-for-tests";
 
-/// A running cloud. It ends with the process or when dropped.
+/// A running embedded cloud. It stops when it is dropped or the process ends.
 pub struct Cloud {
     endpoint: String,
     access_key: String,
@@ -59,10 +59,10 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts one with no instances in it.
+    /// Starts a cloud without instances.
     ///
     /// # Panics
-    /// When loopback cannot be listened on.
+    /// If no port of loopback can be listened on.
     pub fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime can be made");
@@ -77,43 +77,43 @@ impl Cloud {
         Self { endpoint: format!("http://{address}"), access_key, state, runtime: Some(runtime) }
     }
 
-    /// For `AWS_ENDPOINT_URL`.
+    /// Returns the URL for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// For `AWS_ACCESS_KEY_ID`: the only one that is let in. Others on this machine can reach the port too, and a pushed
-    /// key opens a shell.
+    /// Returns the key id for `AWS_ACCESS_KEY_ID`, the only one that is accepted: others on this machine can reach the
+    /// port too, and a pushed key opens a shell.
     pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
-    /// The calls' endpoint in TLS, for `AWS_ENDPOINT_URL`; each call of this starts one more.
+    /// Starts one more endpoint for the API calls, with TLS, and returns its URL for `AWS_ENDPOINT_URL`.
     ///
     /// # Panics
-    /// When loopback cannot be listened on.
+    /// If no port of loopback can be listened on.
     pub fn tls_endpoint(&self) -> String {
         let service = Service { state: Arc::clone(&self.state), access_key: self.access_key.clone() };
         let port = self.runtime().block_on(http::serve_tls(service)).expect("loopback can be listened on");
         format!("https://localhost:{port}")
     }
 
-    /// The certificate of the authority behind all that is in TLS here, in PEM: for `AWS_CA_BUNDLE`.
+    /// Returns the CA certificate for all TLS of the embedded cloud, in PEM, for `AWS_CA_BUNDLE`.
     pub fn authority() -> &'static str {
         authority::pem()
     }
 
-    /// What endpoints and agents find at the instance's port: a port of loopback.
+    /// Maps a port of the instance, as endpoints and agents see it, to a port of loopback.
     pub fn port(&self, instance_id: &str, remote: u16, local: u16) {
         self.state().ports.push((instance_id.to_owned(), remote, local));
     }
 
-    /// What stands for the instance's port.
+    /// Returns the port of loopback that stands for the instance's.
     pub fn local_port(&self, instance_id: &str, remote: u16) -> Option<u16> {
         self.state().port_of(instance_id, remote)
     }
 
-    /// The port of the websockets.
+    /// Returns the port of the websockets.
     pub fn streams_port(&self) -> u16 {
         self.state().streams
     }
@@ -123,45 +123,45 @@ impl Cloud {
         self.state().endpoints.push(endpoint);
     }
 
-    /// From now on tunnels go wrong so.
+    /// Injects this fault into all tunnels from now on.
     pub fn fail_tunnels(&self, fault: TunnelFault) {
         self.state().tunnel_fault = Some(fault);
     }
 
-    /// The parameters of each tunnel that was asked for, the signature's left out.
+    /// Returns the query parameters of each tunnel request, without those of the signature.
     pub fn tunnels(&self) -> Vec<Vec<(String, String)>> {
         self.state().tunnels.clone()
     }
 
-    /// How many pings of tunnels were answered.
+    /// Returns the number of tunnel pings that the client answered.
     pub fn pongs(&self) -> usize {
         self.state().pongs
     }
 
-    /// How many tunnels are open.
+    /// Returns the number of open tunnels.
     pub fn open_tunnels(&self) -> usize {
         self.state().open_tunnels.len()
     }
 
-    /// Has the instance's agent connect to Session Manager.
+    /// Connects the instance's agent to Session Manager.
     pub fn agent(&self, instance_id: &str, agent: Agent) {
         self.state().agents.insert(instance_id.to_owned(), agent);
     }
 
-    /// How many sessions there have been, and how often they were resumed together.
+    /// Returns the number of sessions, and the total number of times that they were resumed.
     pub fn sessions(&self) -> (usize, usize) {
         let state = self.state();
         (state.sessions.len(), state.sessions.iter().map(|session| session.resumed).sum())
     }
 
-    /// The sessions whose agent serves them still.
+    /// Returns the number of sessions whose agent still serves them.
     pub fn open_sessions(&self) -> usize {
         self.state().sessions.iter().filter(|session| !session.end.is_closed()).count()
     }
 
-    /// The streams' addresses begin so from now on, in place of the embedded cloud's own.
+    /// Sets the base URL of the streams, in place of the embedded cloud's own.
     pub fn stream_base(&self, base: &str) {
-        self.state().plain_stream = Some(base.to_owned());
+        self.state().stream_base = Some(base.to_owned());
     }
 
     /// Adds an instance, or replaces the one with its id.
@@ -171,50 +171,50 @@ impl Cloud {
         state.instances.push(instance);
     }
 
-    /// Adds an image.
+    /// Adds an image (AMI).
     pub fn add_image(&self, image: Image) {
         self.state().images.push(image);
     }
 
-    /// At most so many instances on a page, whatever the caller asks for; 0 for no such limit.
+    /// Limits the number of entries on a page, whatever the caller asks for; 0 means no limit.
     pub fn page_limit(&self, limit: usize) {
         self.state().page_limit = limit;
     }
 
-    /// The next `times` calls of this operation (for example `DescribeInstances`) go wrong so.
+    /// Injects this fault into the next `times` calls of this operation (for example `DescribeInstances`).
     pub fn fail(&self, operation: &str, fault: Fault, times: usize) {
         self.state().faults.push((operation.to_owned(), fault, times));
     }
 
-    /// Each call is answered so much later.
+    /// Delays the response to each API call.
     pub fn delay_calls(&self, by: Duration) {
         self.state().call_delay = by;
     }
 
-    /// So long an instance's look-up of the pushed keys takes, each time that its sshd makes one.
-    pub fn delay_key_look_up(&self, by: Duration) {
-        self.state().look_up_delay = by;
+    /// Delays an instance's lookup of the pushed keys, each time that its sshd makes one.
+    pub fn delay_key_lookup(&self, by: Duration) {
+        self.state().key_lookup_delay = by;
     }
 
-    /// A port of loopback behind which `port` is, a round trip away.
+    /// Starts a relay to `port` with this round-trip time and returns its port on loopback.
     ///
     /// # Panics
-    /// When loopback cannot be listened on.
+    /// If no port of loopback can be listened on.
     pub fn relay(&self, port: u16, round_trip: Duration) -> u16 {
         self.runtime().block_on(relay::serve(port, round_trip)).expect("loopback can be listened on")
     }
 
-    /// The calls so far.
-    pub fn calls(&self) -> Vec<Recorded> {
+    /// Returns the API calls so far.
+    pub fn calls(&self) -> Vec<RecordedCall> {
         self.state().calls.clone()
     }
 
-    /// How many calls of this operation there were.
+    /// Returns the number of calls of this operation.
     pub fn count(&self, operation: &str) -> usize {
         self.state().calls.iter().filter(|call| call.operation == operation).count()
     }
 
-    /// The public keys (`algo base64`) that the instance would hand to its sshd for this user now.
+    /// Returns the public keys (`algo base64`) that the instance would give its sshd for this user now.
     pub fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
         self.state().pushed_keys(instance_id, user)
     }
@@ -230,14 +230,14 @@ impl Cloud {
         self.state().authorized.push(key);
     }
 
-    /// What the instance's console shows: as posted after boot, and as it is now (`Latest`).
+    /// Sets the instance's console output: as posted after boot, and as it is now (`Latest`).
     pub fn console(&self, instance_id: &str, posted: impl Into<Vec<u8>>, latest: impl Into<Vec<u8>>) {
         let mut state = self.state();
         state.consoles.retain(|(id, ..)| id != instance_id);
         state.consoles.push((instance_id.to_owned(), posted.into(), latest.into()));
     }
 
-    /// Has the instance print these public keys (`algo base64 [comment]`) on its console, as cloud-init does at first boot.
+    /// Prints these public keys (`algo base64 [comment]`) on the instance's console, as cloud-init does at first boot.
     pub fn print_host_keys(&self, instance_id: &str, keys: &[String]) {
         self.console(instance_id, console::boot(keys), Vec::new());
     }
@@ -245,16 +245,16 @@ impl Cloud {
     /// Starts an SSH server for an instance and returns its port on 127.0.0.1.
     ///
     /// # Panics
-    /// When loopback cannot be listened on.
+    /// If the port cannot be listened on.
     pub fn sshd(&self, instance_id: &str, sshd: Sshd) -> u16 {
         let serve = sshd::serve(Arc::clone(&self.state), instance_id.to_owned(), sshd);
         self.runtime().block_on(serve).expect("loopback can be listened on")
     }
 
-    /// The runtime that the cloud lives on.
+    /// Returns the runtime that the cloud runs on.
     ///
     /// # Panics
-    /// Never: it is there until the drop.
+    /// Never: the runtime exists until the drop.
     pub fn runtime(&self) -> &tokio::runtime::Runtime {
         self.runtime.as_ref().expect("it lives until the drop")
     }
@@ -267,7 +267,7 @@ impl Cloud {
 impl Drop for Cloud {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Sessions may be running still.
+            // Sessions may still be running.
             runtime.shutdown_background();
         }
     }

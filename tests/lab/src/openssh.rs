@@ -1,5 +1,5 @@
-//! A real OpenSSH server whose AuthorizedKeysCommand asks the embedded cloud for the keys pushed, so that only a pushed,
-//! unexpired key gets in. For tests and benchmarks: what is missing on the machine ends them.
+//! A real OpenSSH server whose AuthorizedKeysCommand asks the embedded cloud for the pushed keys, so that only a
+//! pushed, unexpired key is accepted. For tests and benchmarks: panics if a required program is missing.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::fs;
@@ -10,33 +10,34 @@ use std::time::{Duration, Instant};
 
 use crate::Cloud;
 
-/// The password file of one that knows a user more.
+/// The name of the password file of a server with one more user.
 const PASSWD: &str = "passwd";
 
-/// A running one. It ends with the drop.
+/// A running OpenSSH server, which is killed when dropped.
 pub struct RealSshd {
     child: Child,
-    /// Where it listens on loopback.
+    /// The port on loopback that the server listens on.
     pub port: u16,
-    /// Whom it lets in: who runs it.
+    /// The user that may log in.
     pub user: String,
     folder: tempfile::TempDir,
 }
 
 impl RealSshd {
-    /// Starts one for an instance; `extra` are further lines of sshd_config.
+    /// Starts a server for an instance; `extra` is further lines for sshd_config.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If sshd does not start.
     pub fn start(cloud: &Cloud, instance_id: &str, extra: &str) -> Self {
         Self::start_for(cloud, instance_id, &whoami(), extra)
     }
 
-    /// The same, which knows us as `user`: an instance's usual user is none of this machine's. Where we are not root, or may
-    /// not have a view of the files of our own, it cannot, and lets in who runs it. As another it ends with us, however we end.
+    /// Starts a server at which the current user logs in as `user`, because an instance's usual user does not exist on
+    /// this machine. This needs root and a mount namespace; without them, the login user is the current user. A server
+    /// with another login user is killed when its parent process ends, for whatever reason.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If sshd does not start.
     pub fn start_as(cloud: &Cloud, instance_id: &str, user: &str, extra: &str) -> Self {
         let unshare = || Command::new(tool("unshare")).args(["-m", "true"]).stderr(Stdio::null()).status();
         let can = whoami() == "root" && unshare().is_ok_and(|status| status.success());
@@ -51,7 +52,8 @@ impl RealSshd {
         }
         let runner = whoami();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // SHLVL: a bash that sshd runs would read the startup files of whoever runs the tests.
+        // SHLVL is set because otherwise a bash started by sshd would read the startup files of the user who runs the
+        // tests.
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/ed25519\nHostKey {0}/ecdsa\nPidFile none\nUsePAM no\n\
              StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
@@ -75,10 +77,10 @@ impl RealSshd {
         Self { child, port, user: user.to_owned(), folder }.up()
     }
 
-    /// The same server again, with further lines in its sshd_config.
+    /// Restarts the server with further lines in its sshd_config.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If sshd does not start.
     #[must_use]
     pub fn restart(mut self, extra: &str) -> Self {
         let path = self.folder.path().join("sshd_config");
@@ -100,18 +102,18 @@ impl RealSshd {
         sshd
     }
 
-    /// Puts a public key into its authorized_keys.
+    /// Puts a public key into the server's authorized_keys, replacing its content.
     ///
     /// # Panics
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn authorize(&self, public_key: &str) {
         fs::write(self.folder.path().join("authorized_keys"), public_key).unwrap();
     }
 
-    /// The processes that serve its connections.
+    /// Returns the ids of the processes that serve the server's connections.
     ///
     /// # Panics
-    /// Without pgrep.
+    /// If pgrep is missing.
     pub fn sessions(&self) -> Vec<u32> {
         let children = |pid: u32| -> Vec<u32> {
             let output = Command::new(tool("pgrep")).args(["-P", &pid.to_string(), "sshd"]).output().unwrap();
@@ -122,15 +124,15 @@ impl RealSshd {
         [monitors, others].concat()
     }
 
-    /// What it has said so far.
+    /// Returns the log of the server so far.
     ///
     /// # Panics
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    /// The file of a host key's public half.
+    /// Returns the path of a host key's public half.
     pub fn host_key(&self, kind: &str) -> PathBuf {
         self.folder.path().join(format!("{kind}.pub"))
     }
@@ -148,7 +150,7 @@ fn spawn(folder: &tempfile::TempDir) -> Child {
     let mut command = Command::new(tool("sshd"));
     let passwd = folder.path().join(PASSWD);
     if passwd.exists() {
-        // A view of the files of its own, in which the password file is another one.
+        // A mount namespace of its own, in which /etc/passwd is replaced.
         let bind = "mount --bind \"$0\" /etc/passwd && exec \"$@\"";
         command = Command::new(tool("unshare"));
         command.args(["-m", "/bin/sh", "-c", bind]).arg(passwd);
@@ -163,20 +165,20 @@ fn whoami() -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A program that the tests need.
+/// Returns the path of a program that the tests need.
 ///
 /// # Panics
-/// Where it is missing: `make` was not used.
+/// If the program is missing; `make test` installs it.
 pub fn tool(name: &str) -> PathBuf {
     let folders = std::env::var("PATH").unwrap() + ":/usr/sbin:/usr/local/sbin";
     let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("{name} is not installed: run `make test`, which installs what the tests need"))
 }
 
-/// Makes a key pair by ssh-keygen; returns the private file's path.
+/// Makes a key pair with ssh-keygen and returns the private file's path.
 ///
 /// # Panics
-/// When that fails.
+/// If ssh-keygen fails.
 pub fn keygen(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let path = folder.join(name);
     let made = Command::new(tool("ssh-keygen")).args(["-q", "-C", "test", "-f"]).arg(&path).args(arguments).output();

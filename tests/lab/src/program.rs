@@ -1,4 +1,5 @@
-//! What runs in a session: a command by `/bin/sh -c` with its streams apart, or the user's shell in a pty.
+//! Runs the program of a session: a command with `/bin/sh -c` or a shell, in a pty if the client asked for one,
+//! otherwise with separate pipes.
 
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -29,7 +30,7 @@ pub async fn serve(channel: Channel<Msg>, handle: Handle) {
             _ => continue,
         };
         match pty {
-            Some((term, size)) => in_a_pty(command, &term, size, reader, &writer, &handle).await,
+            Some((term, size)) => run_in_pty(command, &term, size, reader, &writer, &handle).await,
             None => piped(command, reader, &writer, &handle).await,
         }
         let _ = handle.close(id).await;
@@ -46,7 +47,7 @@ fn shell() -> String {
     std::env::var("SHELL").ok().filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".to_owned())
 }
 
-/// Standard streams by pipes, each apart.
+/// Runs the program with a separate pipe for each standard stream.
 async fn piped(command: Option<String>, reader: ChannelReadHalf, writer: &ChannelWriteHalf<Msg>, handle: &Handle) {
     let mut program = Command::new("/bin/sh");
     if let Some(command) = &command {
@@ -63,18 +64,18 @@ async fn piped(command: Option<String>, reader: ChannelReadHalf, writer: &Channe
             copy(stdout.expect("it is piped"), writer, None),
             copy(stderr.expect("it is piped"), writer, Some(1))
         );
-        // The end of the output is said when it is there; the program may go on without it.
+        // EOF is sent as soon as the output ends: the program may continue without it.
         let _ = handle.eof(writer.id()).await;
         child.wait().await
     };
     tokio::select! {
         status = output => report(status.ok(), writer.id(), handle).await,
-        () = feed(reader, stdin) => {}
+        () = forward_stdin(reader, stdin) => {}
     }
 }
 
-/// The client's bytes to the program, until the client has gone.
-async fn feed(mut reader: ChannelReadHalf, mut stdin: Option<ChildStdin>) {
+/// Passes the client's data to the program until the client closes the channel.
+async fn forward_stdin(mut reader: ChannelReadHalf, mut stdin: Option<ChildStdin>) {
     while let Some(message) = reader.wait().await {
         match message {
             ChannelMsg::Data { data } => {
@@ -132,8 +133,8 @@ async fn report(status: Option<std::process::ExitStatus>, id: ChannelId, handle:
     }
 }
 
-/// A terminal of its own.
-async fn in_a_pty(
+/// Runs the program in a pty of its own.
+async fn run_in_pty(
     command: Option<String>,
     term: &str,
     size: PtySize,
@@ -151,7 +152,7 @@ async fn in_a_pty(
     drop(pair.slave);
     let (Ok(mut from), Ok(to)) = (pair.master.try_clone_reader(), pair.master.take_writer()) else { return };
     let (sender, mut output) = mpsc::channel::<Vec<u8>>(4);
-    // A pty knows blocking reads only.
+    // A pty supports only blocking reads.
     std::thread::spawn(move || {
         let mut chunk = vec![0; CHUNK];
         while let Ok(count @ 1..) = from.read(&mut chunk) {
@@ -175,12 +176,16 @@ async fn in_a_pty(
                 let _ = handle.exit_status_request(writer.id(), status.exit_code()).await;
             }
         }
-        () = type_in(reader, to, pair.master) => drop(killer.kill()),
+        () = forward_terminal_input(reader, to, pair.master) => drop(killer.kill()),
     }
 }
 
-/// What is typed, and the window's size, until the client has gone.
-async fn type_in(mut reader: ChannelReadHalf, mut to: Box<dyn Write + Send>, master: Box<dyn MasterPty + Send>) {
+/// Passes the client's input and window size to the pty until the client closes the channel.
+async fn forward_terminal_input(
+    mut reader: ChannelReadHalf,
+    mut to: Box<dyn Write + Send>,
+    master: Box<dyn MasterPty + Send>,
+) {
     while let Some(message) = reader.wait().await {
         match message {
             ChannelMsg::Data { data } if to.write_all(&data).and_then(|()| to.flush()).is_err() => return,

@@ -1,27 +1,27 @@
-//! Signature Version 4, computed from its own text
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>), as a second opinion on what
-//! the product's library makes.
+//! Verifies signatures of AWS Signature Version 4, computed from its specification
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>) and independently of
+//! ec2ssh's library.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// A request as far as signatures go.
+/// The parts of a request that are signed.
 pub struct Request<'a> {
     pub path: &'a str,
     pub query: &'a str,
-    /// A header's value by its lower-case name.
+    /// Returns the value of a header by its lower-case name.
     pub header: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// Who signs, and what for.
+/// The expected signer and scope of a signature.
 pub struct Expected<'a> {
     pub access_key: &'a str,
     pub secret: &'a str,
     pub service: &'a str,
     pub region: &'a str,
-    /// How old it may be, in seconds.
+    /// The maximum age of the signature in seconds.
     pub age: u64,
 }
 
@@ -96,7 +96,7 @@ fn signature_of(
     Ok(hex(&key))
 }
 
-/// The parameters decoded; a plus is a blank, as in a form.
+/// Decodes the query parameters; a plus is a space, as in a form.
 pub fn parameters(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
@@ -136,11 +136,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `20200101T010101Z` in seconds since the Unix epoch.
+/// Converts a date in the format `20200101T010101Z` to seconds since the Unix epoch.
 fn seconds(date: &str) -> Option<u64> {
     let number = |from: usize, to: usize| date.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    // Days from the civil calendar, with March as the first month.
+    // The days are counted in the civil calendar, with March as the first month.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468;
     let time = number(9, 11)? * 3600 + number(11, 13)? * 60 + number(13, 15)?;

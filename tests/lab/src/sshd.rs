@@ -1,4 +1,4 @@
-//! An SSH server for an instance: lets pushed, unexpired keys in, and those in its authorized_keys.
+//! An SSH server for an instance, which accepts pushed, unexpired keys and those in its authorized_keys.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,44 +14,44 @@ use crate::lock;
 use crate::program;
 use crate::state::State;
 
-/// A host key that is shared between servers, or kept while a server is made anew.
+/// A host key that several servers can share, or that a restarted server keeps.
 #[derive(Clone)]
 pub struct HostKey(Arc<PrivateKey>);
 
 impl HostKey {
-    /// A fresh ed25519 one.
+    /// Generates an ed25519 host key.
     ///
     /// # Panics
-    /// When the system has no randomness.
+    /// If the system has no randomness.
     pub fn fresh() -> Self {
         let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);
         Self(Arc::new(key.expect("ed25519 is always compiled in")))
     }
 
-    /// The public half as `algo base64`.
+    /// Returns the public half as `algo base64`.
     ///
     /// # Panics
-    /// Never: a key can be written down.
+    /// Never: every key can be encoded.
     pub fn public_line(&self) -> String {
         let mut key = self.0.public_key().clone();
         key.set_comment("");
         key.to_openssh().expect("a key can be written down").trim_end().to_owned()
     }
 
-    /// `SHA256:…`.
+    /// Returns the fingerprint as `SHA256:…`.
     pub fn fingerprint(&self) -> String {
         self.0.fingerprint(russh::keys::HashAlg::Sha256).to_string()
     }
 }
 
-/// What kind of server.
+/// The options of an SSH server.
 #[derive(Clone)]
 pub struct Sshd {
-    /// Its host key.
+    /// The host key of the server.
     pub host_key: HostKey,
-    /// A text before authentication.
+    /// The banner that is sent before authentication.
     pub banner: Option<String>,
-    /// The port, 0 for a free one.
+    /// The port to listen on; 0 picks a free one.
     pub port: u16,
 }
 
@@ -61,7 +61,7 @@ impl Default for Sshd {
     }
 }
 
-/// Serves on loopback.
+/// Serves SSH on loopback and returns the port.
 pub async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: Sshd) -> std::io::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", sshd.port)).await?;
     let port = listener.local_addr()?.port();
@@ -78,11 +78,14 @@ pub async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: Sshd) ->
     });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let guest =
-                Guest { state: Arc::clone(&state), instance_id: instance_id.clone(), banner: sshd.banner.clone() };
+            let handler = ConnectionHandler {
+                state: Arc::clone(&state),
+                instance_id: instance_id.clone(),
+                banner: sshd.banner.clone(),
+            };
             let config = Arc::clone(&config);
             tokio::spawn(async move {
-                if let Ok(session) = run_stream(config, stream, guest).await {
+                if let Ok(session) = run_stream(config, stream, handler).await {
                     let _ = session.await;
                 }
             });
@@ -91,15 +94,15 @@ pub async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: Sshd) ->
     Ok(port)
 }
 
-/// One connection.
-struct Guest {
+/// The handler of one connection.
+struct ConnectionHandler {
     state: Arc<Mutex<State>>,
     instance_id: String,
     banner: Option<String>,
 }
 
-impl Guest {
-    fn admits(&self, user: &str, key: &PublicKey) -> bool {
+impl ConnectionHandler {
+    fn is_authorized(&self, user: &str, key: &PublicKey) -> bool {
         let state = lock(&self.state);
         let mut keys = state.pushed_keys(&self.instance_id, user);
         keys.extend(state.authorized_keys(&self.instance_id, user));
@@ -109,7 +112,7 @@ impl Guest {
     }
 }
 
-impl Handler for Guest {
+impl Handler for ConnectionHandler {
     type Error = russh::Error;
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {
@@ -117,11 +120,11 @@ impl Handler for Guest {
     }
 
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
-        Ok(if self.admits(user, offer.public_key) { Auth::Accept } else { Auth::reject() })
+        Ok(if self.is_authorized(user, offer.public_key) { Auth::Accept } else { Auth::reject() })
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
-        Ok(if self.admits(user, key.public_key) { Auth::Accept } else { Auth::reject() })
+        Ok(if self.is_authorized(user, key.public_key) { Auth::Accept } else { Auth::reject() })
     }
 
     async fn channel_open_session(
@@ -135,8 +138,8 @@ impl Handler for Guest {
         Ok(())
     }
 
-    // The answers are given here and not by the program's task: russh keeps one "wants a reply" for a channel, and
-    // clients send the requests for a pty and for a shell in one go.
+    // The requests are answered here and not by the program's task: russh keeps one "wants a reply" flag per channel,
+    // and clients send the requests for a pty and for a shell back to back.
     async fn pty_request(
         &mut self,
         channel: ChannelId,

@@ -1,4 +1,4 @@
-//! Systems Manager's calls: GetConnectionStatus, StartSession, ResumeSession, TerminateSession.
+//! Systems Manager's API calls: GetConnectionStatus, StartSession, ResumeSession, TerminateSession.
 
 use axum::body::Body;
 use axum::http::Response;
@@ -18,14 +18,14 @@ fn field(body: &str, name: &str) -> String {
     serde_json::from_str::<Value>(body).ok().and_then(|body| body[name].as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// GetConnectionStatus: an instance without an agent is not connected.
+/// Answers GetConnectionStatus; an instance without an agent is not connected.
 pub fn get_connection_status(state: &State, body: &str) -> Response<Body> {
     let target = field(body, "Target");
     let status = if state.agents.contains_key(&target) { "connected" } else { "notconnected" };
     answer(&json!({ "Target": target, "Status": status }))
 }
 
-/// StartSession with the document for SSH.
+/// Answers StartSession for the SSH document.
 pub fn start_session(state: &mut State, body: &str) -> Response<Body> {
     let (target, document) = (field(body, "Target"), field(body, "DocumentName"));
     if document != "AWS-StartSSHSession" {
@@ -40,7 +40,7 @@ pub fn start_session(state: &mut State, body: &str) -> Response<Body> {
     let port = state.port_of(&target, port);
     let id = format!("lab-{}", &Uuid::new_v4().simple().to_string()[..17]);
     let session = session(agent, port, &id);
-    let granted = grant(&session, state.streams, state.plain_stream.clone());
+    let granted = grant(&session, state.streams, state.stream_base.clone());
     state.sessions.push(session);
     answer(&granted)
 }
@@ -49,24 +49,24 @@ fn session(agent: Agent, port: Option<u16>, id: &str) -> Session {
     let (sockets, waiting) = mpsc::unbounded_channel();
     let (end, ended) = mpsc::unbounded_channel();
     agent::start(agent.clone(), port, id.to_owned(), waiting, ended);
-    Session { id: id.to_owned(), token: Uuid::new_v4().to_string(), resumed: 0, has_ended: false, agent, sockets, end }
+    Session { id: id.to_owned(), token: Uuid::new_v4().to_string(), resumed: 0, ended: false, agent, sockets, end }
 }
 
 fn grant(session: &Session, port: u16, stream: Option<String>) -> Value {
-    // A plus, a slash and an escape: the address has to be used byte for byte.
+    // The value has a plus, a slash and an escape, because the client has to use the URL byte for byte.
     let cell = format!("AAE+k/N0o{}%3D", session.resumed);
     let path = format!("v1/data-channel/{}?role=publish_subscribe&cell-number={cell}", session.id);
     let base = stream.unwrap_or_else(|| format!("wss://localhost:{port}"));
     json!({ "SessionId": session.id, "TokenValue": session.token, "StreamUrl": format!("{base}/{path}") })
 }
 
-/// ResumeSession: a new token, and a new address.
+/// Answers ResumeSession with a new token and a new URL, or with empty ones if the session has ended.
 pub fn resume_session(state: &mut State, body: &str) -> Response<Body> {
-    let (id, port, plain) = (field(body, "SessionId"), state.streams, state.plain_stream.clone());
+    let (id, port, plain) = (field(body, "SessionId"), state.streams, state.stream_base.clone());
     let Some(session) = state.sessions.iter_mut().find(|session| session.id == id) else {
         return error(400, "DoesNotExistException", "The session does not exist.", true);
     };
-    if session.has_ended {
+    if session.ended {
         return answer(&json!({ "SessionId": id, "TokenValue": "", "StreamUrl": "" }));
     }
     session.resumed += 1;
@@ -74,13 +74,13 @@ pub fn resume_session(state: &mut State, body: &str) -> Response<Body> {
     answer(&grant(session, port, plain))
 }
 
-/// TerminateSession.
+/// Answers TerminateSession and ends the agent.
 pub fn terminate_session(state: &mut State, body: &str) -> Response<Body> {
     let id = field(body, "SessionId");
     let Some(session) = state.sessions.iter_mut().find(|session| session.id == id) else {
         return error(400, "DoesNotExistException", "The session does not exist.", true);
     };
-    session.has_ended = true;
+    session.ended = true;
     let _ = session.end.send(());
     answer(&json!({ "SessionId": id }))
 }

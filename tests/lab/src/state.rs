@@ -1,4 +1,4 @@
-//! What is in the cloud.
+//! The state of the embedded cloud.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::agent::{Agent, Session};
 use crate::eice::{Endpoint, TunnelFault};
 use crate::fault::Fault;
 
-/// An instance. Its fields are those that the API shows.
+/// An EC2 instance, with the fields that the API shows and those that control its start.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names are EC2's own")]
 pub struct Instance {
@@ -26,18 +26,18 @@ pub struct Instance {
     pub metadata: &'static str,
     pub vpc_id: String,
     pub subnet_id: String,
-    /// RFC 3339.
+    /// The launch time in RFC 3339 format.
     pub launched: String,
-    /// How many look-ups it stays `pending` after a start.
+    /// The number of lookups during which the instance stays `pending` after a start.
     pub pending_for: usize,
-    /// How many look-ups it then runs without its public address.
-    pub nameless_for: usize,
-    /// It was started by a call.
+    /// The number of lookups during which it then runs without its public address.
+    pub without_ip_for: usize,
+    /// Whether the instance was started by a call.
     pub started: bool,
 }
 
 impl Instance {
-    /// A running instance with a Name, on loopback.
+    /// Returns a running instance with this Name tag, on loopback.
     pub fn named(id: &str, name: &str) -> Self {
         let number = u32::from_str_radix(&id[id.len().saturating_sub(4)..], 16).unwrap_or(1);
         let (high, low) = (number / 256 % 256, number % 256);
@@ -59,19 +59,19 @@ impl Instance {
             subnet_id: "subnet-0123456789abcdef0".to_owned(),
             launched: "2026-11-20T08:30:00.000Z".to_owned(),
             pending_for: 0,
-            nameless_for: 0,
+            without_ip_for: 0,
             started: false,
         }
     }
 
-    /// With one more tag.
+    /// Adds a tag to the instance.
     #[must_use]
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
         self
     }
 
-    /// Without an address from outside. Its private one is on loopback, where nothing listens on port 22.
+    /// Removes the public address and puts the private one on loopback, where nothing listens on port 22.
     #[must_use]
     pub fn private(mut self) -> Self {
         let host = 100 + self.id.bytes().last().unwrap_or_default() % 100;
@@ -79,7 +79,7 @@ impl Instance {
         self
     }
 
-    /// In this state.
+    /// Sets the state of the instance; a stopped one has no public address.
     #[must_use]
     pub fn state(mut self, state: &'static str) -> Self {
         self.state = state;
@@ -101,7 +101,7 @@ impl Instance {
     }
 }
 
-/// An image.
+/// An image (AMI) of instances.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names are EC2's own")]
 pub struct Image {
@@ -111,18 +111,18 @@ pub struct Image {
     pub description: String,
 }
 
-/// A call that was made.
+/// An API call that was made.
 #[derive(Clone, Debug)]
-pub struct Recorded {
-    /// For example `DescribeInstances`.
+pub struct RecordedCall {
+    /// The operation, for example `DescribeInstances`.
     pub operation: String,
-    /// Its parameters, as they were sent.
+    /// The request body with the parameters.
     pub body: String,
 }
 
-/// A key that was pushed.
+/// A public key that was pushed.
 #[derive(Clone, Debug)]
-pub struct Pushed {
+pub struct PushedKey {
     pub instance_id: String,
     pub user: String,
     pub key: String,
@@ -136,48 +136,48 @@ pub struct State {
     pub images: Vec<Image>,
     pub page_limit: usize,
     pub faults: Vec<(String, Fault, usize)>,
-    pub calls: Vec<Recorded>,
-    /// Each call is answered so much later.
+    pub calls: Vec<RecordedCall>,
+    /// The delay of the response to each API call.
     pub call_delay: Duration,
-    /// So long an instance's look-up of pushed keys takes.
-    pub look_up_delay: Duration,
-    pub pushed: Vec<Pushed>,
+    /// The delay of an instance's lookup of pushed keys.
+    pub key_lookup_delay: Duration,
+    pub pushed: Vec<PushedKey>,
     pub authorized: Vec<(String, String, String)>,
-    /// Instance, output as posted after boot, output as it is now.
+    /// Instance id, output as posted after boot, and output as it is now.
     pub consoles: Vec<(String, Vec<u8>, Vec<u8>)>,
     pub endpoints: Vec<Endpoint>,
-    /// Instance, its port, and the port on loopback that stands for it.
+    /// Instance id, port of the instance, and the port on loopback that stands for it.
     pub ports: Vec<(String, u16, u16)>,
     /// The port of the websockets.
     pub streams: u16,
-    /// The parameters of each tunnel that was asked for, the signature's left out.
+    /// The query parameters of each tunnel request, without those of the signature.
     pub tunnels: Vec<Vec<(String, String)>>,
-    /// The endpoint of each tunnel that is open.
+    /// The endpoint id of each open tunnel.
     pub open_tunnels: Vec<String>,
     pub tunnel_fault: Option<TunnelFault>,
-    /// The pings of tunnels that were answered.
+    /// The number of tunnel pings that the client answered.
     pub pongs: usize,
-    /// By instance.
+    /// The connected agents by instance id.
     pub agents: HashMap<String, Agent>,
     pub sessions: Vec<Session>,
-    /// The beginning of the streams' addresses, in place of the embedded cloud's own.
-    pub plain_stream: Option<String>,
+    /// The base URL of the streams, in place of the embedded cloud's own.
+    pub stream_base: Option<String>,
 }
 
 impl State {
-    /// The fault for this call, if one is due.
+    /// Takes the fault for this call, if one is due.
     pub fn fault(&mut self, operation: &str) -> Option<Fault> {
         let due = self.faults.iter_mut().find(|(name, _, times)| name == operation && *times > 0)?;
         due.2 -= 1;
         Some(due.1.clone())
     }
 
-    /// What stands for a port of the instance.
+    /// Returns the port on loopback that stands for a port of the instance.
     pub fn port_of(&self, instance_id: &str, port: u16) -> Option<u16> {
         self.ports.iter().find(|(id, remote, _)| id == instance_id && *remote == port).map(|(.., local)| *local)
     }
 
-    /// The keys in authorized_keys.
+    /// Returns the keys in authorized_keys of a user on an instance.
     pub fn authorized_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
         let mine = self.authorized.iter().filter(|(id, who, _)| id == instance_id && who == user);
         mine.map(|(_, _, key)| key.clone()).collect()

@@ -1,5 +1,5 @@
-//! One TLS listener for all websockets: tunnels of Instance Connect Endpoints, and data channels of Session Manager, told
-//! apart by their paths.
+//! Serves all websockets on a single TLS listener: EICE tunnels and Session Manager data channels, distinguished by
+//! their paths.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -12,23 +12,23 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use crate::state::State;
 use crate::{agent, authority, eice, lock};
 
-/// A websocket of the embedded cloud's.
+/// A websocket of the embedded cloud.
 pub type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
-/// What there is to check signatures with.
+/// The shared state, and the access key that signatures are checked with.
 #[derive(Clone)]
 pub struct Service {
     pub state: Arc<Mutex<State>>,
     pub access_key: String,
 }
 
-/// What an upgrade led to.
+/// An accepted upgrade, by its kind.
 enum Accepted {
     Tunnel(eice::Tunnel),
     Channel(agent::Channel),
 }
 
-/// Serves on a free port of loopback; returns it.
+/// Serves websockets on a free port of loopback and returns the port.
 pub async fn serve(service: Service) -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
@@ -38,7 +38,7 @@ pub async fn serve(service: Service) -> io::Result<u16> {
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
                 if let Ok(stream) = authority::acceptor().accept(stream).await {
-                    one(stream, service).await;
+                    serve_connection(stream, service).await;
                 }
             });
         }
@@ -46,12 +46,12 @@ pub async fn serve(service: Service) -> io::Result<u16> {
     Ok(port)
 }
 
-async fn one(stream: TlsStream<TcpStream>, service: Service) {
+async fn serve_connection(stream: TlsStream<TcpStream>, service: Service) {
     if lock(&service.state).tunnel_fault.as_ref().is_some_and(|fault| matches!(fault, eice::TunnelFault::Silent)) {
         return std::future::pending().await;
     }
     let mut accepted = None;
-    // The callback is not asynchronous, and its error is large; both are the library's.
+    // tungstenite's callback is synchronous and has a large error type.
     #[allow(clippy::result_large_err, reason = "the library's own type")]
     let callback = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         let found = if request.uri().path() == "/openTunnel" {
@@ -71,14 +71,14 @@ async fn one(stream: TlsStream<TcpStream>, service: Service) {
     }
 }
 
-/// A no to an upgrade, in the service's form.
+/// Rejects an upgrade with an error in the service's format.
 pub fn refuse(status: u16, code: &str, message: &str) -> ErrorResponse {
     let body = serde_json::json!({ "ErrorCode": code, "Message": message }).to_string();
-    raw(status, &body)
+    refuse_with_body(status, &body)
 }
 
-/// A no to an upgrade with this body.
-pub fn raw(status: u16, body: &str) -> ErrorResponse {
+/// Rejects an upgrade with this status and body.
+pub fn refuse_with_body(status: u16, body: &str) -> ErrorResponse {
     let mut response = ErrorResponse::new(Some(body.to_owned()));
     *response.status_mut() = status.try_into().expect("it is a status");
     let length = body.len().to_string().parse().expect("a number is a header's value");

@@ -1,0 +1,84 @@
+//! The ssh process that started this program and that the agent works for (the owner). When it exits, the agent is no
+//! longer needed.
+
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, getppid, test_kill_process};
+
+/// The poll interval on systems that cannot notify of a process's exit.
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The ssh process that runs this program as its ProxyCommand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SshProcess(Option<Pid>);
+
+impl SshProcess {
+    /// Returns the parent process. A parent in another PID namespace has no PID here, so its exit is never noticed.
+    pub fn parent() -> Self {
+        Self(getppid())
+    }
+
+    /// Returns the process with this PID; 0 stands for a process that is not visible.
+    pub fn from_pid(pid: i32) -> Self {
+        Self(Pid::from_raw(pid.max(0)))
+    }
+
+    /// Returns the PID; 0 if the process is not visible.
+    pub fn pid(self) -> i32 {
+        Pid::as_raw(self.0)
+    }
+
+    /// Whether this PID is the owner's.
+    pub fn is(self, pid: i32) -> bool {
+        pid != 0 && pid == self.pid()
+    }
+
+    /// Whether the process has exited, also if it is still a zombie.
+    pub fn has_exited(self) -> bool {
+        let Some(pid) = self.0 else { return false };
+        #[cfg(target_os = "linux")]
+        if let Ok(has_exited) = wait_pidfd(pid, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            return has_exited;
+        }
+        !is_alive(pid)
+    }
+
+    /// Waits until the process has exited.
+    pub async fn exited(self) {
+        let Some(pid) = self.0 else { return std::future::pending().await };
+        #[cfg(target_os = "linux")]
+        if let Ok(Ok(true)) = tokio::task::spawn_blocking(move || wait_pidfd(pid, None)).await {
+            return;
+        }
+        while is_alive(pid) {
+            tokio::time::sleep(EXIT_POLL_INTERVAL).await;
+        }
+    }
+}
+
+/// Waits until the process exits, or until the timeout (`None`: without limit); returns whether it has exited. A thread
+/// that is still waiting is abandoned when this program ends first.
+#[cfg(target_os = "linux")]
+fn wait_pidfd(pid: Pid, timeout: Option<&Timespec>) -> rustix::io::Result<bool> {
+    let process = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Ok(true),
+        other => other?,
+    };
+    loop {
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], timeout) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map(|ready| ready > 0),
+        }
+    }
+}
+
+fn is_alive(pid: Pid) -> bool {
+    test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+}
+
+/// Whether a process with this PID exists.
+pub fn is_running(pid: i32) -> bool {
+    Pid::from_raw(pid.max(0)).is_some_and(is_alive)
+}

@@ -1,0 +1,141 @@
+//! Passes the events of the lower layers to the user, and the user's answers back.
+//!
+//! Each prompt runs on its own blocking thread, so that network work continues in the meantime.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::connect::{Event, Events};
+use crate::error::CommandError;
+use crate::error::connect::candidate_table;
+use crate::ssh::{self, Question};
+use crate::text::sanitize;
+use crate::ui::Ui;
+
+/// The number of times a prompt is shown before it is given up.
+const MAX_PROMPTS: usize = 3;
+
+/// Returns the handler of [`Events`] that shows them on this [`Ui`]. `yes` answers the prompt to start an instance.
+pub fn prompter(ui: &Ui, yes: bool) -> Events {
+    let ui = ui.clone();
+    Arc::new(move |event| answer(&ui, yes, event))
+}
+
+fn answer(ui: &Ui, yes: bool, event: Event) {
+    match event {
+        Event::Step(text) => ui.step(&text),
+        Event::Notice(text) => ui.notice(&text),
+        Event::Route(text) => ui.remark(&text),
+        Event::Progress(text) => ui.progress(&text),
+        Event::Refused { error, ssh_has_gone: false } => {
+            let error = CommandError::from(*error);
+            ui.error(&error.message, &error.causes, &error.hints);
+        }
+        Event::Refused { error, ssh_has_gone: true } => report_denial_after_ssh(ui, CommandError::from(*error)),
+        Event::Ssh(ssh::Event::Step(text)) => ui.step(&text),
+        Event::Ssh(ssh::Event::Notice(text)) => ui.notice(&text),
+        Event::Ssh(ssh::Event::Banner(text)) => ui.banner(text.trim_end()),
+        Event::Ssh(ssh::Event::HostKey(question, reply)) => {
+            spawn_prompt(ui, reply, move |ui| host_key(ui, &question));
+        }
+        Event::Passphrase { path, again, reply } => {
+            let wrong = if again { "Wrong passphrase. " } else { "" };
+            let text = format!("{wrong}Passphrase for {}: ", path.display());
+            spawn_prompt(ui, reply, move |ui| ui.ask_secret(&text));
+        }
+        Event::FixMode { problem, reply } => {
+            let text = format!("{}.\nSet it to 0400 now?", capitalised(&problem));
+            spawn_prompt(ui, reply, move |ui| ui.confirm(&text));
+        }
+        Event::Start { instance, reply } => {
+            let text =
+                format!("{} ({}) is {}. Start it?", sanitize(instance.label()), instance.id, instance.state.as_str());
+            // --start where no prompt is possible counts as consent.
+            spawn_prompt(ui, reply, move |ui| if yes || !ui.can_ask() { Some(true) } else { ui.confirm(&text) });
+        }
+        Event::Choose { candidates, reply } => {
+            let table =
+                candidate_table(&candidates).render(crate::terminal::raw::size().map(|size| size.columns.into()));
+            let count = candidates.len();
+            spawn_prompt(ui, reply, move |ui| choose(ui, &table, count));
+        }
+    }
+}
+
+/// Reports that ssh ended without using the pushed key. ssh may have logged in by other means, which ec2ssh cannot see.
+fn report_denial_after_ssh(ui: &Ui, error: CommandError) {
+    ui.start_new_line();
+    ui.notice("The server did not accept the pushed key. If ssh could not log in, the likely reason is:");
+    ui.error(&error.message, &error.causes, &error.hints);
+}
+
+fn spawn_prompt<T: Send + 'static>(
+    ui: &Ui,
+    reply: oneshot::Sender<T>,
+    ask: impl FnOnce(&Ui) -> Option<T> + Send + 'static,
+) {
+    // A prompt may turn the terminal's echo off, and the signal handler must be able to turn it on again.
+    let _ = crate::terminal::raw::save_settings();
+    let ui = ui.clone();
+    tokio::task::spawn_blocking(move || {
+        // Without an answer the sender is dropped, which the lower layer treats as a refusal.
+        if let Some(answer) = ask(&ui) {
+            let _ = reply.send(answer);
+        }
+    });
+}
+
+fn host_key(ui: &Ui, question: &Question) -> Option<bool> {
+    let Question { label, instance_id, algorithm, fingerprint } = question;
+    let name = if label == instance_id { String::new() } else { format!("{} ", sanitize(label)) };
+    let mut text = format!(
+        "The host key of {name}({instance_id}) is not known yet.\n{algorithm} key fingerprint is {fingerprint}\n\
+         Is this the key of the instance? (yes/no/paste the fingerprint) "
+    );
+    for _ in 0..MAX_PROMPTS {
+        match parse_host_key_answer(&ui.ask(&text)?, fingerprint) {
+            Some(answer) => return Some(answer),
+            None => text = "Please type 'yes' or 'no', or paste the fingerprint: ".to_owned(),
+        }
+    }
+    Some(false)
+}
+
+/// Returns whether the answer accepts the host key, or `None` if it is neither yes, no nor a fingerprint. A different
+/// fingerprint rejects the key.
+pub fn parse_host_key_answer(answer: &str, fingerprint: &str) -> Option<bool> {
+    let answer = answer.trim();
+    match answer.to_ascii_lowercase().as_str() {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ if answer == fingerprint || Some(answer) == fingerprint.strip_prefix("SHA256:") => Some(true),
+        _ if answer.starts_with("SHA256:") => Some(false),
+        _ => None,
+    }
+}
+
+/// Asks which candidate to use. Returns `None` if no prompt is possible, and `Some(None)` if the user chose none.
+fn choose(ui: &Ui, table: &str, count: usize) -> Option<Option<usize>> {
+    let numbered: Vec<String> = table
+        .lines()
+        .enumerate()
+        .map(|(index, line)| if index == 0 { format!("    {line}") } else { format!("{index:>2}  {line}") })
+        .collect();
+    let mut text = format!("{}\nWhich one? (1-{count}, or Enter for none) ", numbered.join("\n"));
+    for _ in 0..MAX_PROMPTS {
+        match ui.ask(&text)?.trim() {
+            "" => break,
+            answer => match answer.parse::<usize>() {
+                Ok(number) if (1..=count).contains(&number) => return Some(Some(number - 1)),
+                _ => text = format!("Enter a number from 1 to {count}: "),
+            },
+        }
+    }
+    Some(None)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
