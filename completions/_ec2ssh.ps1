@@ -48,8 +48,8 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before starting an instance (with --start)')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Request a pty, also for a command; twice: even without a local terminal')
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Request a pty, also for a command; twice: even without a local terminal')
-            [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Request no pty')
-            [CompletionResult]::new('--no-tty', '--no-tty', [CompletionResultType]::ParameterName, 'Request no pty')
+            [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Do not request a pty')
+            [CompletionResult]::new('--no-tty', '--no-tty', [CompletionResultType]::ParameterName, 'Do not request a pty')
             [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Run no command; keep the connection open')
             [CompletionResult]::new('--no-command', '--no-command', [CompletionResultType]::ParameterName, 'Run no command; keep the connection open')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Do not read standard input')
@@ -95,8 +95,8 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before starting an instance (with --start)')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Request a pty, also for a command; twice: even without a local terminal')
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Request a pty, also for a command; twice: even without a local terminal')
-            [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Request no pty')
-            [CompletionResult]::new('--no-tty', '--no-tty', [CompletionResultType]::ParameterName, 'Request no pty')
+            [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Do not request a pty')
+            [CompletionResult]::new('--no-tty', '--no-tty', [CompletionResultType]::ParameterName, 'Do not request a pty')
             [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Run no command; keep the connection open')
             [CompletionResult]::new('--no-command', '--no-command', [CompletionResultType]::ParameterName, 'Run no command; keep the connection open')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Do not read standard input')
@@ -170,7 +170,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;known-hosts;list' {
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON for other programs')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -225,7 +225,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only errors and warnings')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print the block')
+            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print the block without installing it')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Add the block to ~/.ssh/config, or replace the existing one')
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove the block from ~/.ssh/config')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -265,7 +265,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;config;help' {
-            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print the block')
+            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print the block without installing it')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Add the block to ~/.ssh/config, or replace the existing one')
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove the block from ~/.ssh/config')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -327,7 +327,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;help;config' {
-            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print the block')
+            [CompletionResult]::new('print', 'print', [CompletionResultType]::ParameterValue, 'Print the block without installing it')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Add the block to ~/.ssh/config, or replace the existing one')
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove the block from ~/.ssh/config')
             break

@@ -1,5 +1,7 @@
-//! The command line: parses it, creates the [`Ui`], dispatches the command and reports errors. The only place where a
+//! The command line: parses it, creates the [`Ui`](crate::ui::Ui), dispatches the command and reports errors. The only place where a
 //! result becomes an exit code.
+
+mod shutdown;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -19,13 +21,15 @@ use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
 use crate::commands::ssh::{self, SshArgs};
-use crate::commands::{shut_down, shut_down_after_panic};
+use crate::context::Ctx;
 use crate::error::{CommandError, CommandKind, ErrorKind};
 use crate::secret::disable_core_dumps;
 use crate::terminal::raw;
 use crate::terminal::signals::TerminationSignals;
 use crate::ui::trace::SafeStderr;
 use crate::ui::{Ui, Verbosity};
+
+use shutdown::{shut_down, shut_down_after_panic};
 
 /// Connect to an EC2 instance by name, with a key that lives only in memory
 #[derive(Parser, Debug)]
@@ -99,11 +103,13 @@ impl Command {
         let verbosity = Verbosity::from(self.output());
         match self {
             // A dry run opens no session, so its plan goes to standard output.
-            Self::Ssh(args) if args.dry_run => Ui::new(verbosity),
-            Self::Ssh(_) | Self::Proxy(_) => Ui::without_stdout(verbosity),
+            Self::Ssh(args) if args.dry_run => Ui::new(verbosity, terminal_width),
+            Self::Ssh(_) | Self::Proxy(_) => Ui::without_stdout(verbosity, terminal_width),
             #[cfg(unix)]
-            Self::Config(_) => Ui::new(verbosity),
-            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => Ui::new(verbosity),
+            Self::Config(_) => Ui::new(verbosity, terminal_width),
+            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => {
+                Ui::new(verbosity, terminal_width)
+            }
         }
     }
 }
@@ -118,14 +124,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         disable_core_dumps();
         let ui = command.ui();
         let family = command.family();
-        trace(command.output().verbose);
-        let result = run(&ui, command);
+        let verbosity = Verbosity::from(command.output());
+        trace(verbosity.verbose);
+        let ctx = Ctx::new(ui);
+        let ui = &ctx.ui;
+        let result = run(&ctx, command);
         raw::restore();
         ui.set_raw(false);
         ExitCode::from(match result {
             Ok(code) => code,
             Err(error) => {
-                report(&ui, &error);
+                report(ui, verbosity, &error);
                 error.exit_code(family)
             }
         })
@@ -148,7 +157,7 @@ pub fn with_panic_hook(program: impl FnOnce() -> ExitCode) -> ExitCode {
         let error = CommandError::failed("internal error (panic)")
             .cause(format!("{words} ({place})"))
             .hint("report it with the output of: ec2ssh -vv …");
-        report(&Ui::without_stdout(Verbosity::default()), &error);
+        report(&Ui::without_stdout(Verbosity::default(), terminal_width), Verbosity::default(), &error);
         shut_down.wait();
         std::process::exit(255);
     }));
@@ -215,13 +224,13 @@ fn trace(verbose: u8) {
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }
 
-fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
+fn run(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut fatal =
             if command.is_run_by_ssh() { TerminationSignals::without_hangup() } else { TerminationSignals::install() }?;
         let result = tokio::select! {
-            result = dispatch(ui, command) => result,
+            result = dispatch(ctx, command) => result,
             signal = fatal.wait() => Err(CommandError::new(ErrorKind::Interrupted(signal), "")),
         };
         shut_down().await;
@@ -232,25 +241,42 @@ fn run(ui: &Ui, command: Command) -> Result<u8, CommandError> {
     result
 }
 
-async fn dispatch(ui: &Ui, command: Command) -> Result<u8, CommandError> {
+async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
     match command {
-        Command::Ssh(args) => Box::pin(ssh::run(ui, *args)).await,
-        Command::Proxy(args) => Box::pin(proxy::run(ui, *args)).await,
-        Command::List(args) => Box::pin(list::run(ui, args)).await,
-        Command::KnownHosts(args) => Box::pin(known_hosts::run(ui, args)).await,
+        Command::Ssh(args) => Box::pin(ssh::run(ctx, *args)).await,
+        Command::Proxy(args) => Box::pin(proxy::run(ctx, *args)).await,
+        Command::List(args) => Box::pin(list::run(ctx, args)).await,
+        Command::KnownHosts(args) => Box::pin(known_hosts::run(ctx, args)).await,
         #[cfg(unix)]
-        Command::Config(args) => config::run(ui, args),
-        Command::Complete(args) => Box::pin(complete::run(ui, args, &App::command())).await,
-        Command::Completions(args) => completions::run(ui, args, App::command()),
+        Command::Config(args) => config::run(&ctx.ui, args),
+        Command::Complete(args) => Box::pin(complete::run(ctx, args, &App::command())).await,
+        Command::Completions(args) => completions::run(&ctx.ui, args, App::command()),
     }
 }
 
-fn report(ui: &Ui, error: &CommandError) {
+/// Returns the width of the terminal in columns, if there is one.
+fn terminal_width() -> Option<usize> {
+    raw::size().map(|size| size.columns.into())
+}
+
+fn report(ui: &Ui, verbosity: Verbosity, error: &CommandError) {
     if matches!(error.kind, ErrorKind::Interrupted(_)) {
         return;
     }
     if let Some(table) = &error.table {
-        ui.lines(table.render(raw::size().map(|size| size.columns.into())).trim_end());
+        ui.lines(table.render(ui.width()).trim_end());
+    }
+    if let Some(finding) = &error.finding {
+        ui.step(&format!("finding: {}", finding.code()));
+    }
+    if verbosity.verbose > 1 {
+        sources(error).iter().for_each(|source| ui.step(&format!("source: {source}")));
     }
     ui.error(&error.message, &error.causes, &error.hints);
+}
+
+/// Returns the message of the error that is reported and of its sources, outermost first.
+fn sources(error: &CommandError) -> Vec<String> {
+    let first = error.source.as_deref().map(|source| source as &dyn std::error::Error);
+    std::iter::successors(first, |error| error.source()).map(ToString::to_string).collect()
 }

@@ -14,7 +14,7 @@ use wildmatch::WildMatch;
 /// The kind of address that a direct connection uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum AddressKind {
+pub(crate) enum AddressKind {
     /// Public DNS name or IPv4 address, then IPv6; the private address only if there is neither
     #[default]
     Auto,
@@ -29,7 +29,7 @@ pub enum AddressKind {
 /// The policy for trusting an instance's host key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HostKeyPolicy {
+pub(crate) enum HostKeyPolicy {
     /// Accept a key that is known, verified by the console output or known to ssh, else ask
     #[default]
     Auto,
@@ -42,7 +42,7 @@ pub enum HostKeyPolicy {
 /// The route to an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Via {
+pub(crate) enum Via {
     /// Last working route first, then direct, EICE and SSM; the first that answers wins
     #[default]
     Auto,
@@ -58,7 +58,7 @@ pub enum Via {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each field is the option of the same name")]
-pub struct Options {
+pub(crate) struct Options {
     pub profile: Option<String>,
     pub region: Option<String>,
     pub user: Option<String>,
@@ -77,7 +77,7 @@ pub struct Options {
 ///
 /// # Errors
 /// Fails if the text has another form than `eice-` and hexadecimal digits.
-pub fn parse_endpoint_id(text: &str) -> Result<String, String> {
+pub(crate) fn parse_endpoint_id(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("eice-").unwrap_or_default();
     let is_id = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id { Ok(text.to_owned()) } else { Err("an endpoint's id looks like this: eice-0123456789abcdef0".to_owned()) }
@@ -96,7 +96,7 @@ fn tunnel_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u
 
 impl Options {
     /// Returns these options, with unset ones taken from `other`.
-    pub fn or(self, other: &Self) -> Self {
+    pub(crate) fn or(self, other: &Self) -> Self {
         Self {
             profile: self.profile.or_else(|| other.profile.clone()),
             region: self.region.or_else(|| other.region.clone()),
@@ -115,7 +115,7 @@ impl Options {
 /// The parsed config file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     #[serde(default)]
     defaults: Options,
     #[serde(default, rename = "host")]
@@ -168,7 +168,7 @@ impl<'de> Deserialize<'de> for Host {
 
 /// An error in reading the config file.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file exists but cannot be read.
     #[error("cannot read {}", .path.display())]
     Read {
@@ -192,7 +192,7 @@ pub enum Error {
 impl Config {
     /// Returns the path of the config file, `ec2ssh/config.toml` in the user's config folder; `None` if there is no
     /// such folder.
-    pub fn path() -> Option<PathBuf> {
+    pub(crate) fn path() -> Option<PathBuf> {
         Some(dirs::config_dir()?.join("ec2ssh").join("config.toml"))
     }
 
@@ -200,7 +200,7 @@ impl Config {
     ///
     /// # Errors
     /// Fails like [`Config::load`].
-    pub fn load_default() -> Result<Self, Error> {
+    pub(crate) fn load_default() -> Result<Self, Error> {
         Self::path().map_or_else(|| Ok(Self::default()), |path| Self::load(&path))
     }
 
@@ -208,7 +208,7 @@ impl Config {
     ///
     /// # Errors
     /// Fails if the file cannot be read or is not valid.
-    pub fn load(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn load(path: &Path) -> Result<Self, Error> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
@@ -220,7 +220,7 @@ impl Config {
     ///
     /// # Errors
     /// Fails if the text is not TOML, or has an unknown key or an invalid value.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         toml::from_str(text).map_err(|error| Error::Parse {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count()),
@@ -229,14 +229,14 @@ impl Config {
     }
 
     /// Returns the options for a selector as it was typed.
-    pub fn options_for(&self, instance: &str) -> Options {
+    pub(crate) fn options_for(&self, instance: &str) -> Options {
         let matching = self.hosts.iter().filter(|host| WildMatch::new(&host.pattern).matches(instance));
         matching.fold(Options::default(), |found, host| found.or(&host.options)).or(&self.defaults)
     }
 }
 
 /// Replaces a leading `~/` by the home folder, because no shell reads the config file.
-pub fn expand_home(path: &Path) -> PathBuf {
+pub(crate) fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), dirs::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
@@ -274,3 +274,6 @@ impl fmt::Display for HostKeyPolicy {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

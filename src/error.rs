@@ -4,19 +4,35 @@
 //! Each submodule explains the errors of one layer, by an exhaustive match or by a table.
 
 mod aws;
-pub mod connect;
+mod connect;
+mod denied;
+mod find;
+mod finding;
+mod host_key;
+mod keys;
 mod route;
 mod ssh;
+mod unreachable;
 mod web;
 
-pub use aws::explain_code;
+use std::fmt;
+use std::sync::Arc;
 
 use crate::config;
+use crate::diagnose::Finding;
+use crate::ssm;
+use crate::table::Table;
 use crate::target;
+use crate::text::shell_word;
+use crate::web::websocket;
+
+#[cfg(test)]
+use aws::explain_code;
+pub(crate) use find::candidate_table;
 
 /// The kind of an error, which determines the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
+pub(crate) enum ErrorKind {
     /// An error in the command line or the config file.
     Usage,
     /// Any other error that prevented success.
@@ -27,7 +43,7 @@ pub enum ErrorKind {
 
 /// The kind of command, which determines the meaning of its exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandKind {
+pub(crate) enum CommandKind {
     /// `ssh`, `proxy` and the short form: the remote command's exit status, or 255 for ec2ssh's own errors.
     Session,
     /// All other commands: 0, 1 or 2.
@@ -35,34 +51,61 @@ pub enum CommandKind {
 }
 
 /// An error as it is reported to the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandError {
+#[derive(Clone)]
+pub(crate) struct CommandError {
     /// The kind that determines the exit code.
     pub kind: ErrorKind,
     /// The operation that failed, with the name of the instance or call.
     pub message: String,
     /// The causes of the failure, outermost first.
     pub causes: Vec<String>,
+    /// The judgement that the message and the causes render, where there is one.
+    pub finding: Option<Box<Finding>>,
     /// Commands to type, or things to do.
     pub hints: Vec<String>,
     /// A table that is shown above the message.
-    pub table: Option<Box<crate::ui::table::Table>>,
+    pub table: Option<Box<Table>>,
+    /// The error that is reported: for `-vv`, and for tests by type.
+    pub source: Option<Source>,
+}
+
+/// The error of a layer, kept as it is.
+pub(crate) type Source = Arc<dyn std::error::Error + Send + Sync>;
+
+impl fmt::Debug for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("CommandError");
+        debug.field("kind", &self.kind).field("message", &self.message).field("causes", &self.causes);
+        debug
+            .field("finding", &self.finding)
+            .field("hints", &self.hints)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CommandError {
     /// Creates an error of this kind.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), table: None }
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            finding: None,
+            hints: Vec::new(),
+            table: None,
+            source: None,
+        }
     }
 
     /// Creates an error of kind [`ErrorKind::Failed`].
-    pub fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed, message)
     }
 
     /// Adds a cause; an empty one is left out.
     #[must_use]
-    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
         let cause = cause.into();
         if !cause.trim().is_empty() {
             self.causes.push(cause);
@@ -70,15 +113,27 @@ impl CommandError {
         self
     }
 
+    /// Keeps the judgement that is rendered.
+    #[must_use]
+    fn with_finding(self, finding: Finding) -> Self {
+        Self { finding: Some(Box::new(finding)), ..self }
+    }
+
+    /// Keeps the error that is reported.
+    #[must_use]
+    pub(crate) fn with_source(self, source: Source) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
     /// Adds a hint for the user.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// Returns the exit code, which depends on the kind of error and the family of commands.
-    pub fn exit_code(&self, family: CommandKind) -> u8 {
+    pub(crate) fn exit_code(&self, family: CommandKind) -> u8 {
         match (self.kind, family) {
             (ErrorKind::Interrupted(signal), _) => 128 + signal,
             (ErrorKind::Usage | ErrorKind::Failed, CommandKind::Session) => 255,
@@ -92,7 +147,7 @@ impl From<config::Error> for CommandError {
     fn from(error: config::Error) -> Self {
         let hint = match &error {
             config::Error::Read { path, .. } | config::Error::Parse { path, .. } => {
-                format!("fix it, or rename it: mv {0} {0}.off", crate::text::shell_word(&path.display().to_string()))
+                format!("fix it, or rename it: mv {0} {0}.off", shell_word(&path.display().to_string()))
             }
         };
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -113,7 +168,6 @@ impl From<target::Error> for CommandError {
 
 impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
-        use crate::transport::{ssm, websocket};
         let is_tunnel = |inner: &(dyn std::error::Error + Send + Sync + 'static)| {
             inner.is::<websocket::Error>() || inner.is::<ssm::Error>()
         };
@@ -125,3 +179,6 @@ impl From<std::io::Error> for CommandError {
         Self::failed("local I/O error").cause(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

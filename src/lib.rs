@@ -1,82 +1,117 @@
-//! THE MAP of ec2ssh: one binary that gets onto an EC2 instance by name.
+//! THE MAP of ec2ssh: one binary that connects to an EC2 instance by name. What it does for its users is in the README and in
+//! `docs/`; this page is for whoever changes it.
 //!
 //! # The flow
 //!
-//! [`cli`] parses and dispatches to one of [`commands`]. `ssh` and `proxy` make a [`connect::Wish`] of what was typed
-//! and what [`config`] says. [`connect`] has [`target`] read, AWS asked ([`aws`]), the instance chosen ([`mod@select`]), the
-//! user guessed ([`login`]) and the [`plan`] made; then the key is pushed while [`connect::reach`] finds a way and [`ssh`]
-//! exchanges keys, and it logs in. The session is joined to the [`terminal`] by the command.
+//! ```text
+//! typed words, config.toml
+//!      | cli, commands: parse, make Ctx
+//!   Settings (settings)              merged once; nobody asks afterwards whether a flag was given
+//!      | find: DescribeInstances, or the cached look-up
+//!   Located (find)                   account, region, instance
+//!      | plan: pure
+//!   RoutePlan (plan)                 addresses, routes, port; known as soon as the instance is
+//!      | connect: the Connector works side by side
+//!      |   route: race the routes, each proven by a Probe ------> Link (transport)
+//!      |   ssh: handshake; trust judges the host key -----------> Connection (ssh)
+//!      |   login: DescribeImages, where no user was typed; connect::pushed_key: SendSSHPublicKey
+//!   Connection, logged in
+//!      | commands join it to the terminal (LocalTerminal) or to standard input and output
+//!   exit status
+//! ```
 //!
-//! The ways are [`transport`]'s: direct TCP, an Instance Connect Endpoint ([`transport::websocket`]), Session Manager
-//! ([`transport::ssm`]). They race, the first to show an SSH server wins, and what worked is tried first for a day. AWS is
-//! asked for endpoints, sessions and signatures by [`aws`]; calls and websockets go to the network by the same
-//! [`transport::web`], with its proxies and certificate authorities.
+//! An error goes the other way: a layer's own error type, then [`diagnose`] judges it (a `Finding`: a code and its facts), then
+//! [`error`] renders it as a `CommandError` with causes and hints, then [`cli`] prints it and chooses the exit code.
 //!
-//! A host key is judged in [`ssh::host_keys`]: vouched for by an authority, else known, else printed on the instance's
-//! console (fetched beside the push and the key exchange), else known to the caller's ssh, else asked for.
+//! # The rooms, from the top down
 //!
-//! [`openssh`] writes the block by which plain `ssh` comes to us. Its ProxyCommand is `proxy --agent`: it makes a key and
-//! is ssh's [`agent`] for it; [`connect::openssh`] joins that to the push and to the same judgement of the host key, which
-//! ssh asks for by its KnownHostsCommand (`known-hosts answer`), through the agent's socket.
+//! Imports go down only, and no file imports itself through others; `tests/it/structure` reads every import and checks it against
+//! a table.
 //!
-//! # The layers, and who imports whom (a test reads the imports and checks it)
+//! - [`cli`]: the arguments, dispatch, the report, the exit code. [`context`]: `Ctx { ui, config, aws }`, made once.
+//! - [`commands`]: one file per command, with its `XArgs` and `run(&Ctx, args)`. The only room that joins the lower ones to [`ui`]
+//!   and [`terminal`].
+//! - [`error`], [`diagnose`]: what is wrong, and how it is said.
+//! - [`connect`]: the [`Connector`](connect), the pushed key, the speculative start, plain ssh's ProxyCommand.
+//! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
+//! - [`mod@plan`], [`settings`], [`login`]: pure decisions. [`event`]: how these rooms report and ask.
+//! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
+//! - [`web`], [`transport`]: HTTPS and websockets by the caller's proxies; TCP, links and probes.
+//! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`].
+//! - [`agent`], [`openssh`]: for plain ssh: an agent with one key, and the block in `~/.ssh/config`.
+//! - [`terminal`], [`ui`]: the local terminal in raw mode; the one door to standard output, standard error and the user.
+//! - Small ones that import nothing, or nearly so: [`account`], [`config`], [`confirm`], [`io`], [`program`], [`secret`],
+//!   [`store`], [`table`], [`target`], [`text`], [`when`].
 //!
-//! - [`confirmation`], [`text`], [`secret`], [`store`], [`when`]: small and pure or nearly so; they import nothing,
-//!   everybody may import them.
-//! - [`terminal`], [`transport`], [`ssh`], [`ui`] import none of each other. [`aws`] may use [`target`] and
-//!   [`transport::web`], by which its calls leave.
-//! - [`agent`], [`openssh`]: what OpenSSH needs of us; they know neither AWS nor russh.
-//! - [`names`]: the completions' cache of instance names.
-//! - [`login`], [`mod@select`], [`plan`]: pure; from [`aws::model`], [`target`] and [`config`].
-//! - [`connect`]: all of the above but [`ui`] and [`terminal`]. It asks by events.
-//! - [`error`] sees every layer's error and [`ui`]'s table; [`commands`] see all; [`cli`] sees commands, error, ui,
-//!   terminal (to restore it) and secret (to keep memory out of dumps).
+//! # Where something new goes
 //!
-//! Where this differs from the first design: `agent` and `openssh` (an agent's life and ssh's config file are neither
-//! transport nor SSH protocol), `names`, `select` (which of several), `login` (image to user), `store` (our small
-//! files), `text` (untrusted text) and `when` are rooms of their own; `connect`, `error` and `ui` have rooms behind them.
-//! Raw mode begins with the server's yes to the shell or command, which is its first byte on the channel: a program that
-//! prints nothing would otherwise never have it. What is still to be done when the program ends (a session's end told to its
-//! service) is waited for by [`commands::shut_down`], after a panic by [`commands::shut_down_after_panic`].
+//! - A command: a file in [`commands`], a variant in [`cli`]. It gets a `Ctx`; to reach an instance it calls [`connect::session`],
+//!   [`connect::stream`], or [`find`] alone.
+//! - A route: a variant of [`plan::order::Route`], its opening in `route::dial`, its errors in `route::error`. It returns a
+//!   [`Link`](transport::link::Link).
+//! - A way to know that a port answers: a [`Probe`](transport::probe::Probe), which the caller passes to the dialer.
+//! - An AWS call: a file in [`aws`] that returns a plain type; its error codes in `error::aws`.
+//! - A check of a diagnosis: a pure function in [`diagnose`] that returns a `Finding`; its text in [`error`].
+//! - A timeout: a constant with a name in the file that waits, or a field of [`ssh::client::Timeouts`]; never a number in a call.
+//! - A cache: a [`JsonCache`](store::cache::JsonCache), keyed by [`Account::cache_key`](aws::model::Account::cache_key).
+//! - A source of trusted host keys: [`trust`], in the order of its first page.
 //!
 //! # Invariants
 //!
 //! - Nothing but the session's bytes goes to standard output of `ssh` and `proxy`: they have a [`ui::Ui::without_stdout`].
-//! - Lower layers never print or prompt. What they ask carries its own reply.
+//! - Rooms below the commands neither print nor prompt: they send an [`event::Event`], which carries its own reply.
 //! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`].
-//! - A key that is pushed is made in memory and wiped, also the one that ssh uses; a passphrase is a [`secret::Secret`].
-//! - From the second time on the work begins with what is remembered of an instance. Until a fresh look-up agrees nobody logs
-//!   in, ssh has no connection, no host key is learned and nobody is asked anything.
-//! - An agent signs a login of its one user with its one key, and nothing else.
-//! - On a first contact a console that contradicts a plain host key is never outvoted; later it never replaces a key that
-//!   is known. What refuses a key for our own client makes ssh end its connection, too.
-//! - Tokens and signed addresses go to AWS's own domains only, unless the caller has set an endpoint; they are
-//!   [`secret::Secret`]s.
-//! - A session that was started is ended, whatever ends us, short of SIGKILL.
+//! - A key that is pushed is made in memory and wiped, also the one that plain ssh uses; a passphrase is a [`secret::Secret`].
+//! - A speculative start uses a cached instance at once. Until DescribeInstances agrees nobody logs in, ssh has no connection, no
+//!   host key is stored and nobody is asked anything: they wait at a [`confirm::ConfirmGate`].
+//! - Two accounts never share a cache entry: [`account`].
+//! - The agent signs a login of its one user with its one key, and nothing else.
+//! - On a first contact a host key that contradicts the instance's console is refused in every mode; later the console never
+//!   replaces a key that is known.
+//! - Tokens and signed URLs go to AWS's own domains only, unless the caller has set an endpoint; they are [`secret::Secret`]s.
+//! - A session that was started is ended, whatever ends the process, short of SIGKILL: [`cli`] waits for it, also after a panic.
 //! - The keys in memory are kept out of core dumps.
-//! - [`terminal::raw`] restores the terminal on drop, panic, signal and suspend.
+//! - [`terminal::raw`] restores the terminal on drop, panic, signal and suspend. Raw mode begins when the server has accepted the
+//!   shell or command: a program that prints nothing would otherwise never get it.
+#![allow(rustdoc::private_intra_doc_links, reason = "this documentation is for those who change the code")]
 
+mod account;
 #[cfg(unix)]
-pub mod agent;
-pub mod aws;
+mod agent;
+mod aws;
 pub mod cli;
-pub mod commands;
-pub mod config;
-pub mod confirmation;
-pub mod connect;
-pub mod error;
-pub mod login;
-pub mod names;
+mod commands;
+mod config;
+mod confirm;
+mod connect;
+mod context;
+mod diagnose;
+mod eice;
+mod error;
+mod event;
+mod find;
+#[doc(hidden)]
+pub mod internals;
+mod io;
+mod login;
 #[cfg(unix)]
-pub mod openssh;
-pub mod plan;
-pub mod secret;
-pub mod select;
-pub mod ssh;
-pub mod store;
-pub mod target;
-pub mod terminal;
-pub mod text;
-pub mod transport;
-pub mod ui;
-pub mod when;
+mod openssh;
+mod plan;
+mod program;
+mod route;
+mod secret;
+mod settings;
+mod ssh;
+mod ssm;
+mod store;
+mod table;
+mod target;
+mod terminal;
+#[cfg(test)]
+mod testing;
+mod text;
+mod transport;
+mod trust;
+mod ui;
+mod web;
+mod when;

@@ -1,13 +1,16 @@
-//! The default login user of an image. Pure: a table over the image's name, owner, description and platform.
+//! The login user, and the default one of an image. Pure: a table over the image's name, owner, description and platform.
 //!
 //! Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/managing-users.html>; derived images usually, but not
 //! always, keep the user of their base image.
 
+use std::fmt;
+
 use crate::aws::model::Image;
+use crate::text::sanitize;
 
 /// The availability of EC2 Instance Connect on a distribution's images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InstanceConnect {
+pub(crate) enum InstanceConnect {
     /// Preinstalled on the distribution's images.
     Preinstalled,
     /// Not preinstalled: a pushed key has no effect until it is installed.
@@ -18,7 +21,7 @@ pub enum InstanceConnect {
 
 /// The login facts of one distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Distribution {
+pub(crate) struct Distribution {
     /// Display name of the distribution.
     pub name: &'static str,
     /// Default login user of its images.
@@ -28,7 +31,7 @@ pub struct Distribution {
 }
 
 /// The login user of an unknown distribution.
-pub const FALLBACK_USER: &str = "ec2-user";
+pub(crate) const FALLBACK_USER: &str = "ec2-user";
 
 use InstanceConnect::{Absent, Preinstalled, Unknown};
 
@@ -72,7 +75,7 @@ const OWNERS: &[(&str, &str)] =
 
 /// Returns the distribution of an image, judged by its name, then its owner, its platform and last its description,
 /// which may mention others.
-pub fn distribution(image: &Image) -> Option<Distribution> {
+pub(crate) fn distribution(image: &Image) -> Option<Distribution> {
     let owner = OWNERS.iter().find(|(id, _)| *id == image.owner).map_or("", |(_, word)| word);
     [image.name.as_str(), owner, &image.platform_details, &image.description].into_iter().find_map(by_word)
 }
@@ -81,3 +84,58 @@ fn by_word(text: &str) -> Option<Distribution> {
     let text = text.to_ascii_lowercase();
     DISTRIBUTIONS.iter().find(|(words, _)| words.iter().any(|word| text.contains(word))).map(|(_, found)| *found)
 }
+
+/// The login user and its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoginUser {
+    /// The name of the user.
+    pub user: String,
+    /// The source of the name.
+    pub source: LoginSource,
+}
+
+/// The source of a login user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LoginSource {
+    /// Typed as `USER@` or `-l`.
+    Typed,
+    /// Set in the config file.
+    Config,
+    /// The default user of the image.
+    Image {
+        /// The image's name; untrusted text.
+        image: String,
+        /// The distribution of the image.
+        distribution: &'static str,
+    },
+    /// The fallback user, because nothing else was known.
+    Fallback,
+}
+
+impl fmt::Display for LoginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Typed => f.write_str("as typed"),
+            Self::Config => f.write_str("from the config file"),
+            Self::Image { image, distribution } => {
+                write!(f, "default user of {distribution}, from the image {}", sanitize(image))
+            }
+            Self::Fallback => f.write_str("fallback user: the AMI's distribution is unknown"),
+        }
+    }
+}
+
+/// Returns the login user for an image if no user was requested.
+pub(crate) fn default_login_user(image: Option<&Image>) -> LoginUser {
+    match image.and_then(|image| Some((image, distribution(image)?))) {
+        Some((image, found)) => {
+            let image = if image.name.is_empty() { "(no name)".to_owned() } else { image.name.clone() };
+            let source = LoginSource::Image { image, distribution: found.name };
+            LoginUser { user: found.user.to_owned(), source }
+        }
+        None => LoginUser { user: FALLBACK_USER.to_owned(), source: LoginSource::Fallback },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,16 +6,16 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// A secret value, for example a passphrase. It has no `Display`, and its `Debug` prints `(redacted)`.
 #[derive(Clone)]
-pub struct Secret<T: Zeroize>(Zeroizing<T>);
+pub(crate) struct Secret<T: Zeroize>(Zeroizing<T>);
 
 impl<T: Zeroize> Secret<T> {
     /// Wraps a value as a secret.
-    pub fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self(Zeroizing::new(value))
     }
 
     /// Returns the value, for the one place that needs it.
-    pub fn expose(&self) -> &T {
+    pub(crate) fn expose(&self) -> &T {
         &self.0
     }
 }
@@ -28,7 +28,7 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 
 /// Disables core dumps, and reading of this process's memory by the user's other processes: a key that is in no file
 /// must not get into one. Ctrl-\\ at a ProxyCommand would dump core, too.
-pub fn disable_core_dumps() {
+pub(crate) fn disable_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};

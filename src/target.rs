@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// A parsed target: `[USER@]TARGET[:PORT]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// The login user, if one was typed.
     pub user: Option<String>,
     /// The selector of the instance.
@@ -18,7 +18,7 @@ pub struct Target {
 
 /// A selector: the part of a target that picks instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selector {
+pub(crate) enum Selector {
     /// An instance id: `i-` and 8 to 17 hexadecimal digits.
     Id(String),
     /// A public, private or IPv6 address.
@@ -42,7 +42,7 @@ pub enum Selector {
 
 /// The reason why a text is not a target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The selector is empty, with or without a user or port.
     #[error("the instance's name is empty")]
     Empty,
@@ -86,7 +86,7 @@ fn split_user(typed: &str) -> Option<(&str, &str)> {
 /// Puts an IPv6 address that a port follows into brackets. OpenSSH expands `%r@%h:%p` to a text that always has a port,
 /// and an abbreviated IPv6 address would otherwise absorb it (`2600:1f10::1:22`). An IPv6 address without a port must
 /// be typed in brackets there.
-pub fn bracket_ipv6(typed: &str) -> String {
+pub(crate) fn bracket_ipv6(typed: &str) -> String {
     let (user, rest) = split_user(typed).map_or(("", typed), |(user, rest)| (&typed[..=user.len()], rest));
     match rest.rsplit_once(':') {
         Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => format!("{user}[{address}]:{port}"),
@@ -99,7 +99,7 @@ pub fn bracket_ipv6(typed: &str) -> String {
 ///
 /// # Errors
 /// [`Error::User`] otherwise.
-pub fn check_user(user: &str) -> Result<String, Error> {
+pub(crate) fn check_user(user: &str) -> Result<String, Error> {
     let fits = (1..=32).contains(&user.len());
     let plain = user.chars().all(|c| c.is_ascii_alphanumeric() || "@._-$+\\".contains(c));
     if fits && plain && !user.starts_with('-') { Ok(user.to_owned()) } else { Err(Error::User(user.to_owned())) }
@@ -156,7 +156,7 @@ impl FromStr for Selector {
 
 impl Selector {
     /// Whether the address is private, by RFC 1918, RFC 6598 (carrier-grade NAT) or the link-local range.
-    pub fn is_private(address: Ipv4Addr) -> bool {
+    pub(crate) fn is_private(address: Ipv4Addr) -> bool {
         let [a, b, ..] = address.octets();
         address.is_private() || address.is_link_local() || (a == 100 && (64..128).contains(&b))
     }
@@ -174,7 +174,7 @@ impl fmt::Display for Selector {
 }
 
 /// Whether the text is an instance ID: `i-` and 8 (old) to 17 (current) hexadecimal digits.
-pub fn is_instance_id(text: &str) -> bool {
+pub(crate) fn is_instance_id(text: &str) -> bool {
     text.strip_prefix("i-").is_some_and(|digits| {
         (8..=17).contains(&digits.len()) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     })
@@ -200,3 +200,6 @@ fn dns_name(text: &str) -> Option<Selector> {
 fn is_dashed_ipv4(text: &str) -> bool {
     text.replace('-', ".").parse::<Ipv4Addr>().is_ok()
 }
+
+#[cfg(test)]
+mod tests;

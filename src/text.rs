@@ -4,7 +4,7 @@
 //! the cursor, retitle the window or reorder what is read. It is shown only through [`sanitize`].
 
 /// Replaces control characters and bidirectional overrides by a visible escape, for example `\u{1b}`.
-pub fn sanitize(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if is_dangerous(c) {
             out.extend(c.escape_unicode());
@@ -16,13 +16,13 @@ pub fn sanitize(text: &str) -> String {
 }
 
 /// Does the same as [`sanitize`] for text of several lines: keeps line feeds, and drops carriage returns before them.
-pub fn sanitize_lines(text: &str) -> String {
+pub(crate) fn sanitize_lines(text: &str) -> String {
     text.lines().map(sanitize).collect::<Vec<_>>().join("\n")
 }
 
 /// Replaces characters that a terminal interprets by JSON escapes (`\u009b`), which leaves the strings' values
 /// unchanged. The serialiser itself escapes the rest of the control characters.
-pub fn sanitize_json(json: &str) -> String {
+pub(crate) fn sanitize_json(json: &str) -> String {
     json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
         if is_dangerous(c) && c != '\n' {
             // JSON encodes a character beyond the Basic Multilingual Plane as a surrogate pair.
@@ -42,16 +42,19 @@ fn is_dangerous(c: char) -> bool {
 }
 
 /// Quotes a name from AWS as the target in a suggested command: one word that is never parsed as an option.
-pub fn instance_word(name: &str) -> String {
+pub(crate) fn instance_word(name: &str) -> String {
     let option_like = if name.starts_with('-') { "-- " } else { "" };
     format!("{option_like}{}", shell_word(name))
 }
 
 /// Quotes the text as one word for a POSIX shell, only if necessary.
-pub fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+mod tests;

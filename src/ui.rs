@@ -3,8 +3,7 @@
 //! [`Ui::without_stdout`] is for commands whose standard output carries the session's data: it cannot write to standard output.
 //! All text for standard error is made safe by [`sanitize_lines`], whatever its source.
 
-pub mod table;
-pub mod trace;
+pub(crate) mod trace;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
@@ -17,7 +16,7 @@ use crate::text::{sanitize, sanitize_lines};
 
 /// The verbosity of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verbosity {
+pub(crate) struct Verbosity {
     /// Count of `-v`: 1 shows the steps, 2 and more add the libraries' tracing.
     pub verbose: u8,
     /// Errors only (`-q` was given).
@@ -26,13 +25,15 @@ pub struct Verbosity {
 
 /// The user interface. Clones share their state.
 #[derive(Clone, Debug)]
-pub struct Ui {
+pub(crate) struct Ui {
     inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
     verbosity: Verbosity,
+    /// Returns the width of the terminal in columns.
+    width: fn() -> Option<usize>,
     stdout: bool,
     started: Instant,
     /// Set while the terminal is in raw mode, where a line feed alone does not return the carriage.
@@ -45,18 +46,19 @@ struct Inner {
 
 impl Ui {
     /// Creates a `Ui` for commands that print to standard output.
-    pub fn new(verbosity: Verbosity) -> Self {
-        Self::with(verbosity, true)
+    pub(crate) fn new(verbosity: Verbosity, width: fn() -> Option<usize>) -> Self {
+        Self::with(verbosity, width, true)
     }
 
     /// Creates a `Ui` for commands whose standard output carries the session's data.
-    pub fn without_stdout(verbosity: Verbosity) -> Self {
-        Self::with(verbosity, false)
+    pub(crate) fn without_stdout(verbosity: Verbosity, width: fn() -> Option<usize>) -> Self {
+        Self::with(verbosity, width, false)
     }
 
-    fn with(verbosity: Verbosity, stdout: bool) -> Self {
+    fn with(verbosity: Verbosity, width: fn() -> Option<usize>, stdout: bool) -> Self {
         let inner = Inner {
             verbosity,
+            width,
             stdout,
             started: Instant::now(),
             raw: AtomicBool::new(false),
@@ -66,8 +68,18 @@ impl Ui {
         Self { inner: Arc::new(inner) }
     }
 
+    /// Returns the width of the terminal in columns; `None` if there is no terminal.
+    pub(crate) fn width(&self) -> Option<usize> {
+        (self.inner.width)()
+    }
+
+    /// Returns the width of the terminal if standard output is one.
+    pub(crate) fn stdout_width(&self) -> Option<usize> {
+        io::stdout().is_terminal().then(|| self.width()).flatten()
+    }
+
     /// Sets whether the terminal is in raw mode.
-    pub fn set_raw(&self, raw: bool) {
+    pub(crate) fn set_raw(&self, raw: bool) {
         self.inner.raw.store(raw, Ordering::Relaxed);
     }
 
@@ -78,7 +90,7 @@ impl Ui {
     ///
     /// # Panics
     /// Panics on a [`Ui::without_stdout`], which would be a bug in ec2ssh.
-    pub fn out(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn out(&self, text: &str) -> io::Result<()> {
         assert!(self.inner.stdout, "standard output carries the session's data");
         match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -87,7 +99,7 @@ impl Ui {
     }
 
     /// Prints a step with the time since the start, with `-v` only.
-    pub fn step(&self, text: &str) {
+    pub(crate) fn step(&self, text: &str) {
         if self.inner.verbosity.verbose > 0 {
             let seconds = self.inner.started.elapsed().as_secs_f64();
             self.line(&sanitize(&format!("[{seconds:7.3}s] {text}")));
@@ -95,7 +107,7 @@ impl Ui {
     }
 
     /// Prints a line for the user, unless `-q` is given.
-    pub fn notice(&self, text: &str) {
+    pub(crate) fn notice(&self, text: &str) {
         if !self.inner.verbosity.quiet {
             self.line(&sanitize(text));
         }
@@ -103,7 +115,7 @@ impl Ui {
 
     /// Prints a line if standard error is a terminal, or as a step with `-v`. In another program's log it would be
     /// noise.
-    pub fn remark(&self, text: &str) {
+    pub(crate) fn remark(&self, text: &str) {
         if self.inner.verbosity.verbose > 0 {
             self.step(text);
         } else if io::stderr().is_terminal() {
@@ -112,14 +124,14 @@ impl Ui {
     }
 
     /// Prints text of several lines, the server's banner, unless `-q` is given.
-    pub fn banner(&self, text: &str) {
+    pub(crate) fn banner(&self, text: &str) {
         if !self.inner.verbosity.quiet {
             self.line(text);
         }
     }
 
     /// Prints progress, unless `-q` is given. On a terminal it replaces the previous progress line.
-    pub fn progress(&self, text: &str) {
+    pub(crate) fn progress(&self, text: &str) {
         if self.inner.verbosity.quiet {
             return;
         }
@@ -132,7 +144,7 @@ impl Ui {
     }
 
     /// Prints an error: what failed, why, and what to type.
-    pub fn error(&self, message: &str, causes: &[String], hints: &[String]) {
+    pub(crate) fn error(&self, message: &str, causes: &[String], hints: &[String]) {
         // A line feed in a name or in a service's message must not start a line that looks like one of ec2ssh's own.
         self.line(&sanitize(&format!("Error: {message}")));
         for cause in causes {
@@ -144,12 +156,12 @@ impl Ui {
     }
 
     /// Prints text of several lines to standard error: tables, the list of escapes.
-    pub fn lines(&self, text: &str) {
+    pub(crate) fn lines(&self, text: &str) {
         self.line(text);
     }
 
     /// Starts a new line, because the shell's prompt may already be on the current one.
-    pub fn start_new_line(&self) {
+    pub(crate) fn start_new_line(&self) {
         if io::stderr().is_terminal() {
             write_stderr("\n");
         }
@@ -164,13 +176,13 @@ impl Ui {
     }
 
     /// Whether the user can be asked: standard error and the controlling terminal are available.
-    pub fn can_ask(&self) -> bool {
+    pub(crate) fn can_ask(&self) -> bool {
         io::stderr().is_terminal() && terminal().is_some()
     }
 
     /// Asks a question and reads a line from the controlling terminal, wherever standard input comes from. Returns
     /// `None` if the user cannot be asked, or at the end of input.
-    pub fn ask(&self, question: &str) -> Option<String> {
+    pub(crate) fn ask(&self, question: &str) -> Option<String> {
         let _turn = self.lock_prompt();
         if !self.can_ask() {
             return None;
@@ -181,13 +193,13 @@ impl Ui {
     }
 
     /// Asks for a yes or no; every answer but a yes counts as no.
-    pub fn confirm(&self, question: &str) -> Option<bool> {
+    pub(crate) fn confirm(&self, question: &str) -> Option<bool> {
         let answer = self.ask(&format!("{question} (yes/no) "))?;
         Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Asks for a secret with the echo off. Returns `None` if the user cannot be asked, or for an empty answer.
-    pub fn ask_secret(&self, question: &str) -> Option<Secret<String>> {
+    pub(crate) fn ask_secret(&self, question: &str) -> Option<Secret<String>> {
         let _turn = self.lock_prompt();
         if !self.can_ask() {
             return None;

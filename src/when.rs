@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 /// Formats seconds since the Unix epoch as `2026-11-23 12:00Z`; empty if the date is out of range.
-pub fn utc(seconds: i64) -> String {
+pub(crate) fn utc(seconds: i64) -> String {
     match OffsetDateTime::from_unix_timestamp(seconds) {
         Ok(at) => {
             let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
@@ -14,7 +14,7 @@ pub fn utc(seconds: i64) -> String {
 }
 
 /// Formats the time between two points in its largest useful unit: `45s`, `12m`, `5h`, `3d`.
-pub fn age(now: i64, then: i64) -> String {
+pub(crate) fn age(now: i64, then: i64) -> String {
     match now.saturating_sub(then).max(0) {
         seconds @ 0..120 => format!("{seconds}s"),
         seconds @ 120..7_200 => format!("{}m", seconds / 60),
@@ -24,12 +24,12 @@ pub fn age(now: i64, then: i64) -> String {
 }
 
 /// Returns the date in UTC: `2026-11-23`.
-pub fn today() -> String {
+pub(crate) fn today() -> String {
     let now = OffsetDateTime::now_utc();
     format!("{:04}-{:02}-{:02}", now.year(), u8::from(now.month()), now.day())
 }
 
 /// Returns the seconds since the Unix epoch.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Returns the median of the values.
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
@@ -11,7 +11,7 @@ pub fn median(values: &[f64]) -> f64 {
 }
 
 /// Returns the quantile of the values at this share; 0.9 is the 90th percentile.
-pub fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
@@ -20,7 +20,7 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
 }
 
 /// Prints a Markdown table with a heading.
-pub fn table(heading: &str, columns: &[&str], rows: &[Vec<String>]) {
+pub(crate) fn table(heading: &str, columns: &[&str], rows: &[Vec<String>]) {
     let mut out = format!("\n### {heading}\n\n| {} |\n|{}\n", columns.join(" | "), " --- |".repeat(columns.len()));
     for row in rows {
         let _ = writeln!(out, "| {} |", row.join(" | "));

@@ -11,7 +11,7 @@ use crate::setup::{Distance, Setup, ec2ssh_binary};
 
 const GIGABYTE: &str = "head -c 1000000000 /dev/zero";
 
-pub fn run() {
+pub(crate) fn run() {
     let setup = Setup::new(Distance::NONE, Duration::ZERO);
     let ec2ssh = ec2ssh_binary();
     setup.run(&setup.ec2ssh("my-instance true"));

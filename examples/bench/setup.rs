@@ -9,11 +9,11 @@ use std::time::Duration;
 use ec2ssh_lab::openssh::{RealSshd, keygen, tool};
 use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, SECRET};
 
-pub const ID: &str = "i-0123456789abcde01";
-pub const EICE: &str = "eice-0123456789abcdef0";
+pub(crate) const ID: &str = "i-0123456789abcde01";
+pub(crate) const EICE: &str = "eice-0123456789abcdef0";
 
 /// Returns the path of the ec2ssh binary that was built beside this program.
-pub fn ec2ssh_binary() -> String {
+pub(crate) fn ec2ssh_binary() -> String {
     let here = std::env::current_exe().unwrap();
     let path = here.parent().and_then(Path::parent).unwrap().join("ec2ssh");
     assert!(path.exists(), "{} is not there: `make bench` builds it", path.display());
@@ -22,7 +22,7 @@ pub fn ec2ssh_binary() -> String {
 
 /// The simulated distance to the instance and to AWS.
 #[derive(Clone, Copy, Debug)]
-pub struct Distance {
+pub(crate) struct Distance {
     /// The round-trip time to the instance.
     pub round_trip: Duration,
     /// The delay of each API call.
@@ -32,14 +32,15 @@ pub struct Distance {
 }
 
 impl Distance {
-    pub const NONE: Self = Self { round_trip: Duration::ZERO, call: Duration::ZERO, tls: false };
-    pub const FAR: Self = Self { round_trip: Duration::from_millis(80), call: Duration::from_millis(80), tls: false };
+    pub(crate) const NONE: Self = Self { round_trip: Duration::ZERO, call: Duration::ZERO, tls: false };
+    pub(crate) const FAR: Self =
+        Self { round_trip: Duration::from_millis(80), call: Duration::from_millis(80), tls: false };
 }
 
 /// The time that an instance takes to look up pushed keys, each time sshd asks for them.
-pub const KEY_LOOKUP_TIME: Duration = Duration::from_millis(190);
+pub(crate) const KEY_LOOKUP_TIME: Duration = Duration::from_millis(190);
 
-pub struct Setup {
+pub(crate) struct Setup {
     pub cloud: Cloud,
     pub sshd: RealSshd,
     /// The port of the sshd, or of the relay in front of it if there is a distance.
@@ -49,7 +50,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    pub fn new(distance: Distance, key_lookup: Duration) -> Self {
+    pub(crate) fn new(distance: Distance, key_lookup: Duration) -> Self {
         let cloud = Cloud::start();
         let image = "al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64";
         cloud.add_image(Image {
@@ -118,19 +119,19 @@ impl Setup {
     }
 
     /// Writes an executable shell script, for `hyperfine --prepare` or as the `ssh` in PATH, and returns its path.
-    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
     /// Builds a command that sees only the home folder and the embedded cloud of this setup.
-    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
         command.env_clear().env("PATH", path).current_dir(self.home.path()).stdin(std::process::Stdio::null());
@@ -157,17 +158,17 @@ impl Setup {
     }
 
     /// Returns the command line of `ec2ssh NAME` with the port of this setup.
-    pub fn ec2ssh(&self, rest: &str) -> String {
+    pub(crate) fn ec2ssh(&self, rest: &str) -> String {
         format!("{} -q -p {} {rest}", ec2ssh_binary(), self.port)
     }
 
     /// Returns the command line of `ec2ssh NAME` without a port, because tunnels lead to the default port.
-    pub fn ec2ssh_by_tunnel(rest: &str) -> String {
+    pub(crate) fn ec2ssh_by_tunnel(rest: &str) -> String {
         format!("{} -q {rest}", ec2ssh_binary())
     }
 
     /// Returns the command line of plain ssh with one of the keys.
-    pub fn ssh(&self, key: &str, rest: &str) -> String {
+    pub(crate) fn ssh(&self, key: &str, rest: &str) -> String {
         format!(
             "{} -F {} -i {} -p {} {}@127.0.0.1 {rest}",
             tool("ssh").display(),
@@ -179,7 +180,7 @@ impl Setup {
     }
 
     /// Runs a command line without quoting to its end, and panics if it fails.
-    pub fn run(&self, line: &str) {
+    pub(crate) fn run(&self, line: &str) {
         let mut words = line.split_whitespace();
         let status = self.command(words.next().unwrap()).args(words).status().unwrap();
         assert!(status.success(), "{line}: {status}");

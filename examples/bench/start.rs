@@ -12,7 +12,7 @@ use crate::setup::{Distance, Setup, ec2ssh_binary};
 
 const RUNS: usize = 25;
 
-pub fn run() {
+pub(crate) fn run() {
     let setup = Setup::new(Distance::NONE, Duration::ZERO);
     setup.run(&setup.ec2ssh("my-instance true"));
     let mut rows = Vec::new();

@@ -19,7 +19,7 @@ struct Case {
     up: Vec<f64>,
 }
 
-pub fn run() {
+pub(crate) fn run() {
     measure("no delay", Distance::NONE, 400);
     measure("80 ms round trip", Distance { call: Duration::ZERO, ..Distance::FAR }, 150);
 }

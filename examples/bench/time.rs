@@ -21,7 +21,7 @@ struct Runner {
     times: Vec<f64>,
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let cases = [
         ("no delay", Distance::NONE),
         ("80 ms round trip, 80 ms per call", Distance::FAR),

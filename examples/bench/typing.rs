@@ -16,7 +16,7 @@ const KEY_INTERVAL: Duration = Duration::from_millis(15);
 /// Produces about 8 MB/s on the other channel, which makes it busy without saturating the path.
 const BUSY_COMMAND: &str = "while head -c 80000 /dev/zero; do sleep 0.01; done";
 
-pub fn run() {
+pub(crate) fn run() {
     let setup = Setup::new(Distance::NONE, Duration::ZERO);
     let ec2ssh = ec2ssh_binary();
     setup.run(&setup.ec2ssh("my-instance true"));

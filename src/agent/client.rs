@@ -20,7 +20,11 @@ const MAX_RESPONSE_LEN: u32 = 1024 * 1024;
 ///
 /// # Errors
 /// Fails if the agent cannot be reached or does not respond in time.
-pub fn host_keys(path: &Path, owner: SshProcess, request: HostKeysRequest) -> io::Result<Result<String, Refused>> {
+pub(crate) fn host_keys(
+    path: &Path,
+    owner: SshProcess,
+    request: HostKeysRequest,
+) -> io::Result<Result<String, Refused>> {
     let own = agent_of(path, owner);
     let mut agent = UnixStream::connect(own.as_deref().unwrap_or(path))?;
     agent.set_read_timeout(Some(READ_TIMEOUT))?;

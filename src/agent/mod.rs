@@ -13,8 +13,8 @@
 //! The protocol is implemented here because the existing libraries either let clients add keys and sign whatever they
 //! are given, or bring a second generation of the crypto crates for two messages.
 
-pub mod client;
-pub mod parent;
-pub mod server;
-pub mod socket;
-pub mod wire;
+pub(crate) mod client;
+pub(crate) mod parent;
+pub(crate) mod server;
+pub(crate) mod socket;
+pub(crate) mod wire;

@@ -12,31 +12,31 @@ const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The ssh process that runs this program as its ProxyCommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SshProcess(Option<Pid>);
+pub(crate) struct SshProcess(Option<Pid>);
 
 impl SshProcess {
     /// Returns the parent process. A parent in another PID namespace has no PID here, so its exit is never noticed.
-    pub fn parent() -> Self {
+    pub(crate) fn parent() -> Self {
         Self(getppid())
     }
 
     /// Returns the process with this PID; 0 stands for a process that is not visible.
-    pub fn from_pid(pid: i32) -> Self {
+    pub(crate) fn from_pid(pid: i32) -> Self {
         Self(Pid::from_raw(pid.max(0)))
     }
 
     /// Returns the PID; 0 if the process is not visible.
-    pub fn pid(self) -> i32 {
+    pub(crate) fn pid(self) -> i32 {
         Pid::as_raw(self.0)
     }
 
     /// Whether this PID is the owner's.
-    pub fn is(self, pid: i32) -> bool {
+    pub(crate) fn is(self, pid: i32) -> bool {
         pid != 0 && pid == self.pid()
     }
 
     /// Whether the process has exited, also if it is still a zombie.
-    pub fn has_exited(self) -> bool {
+    pub(crate) fn has_exited(self) -> bool {
         let Some(pid) = self.0 else { return false };
         #[cfg(target_os = "linux")]
         if let Ok(has_exited) = wait_pidfd(pid, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
@@ -46,7 +46,7 @@ impl SshProcess {
     }
 
     /// Waits until the process has exited.
-    pub async fn exited(self) {
+    pub(crate) async fn exited(self) {
         let Some(pid) = self.0 else { return std::future::pending().await };
         #[cfg(target_os = "linux")]
         if let Ok(Ok(true)) = tokio::task::spawn_blocking(move || wait_pidfd(pid, None)).await {
@@ -79,6 +79,6 @@ fn is_alive(pid: Pid) -> bool {
 }
 
 /// Whether a process with this PID exists.
-pub fn is_running(pid: i32) -> bool {
+pub(crate) fn is_running(pid: i32) -> bool {
     Pid::from_raw(pid.max(0)).is_some_and(is_alive)
 }

@@ -19,7 +19,7 @@ use super::wire::{HostKeysRequest, MAX_MESSAGE_LEN, Refused, Request, Response};
 
 /// The longest time that an agent runs. sshd allows two minutes for a login (LoginGraceTime), and an administrator may
 /// have configured more.
-pub const LIFETIME: Duration = Duration::from_secs(600);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(600);
 /// The interval at which the agent checks that the path still leads to a live agent.
 const LINK_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// The time that ssh may take to exit after it disconnects from the agent, if it exits because it was denied.
@@ -30,13 +30,13 @@ const LATE_CLIENT_TIMEOUT: Duration = Duration::from_millis(50);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The backend that holds the key and answers requests.
-pub trait AgentBackend: Send + Sync + 'static {
+pub(crate) trait AgentBackend: Send + Sync + 'static {
     /// Returns the public key in SSH's encoding and a comment, once the key is pushed to the instance; `None` if there
     /// is no key to offer.
     fn identity(&self) -> impl Future<Output = Option<(Vec<u8>, String)>> + Send;
 
     /// Signs a request to log in; returns `None` for any other data.
-    fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>>;
+    fn sign(&self, key: &[u8], data: &[u8]) -> impl Future<Output = Option<Vec<u8>>> + Send;
 
     /// Returns known_hosts lines for ssh's KnownHostsCommand.
     fn host_keys(&self, request: HostKeysRequest) -> impl Future<Output = Result<String, Refused>> + Send;
@@ -44,7 +44,7 @@ pub trait AgentBackend: Send + Sync + 'static {
 
 /// The reason why an agent ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgentExit {
+pub(crate) enum AgentExit {
     /// The owner received its signature and disconnected.
     LoggedIn,
     /// The owner received the public key, requested no signature and exited: the server rejected the key. ssh may still
@@ -61,7 +61,7 @@ pub enum AgentExit {
 ///
 /// # Errors
 /// Fails if the listener cannot accept connections.
-pub async fn serve<K: AgentBackend>(
+pub(crate) async fn serve<K: AgentBackend>(
     listener: std::os::unix::net::UnixListener,
     published: Published,
     backend: Arc<K>,
@@ -106,11 +106,11 @@ pub async fn serve<K: AgentBackend>(
 }
 
 /// The remaining work after the owner is done and the path is handed on: serving the last clients.
-pub struct Drain(Pin<Box<dyn Future<Output = ()> + Send>>);
+pub(crate) struct Drain(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Drain {
     /// Serves the last clients, up to the time limit.
-    pub async fn finish(self) {
+    pub(crate) async fn finish(self) {
         self.0.await;
     }
 }
@@ -228,7 +228,7 @@ async fn read(client: &mut UnixStream) -> Option<Vec<u8>> {
 async fn answer(request: Request, backend: &impl AgentBackend) -> Response {
     match request {
         Request::Identities => Response::Identities(backend.identity().await.into_iter().collect()),
-        Request::Sign { key, data } => backend.sign(&key, &data).map_or(Response::Failure, Response::Signature),
+        Request::Sign { key, data } => backend.sign(&key, &data).await.map_or(Response::Failure, Response::Signature),
         Request::HostKeys(request) => Response::HostKeys(backend.host_keys(request).await),
         Request::OnBehalf(_) | Request::Forwarded | Request::Other => Response::Failure,
     }

@@ -19,11 +19,11 @@ use super::parent::{SshProcess, is_running};
 use crate::store;
 
 /// The longest socket path that every system accepts (`sun_path`: 104 bytes on macOS, 108 on Linux).
-pub const MAX_SOCKET_PATH_LEN: usize = 103;
+pub(crate) const MAX_SOCKET_PATH_LEN: usize = 103;
 
 /// The socket of a published agent. It is withdrawn when this value is dropped.
 #[derive(Debug)]
-pub struct Published {
+pub(crate) struct Published {
     path: PathBuf,
     own: PathBuf,
     withdrawn: AtomicBool,
@@ -33,7 +33,7 @@ pub struct Published {
 ///
 /// # Errors
 /// Fails if the path is too long or its folder is not private to the user, and with I/O errors.
-pub fn publish(path: &Path, owner: SshProcess) -> io::Result<(Published, UnixListener)> {
+pub(crate) fn publish(path: &Path, owner: SshProcess) -> io::Result<(Published, UnixListener)> {
     let folder = folder(path)?;
     let own = folder.join(format!("{}{}.{}", socket_prefix(path), owner.pid(), std::process::id()));
     if own.as_os_str().len().max(path.as_os_str().len()) > MAX_SOCKET_PATH_LEN {
@@ -59,7 +59,7 @@ pub fn publish(path: &Path, owner: SshProcess) -> io::Result<(Published, UnixLis
 
 impl Published {
     /// Points the path to this socket again if the agent that it led to was killed and could not hand it on.
-    pub fn reclaim_link(&self) {
+    pub(crate) fn reclaim_link(&self) {
         let leads_to = fs::read_link(&self.path).ok();
         let is_alive = leads_to.as_deref().is_some_and(is_live);
         if leads_to.as_ref() == Some(&self.own) || is_alive {
@@ -90,13 +90,13 @@ impl Published {
     }
 
     /// Returns the socket of another agent for this path that serves this ssh.
-    pub fn agent_of(&self, owner: i32) -> Option<PathBuf> {
+    pub(crate) fn agent_of(&self, owner: i32) -> Option<PathBuf> {
         let is_its = |other: &PathBuf| socket_pids(other).is_some_and(|(whose, _)| whose == owner && owner != 0);
         self.others().into_iter().find(|other| is_its(other) && is_listening(other))
     }
 
     /// Hands the path on to a live agent and removes this socket.
-    pub fn withdraw(&self) {
+    pub(crate) fn withdraw(&self) {
         if self.withdrawn.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -176,7 +176,7 @@ fn agents(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns the socket of the agent that serves this ssh, for ssh's KnownHostsCommand.
-pub fn agent_of(path: &Path, owner: SshProcess) -> Option<PathBuf> {
+pub(crate) fn agent_of(path: &Path, owner: SshProcess) -> Option<PathBuf> {
     let is_its = |other: &PathBuf| socket_pids(other).is_some_and(|(whose, _)| owner.is(whose)) && is_listening(other);
     agents(path).into_iter().find(is_its)
 }

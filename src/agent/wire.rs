@@ -2,7 +2,7 @@
 //! that ssh has signed (RFC 4252, section 7). Pure; all input is untrusted.
 
 /// The largest message accepted, in bytes. The largest valid one is a sign request of a few hundred bytes.
-pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
+pub(crate) const MAX_MESSAGE_LEN: usize = 64 * 1024;
 /// The extension by which ssh's KnownHostsCommand requests an instance's host keys.
 const HOST_KEYS: &str = "host-keys@ec2ssh";
 /// The extension by which an ec2ssh agent passes a client on to the agent that it belongs to. It has no response.
@@ -23,7 +23,7 @@ const USERAUTH_REQUEST: u8 = 50;
 
 /// A request from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(crate) enum Request {
     /// Requests the list of keys.
     Identities,
     /// Requests a signature over data.
@@ -45,7 +45,7 @@ pub enum Request {
 
 /// A request from ssh's KnownHostsCommand (ssh_config(5), TOKENS).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HostKeysRequest {
+pub(crate) struct HostKeysRequest {
     /// The reason, `%I`: `ORDER`, `HOSTNAME` or `ADDRESS`.
     pub reason: String,
     /// The name or address that is looked up, `%H`, with the port if it is not 22.
@@ -56,7 +56,7 @@ pub struct HostKeysRequest {
 
 /// A response to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Response {
+pub(crate) enum Response {
     /// Refuses or cannot answer the request.
     Failure,
     /// The keys: public key and comment of each.
@@ -69,11 +69,11 @@ pub enum Response {
 
 /// The refusal of the server's host key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused;
+pub(crate) struct Refused;
 
 impl Request {
     /// Decodes a message, without its length prefix.
-    pub fn decode(message: &[u8]) -> Self {
+    pub(crate) fn decode(message: &[u8]) -> Self {
         Self::read(message).unwrap_or(Self::Other)
     }
 
@@ -102,7 +102,7 @@ impl Request {
     }
 
     /// Encodes the message with its length prefix. Requests that this program never sends are empty.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Identities => framed(&[REQUEST_IDENTITIES], &[]),
             Self::Sign { key, data } => {
@@ -121,7 +121,7 @@ impl Request {
 
 impl Response {
     /// Encodes the message with its length prefix.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Failure => framed(&[FAILURE], &[]),
             Self::Identities(keys) => {
@@ -139,7 +139,7 @@ impl Response {
 
     /// Decodes the response to [`Request::HostKeys`], without its length prefix. `None` means a refusal or an invalid
     /// response.
-    pub fn host_keys(message: &[u8]) -> Option<String> {
+    pub(crate) fn host_keys(message: &[u8]) -> Option<String> {
         let mut rest = Reader(message);
         let is_ours = rest.byte()? == EXTENSION_RESPONSE && rest.text()? == HOST_KEYS;
         if is_ours { rest.text() } else { None }
@@ -148,7 +148,7 @@ impl Response {
 
 /// Whether `data` is a request to log in as `user` with this public key, and nothing else (RFC 4252, section 7; with
 /// the host key bound to it, OpenSSH's PROTOCOL, section 3.7). The key signs nothing but such requests.
-pub fn is_login(data: &[u8], user: &str, key: &[u8]) -> bool {
+pub(crate) fn is_login(data: &[u8], user: &str, key: &[u8]) -> bool {
     read_login(data).is_some_and(|(for_user, with_key)| for_user == user.as_bytes() && with_key == key)
 }
 
@@ -208,3 +208,6 @@ impl<'a> Reader<'a> {
         String::from_utf8(self.string()?.to_vec()).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,16 +21,18 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_types::SdkConfig;
 use aws_types::os_shim_internal::{Env, Fs};
-use aws_types::service_config::ServiceConfigKey;
 
+use super::call::Call;
 use super::credentials::CachedCredentials;
+use super::endpoint_url::endpoint_override;
+use super::error::{Error, causes, classify};
 use super::http::Http;
-use super::model::Account;
+use super::model::{Access, Account, LoginMethod};
+use super::preconnect;
 use super::sign::Signer;
-use super::{Call, Error, causes, classify, preconnect};
-use crate::transport::web::Connector;
+use crate::account::cache_scope;
+use crate::web::Connector;
 
 /// The timeout of IMDS calls: the service is one hop away or absent.
 const IMDS_TIMEOUT: Duration = Duration::from_millis(700);
@@ -40,20 +42,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The requested profile and region; the environment and the shared config supply what is missing.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// The name of the profile.
-    pub profile: Option<String>,
-    /// The AWS region to use.
-    pub region: Option<String>,
-    /// Whether a key will be pushed.
-    pub will_push: bool,
-}
-
 /// The clients of one account and region.
 #[derive(Clone, Debug)]
-pub struct Aws {
+pub(crate) struct Aws {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
@@ -73,25 +64,13 @@ pub struct Aws {
     login: LoginMethod,
 }
 
-/// The login method of a profile, which decides the command that renews its credentials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LoginMethod {
-    /// SSO, renewed with `aws sso login`.
-    Sso,
-    /// A login session, renewed with `aws login`.
-    Session,
-    /// Access keys, a program, a role, the environment, or an unknown method.
-    #[default]
-    Other,
-}
-
 impl Aws {
     /// Reads the environment and the shared config, and loads the credentials.
     ///
     /// # Errors
     /// [`Error::NoRegion`], [`Error::BadRegion`], [`Error::NoProfile`] or [`Error::Credentials`].
-    pub async fn load(settings: Settings) -> Result<Self, Error> {
-        let profile = settings.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
+    pub(super) async fn load(access: &Access, will_push: bool) -> Result<Self, Error> {
+        let profile = access.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
         let ProfileSettings { login, ca_bundle } = read_profile(profile.as_deref()).await?;
         let connector = Connector::new(non_empty_variable("AWS_CA_BUNDLE").or(ca_bundle).map(PathBuf::from));
         let http = Http::new(connector.clone());
@@ -104,35 +83,31 @@ impl Aws {
             .operation_attempt_timeout(IMDS_TIMEOUT)
             .operation_timeout(IMDS_TIMEOUT)
             .build();
-        let region = region(&settings, imds.clone()).await?;
+        let region = region(access, imds.clone()).await?;
         let credentials = DefaultCredentialsChain::builder().configure(provided);
         let mut credentials = credentials.imds_client(imds).region(region.clone());
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region.clone())
-            .timeout_config(timeouts)
+            .timeout_config(call_timeouts())
             .http_client(http.clone())
             .no_credentials()
             .app_name(AppName::new("ec2ssh").expect("the name has only letters and digits"));
-        if let Some(name) = &settings.profile {
+        if let Some(name) = &access.profile {
             credentials = credentials.profile_name(name);
             loader = loader.profile_name(name);
         }
         let shared = loader.load().await;
-        preconnect::connect(&http, &shared, settings.will_push);
+        preconnect::connect(&http, &shared, will_push);
         let credentials = CachedCredentials::load(credentials.build().await).await;
         let credentials = credentials.map_err(|error| Error::Credentials {
             profile: profile.clone(),
             login,
             detail: causes(&error),
         })?;
+        let scope = cache_scope(&credentials.access_key_id());
         let credentials = SharedCredentialsProvider::new(credentials);
         let shared = shared.into_builder().credentials_provider(credentials.clone()).build();
-        let account = Account { region: region.to_string(), profile };
+        let account = Account { region: region.to_string(), profile, scope };
         let ssm_endpoint = endpoint_override(&shared, "SSM");
         Ok(Self {
             ec2: aws_sdk_ec2::Client::new(&shared),
@@ -152,19 +127,19 @@ impl Aws {
 
     /// Returns a copy whose Session Manager calls use a connection pool of their own, because pooled connections belong
     /// to the runtime that created them.
-    pub fn with_fresh_pool(&self) -> Self {
+    pub(crate) fn with_fresh_pool(&self) -> Self {
         let http = Http::new(self.connector.clone());
         let ssm = aws_sdk_ssm::Client::from_conf(self.ssm.config().to_builder().http_client(http).build());
         Self { ssm, ..self.clone() }
     }
 
     /// Returns the region and profile that calls use.
-    pub fn account(&self) -> &Account {
+    pub(crate) fn account(&self) -> &Account {
         &self.account
     }
 
     /// Returns the dialler that the API calls use, so that WebSockets can use it too.
-    pub fn connector(&self) -> &Connector {
+    pub(crate) fn connector(&self) -> &Connector {
         &self.connector
     }
 
@@ -196,6 +171,14 @@ impl Aws {
     }
 }
 
+fn call_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build()
+}
+
 /// The settings of a profile that ec2ssh itself needs.
 #[derive(Default)]
 struct ProfileSettings {
@@ -224,19 +207,12 @@ async fn read_profile(profile: Option<&str>) -> Result<ProfileSettings, Error> {
     Ok(ProfileSettings { login, ca_bundle })
 }
 
-/// Returns the endpoint URL override, if one is set for this service or for all.
-pub(super) fn endpoint_override(shared: &SdkConfig, service: &'static str) -> Option<String> {
-    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-    let of_service = key.ok().zip(shared.service_config()).and_then(|(key, config)| config.load_config(key));
-    of_service.or_else(|| shared.endpoint_url().map(str::to_owned))
-}
-
-async fn region(settings: &Settings, imds: imds::Client) -> Result<Region, Error> {
+async fn region(access: &Access, imds: imds::Client) -> Result<Region, Error> {
     let mut profile = ProfileFileRegionProvider::builder();
-    if let Some(name) = &settings.profile {
+    if let Some(name) = &access.profile {
         profile = profile.profile_name(name);
     }
-    let chain = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+    let chain = RegionProviderChain::first_try(access.region.clone().map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(profile.build())
         .or_else(ImdsRegionProvider::builder().imds_client(imds).build());
@@ -249,3 +225,6 @@ async fn region(settings: &Settings, imds: imds::Client) -> Result<Region, Error
 fn non_empty_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Aws, Call, Error};
+use super::call::Call;
+use super::clients::Aws;
+use super::error::Error;
 
 impl Aws {
     /// Returns the last 64 KB of the instance's console output as bytes, empty if nothing has been posted yet.
@@ -13,7 +15,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any error of the API call, and [`Error::InvalidResponse`] if the output is not valid base64.
-    pub async fn console_output(&self, instance_id: &str, latest: bool) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn console_output(&self, instance_id: &str, latest: bool) -> Result<Vec<u8>, Error> {
         let call = Call::GetConsoleOutput;
         let request = self.ec2.get_console_output().instance_id(instance_id).set_latest(latest.then_some(true));
         let answer = request.send().await.map_err(|error| self.classify(call, instance_id, error))?;

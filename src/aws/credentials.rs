@@ -20,16 +20,21 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// for a user to enter a token takes longer than any response from AWS. In a run of several minutes (after `--start`,
 /// or for a resumed session) they expire and are renewed within the call that needs them.
 #[derive(Debug)]
-pub struct CachedCredentials {
+pub(super) struct CachedCredentials {
     last: Mutex<Option<Credentials>>,
     chain: DefaultCredentialsChain,
 }
 
 impl CachedCredentials {
     /// Loads the first credentials from the provider chain.
-    pub async fn load(chain: DefaultCredentialsChain) -> Result<Self, CredentialsError> {
+    pub(super) async fn load(chain: DefaultCredentialsChain) -> Result<Self, CredentialsError> {
         let first = chain.provide_credentials().await?;
         Ok(Self { last: Mutex::new(Some(first)), chain })
+    }
+
+    /// Returns the id of the current access key.
+    pub(super) fn access_key_id(&self) -> String {
+        self.last().as_ref().map(|credentials| credentials.access_key_id().to_owned()).unwrap_or_default()
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Credentials>> {

@@ -6,9 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_ec2::types::{self, Filter};
 
+use super::call::Call;
+use super::clients::Aws;
+use super::error::Error;
 use super::model::{AddressType, Endpoint};
 use super::sign::percent_encode;
-use super::{Aws, Call, Error};
 use crate::secret::Secret;
 
 /// The largest page size that the service allows.
@@ -22,7 +24,7 @@ const HOST_LABELS: &[&str] = &["ec2-instance-connect-endpoint"];
 
 /// Selects the endpoints to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EndpointQuery {
+pub(crate) enum EndpointQuery {
     /// The endpoint with this id.
     Id(String),
     /// All endpoints in this VPC.
@@ -31,7 +33,7 @@ pub enum EndpointQuery {
 
 /// The destination of a tunnel and its maximum duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TunnelRequest {
+pub(crate) struct TunnelRequest {
     /// The private IPv4 address or the IPv6 address of the instance.
     pub address: IpAddr,
     /// The remote port, 22 or 3389.
@@ -46,7 +48,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any error of the API call.
-    pub async fn endpoints(&self, which: &EndpointQuery) -> Result<Vec<Endpoint>, Error> {
+    pub(crate) async fn endpoints(&self, which: &EndpointQuery) -> Result<Vec<Endpoint>, Error> {
         let call = Call::DescribeInstanceConnectEndpoints;
         let mut found = Vec::new();
         let mut token = None;
@@ -100,7 +102,11 @@ impl Aws {
     ///
     /// # Errors
     /// If credentials are missing, the endpoint has no FIPS name although FIPS is enabled, or its host is not AWS's.
-    pub async fn tunnel_url(&self, endpoint: &Endpoint, tunnel: &TunnelRequest) -> Result<Secret<String>, Error> {
+    pub(crate) async fn tunnel_url(
+        &self,
+        endpoint: &Endpoint,
+        tunnel: &TunnelRequest,
+    ) -> Result<Secret<String>, Error> {
         let call = Call::OpenTunnel;
         let host = endpoint.host.clone().ok_or_else(|| Error::NoFipsName(endpoint.id.clone()))?;
         let url = tunnel_url(&host, &endpoint.id, tunnel);
@@ -116,10 +122,13 @@ impl Aws {
 }
 
 /// Returns the tunnel's URL before it is signed.
-pub fn tunnel_url(host: &str, endpoint_id: &str, tunnel: &TunnelRequest) -> String {
+pub(crate) fn tunnel_url(host: &str, endpoint_id: &str, tunnel: &TunnelRequest) -> String {
     let (id, port, address) = (percent_encode(endpoint_id), tunnel.port, percent_encode(&tunnel.address.to_string()));
     let duration = tunnel.max_duration.map_or(String::new(), |seconds| format!("&maxTunnelDuration={seconds}"));
     format!(
         "wss://{host}/openTunnel?instanceConnectEndpointId={id}&remotePort={port}&privateIpAddress={address}{duration}"
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! Checks whether a host belongs to AWS. A response may be forged by something that answers in AWS's place, so tokens
 //! and signed URLs are sent only to AWS's own domains, unless the caller overrides the endpoint (`AWS_ENDPOINT_URL…`).
 
-use super::{Aws, Call, Error};
+use super::call::Call;
+use super::clients::Aws;
+use super::error::Error;
 
 /// The DNS domains of AWS's partitions
 /// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>; the SDKs'
@@ -20,7 +22,7 @@ const DOMAINS: &[&str] = &[
 ];
 
 /// Whether `host` is `[anything.]service….region.DOMAIN` for one of these services in this region.
-pub fn is_aws_host(host: &str, services: &[&str], region: &str) -> bool {
+pub(crate) fn is_aws_host(host: &str, services: &[&str], region: &str) -> bool {
     let host = host.to_ascii_lowercase();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
     if !host.chars().all(plain) {
@@ -52,3 +54,6 @@ impl Aws {
         Err(Error::UntrustedHost { call, host: host.to_owned() })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The HTTP client for the SDK: hyper over the same transport as WebSockets ([`crate::transport::web`]), so that
+//! The HTTP client for the SDK: hyper over the same transport as WebSockets ([`crate::web`]), so that
 //! proxies and certificate authorities apply to both.
 
 use std::collections::{HashMap, VecDeque};
@@ -24,14 +24,15 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 
-use crate::transport::web::{self, Connector, Stream};
+use crate::io::Stream;
+use crate::web::{self, Connector};
 
 /// The timeout for a response's head if the SDK sets none.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The SDK's HTTP client, with one connection pool for all services.
 #[derive(Clone)]
-pub struct Http {
+pub(super) struct Http {
     connector: SdkConnector,
     client: Arc<OnceLock<Client<SdkConnector, SdkBody>>>,
 }
@@ -44,12 +45,12 @@ impl fmt::Debug for Http {
 
 impl Http {
     /// Creates a client that connects with this dialler.
-    pub fn new(connector: Connector) -> Self {
+    pub(super) fn new(connector: Connector) -> Self {
         Self { connector: SdkConnector { connector, preconnected: Preconnected::default() }, client: Arc::default() }
     }
 
     /// Opens a connection to the service at `url` now; the first call to that service uses it.
-    pub fn preconnect(&self, url: &str) {
+    pub(super) fn preconnect(&self, url: &str) {
         let Ok(uri) = url.parse::<Uri>() else { return };
         let SdkConnector { connector, preconnected } = self.connector.clone();
         let connection = tokio::spawn({
@@ -109,7 +110,7 @@ fn classify(error: legacy::Error) -> ConnectorError {
 }
 
 /// Returns the [`web::Error`] among the causes of an error.
-pub fn find_web_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a web::Error> {
+pub(super) fn find_web_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a web::Error> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 

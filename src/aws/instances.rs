@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use aws_sdk_ec2::types::{self, Filter};
 
+use super::call::Call;
+use super::clients::Aws;
+use super::error::Error;
 use super::model::{Instance, State};
-use super::{Aws, Call, Error};
 use crate::target::{Selector, is_instance_id};
 
 /// The largest page size that the service allows
@@ -16,7 +18,7 @@ const MAX_PAGES: usize = 10_000;
 
 /// A query for DescribeInstances.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Query {
+pub(crate) enum Query {
     /// By instance id; the service returns an error for an unknown one.
     Id(String),
     /// By filters, all of which must match: a name and its values, any of which may match.
@@ -25,7 +27,7 @@ pub enum Query {
 
 impl Query {
     /// Returns the query that finds the instances of `selector` in one call.
-    pub fn for_selector(selector: &Selector) -> Self {
+    pub(crate) fn for_selector(selector: &Selector) -> Self {
         let (name, values) = match selector {
             Selector::Id(id) => return Self::Id(id.clone()),
             Selector::Address(IpAddr::V4(ip)) if Selector::is_private(*ip) => {
@@ -51,7 +53,7 @@ impl Query {
 
     /// Returns the second query to make if the first found nothing. Only an IPv4 address outside the private ranges has
     /// one, because it may still be private to its VPC; an address inside them cannot be public.
-    pub fn fallback(selector: &Selector) -> Option<Self> {
+    pub(crate) fn fallback(selector: &Selector) -> Option<Self> {
         match selector {
             Selector::Address(IpAddr::V4(ip)) if !Selector::is_private(*ip) => {
                 let name = "network-interface.addresses.private-ip-address".to_owned();
@@ -62,13 +64,13 @@ impl Query {
     }
 
     /// Returns the query for every instance.
-    pub fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Self::Filters(Vec::new())
     }
 }
 
 /// Whether the name contains EC2's wildcards.
-pub fn is_glob(name: &str) -> bool {
+pub(crate) fn is_glob(name: &str) -> bool {
     name.contains(['*', '?'])
 }
 
@@ -89,7 +91,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any error of the API call; an unknown id is `InvalidInstanceID.NotFound`.
-    pub async fn instances(&self, query: &Query) -> Result<Vec<Instance>, Error> {
+    pub(crate) async fn instances(&self, query: &Query) -> Result<Vec<Instance>, Error> {
         let mut found: Vec<Instance> = Vec::new();
         let mut token = None;
         for _ in 0..MAX_PAGES {
@@ -104,12 +106,12 @@ impl Aws {
             }
             let page =
                 request.send().await.map_err(|error| self.classify(Call::DescribeInstances, resource(query), error))?;
-            let instances = page.reservations().iter().flat_map(types::Reservation::instances);
+            let instances = page.reservations().iter().flat_map(|reservation| {
+                reservation.instances().iter().map(|instance| to_instance(instance, reservation.owner_id()))
+            });
             // The id becomes part of file lines and of suggested commands, so malformed ids are dropped.
             found.extend(
-                instances
-                    .map(to_instance)
-                    .filter(|found| !found.state.is_shutting_down_or_terminated() && is_instance_id(&found.id)),
+                instances.filter(|found| !found.state.is_shutting_down_or_terminated() && is_instance_id(&found.id)),
             );
             token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             // A page may be empty although more pages follow; only a missing token ends the list.
@@ -127,7 +129,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any other error of the API call.
-    pub async fn search(&self, selector: &Selector) -> Result<Vec<Instance>, Error> {
+    pub(crate) async fn search(&self, selector: &Selector) -> Result<Vec<Instance>, Error> {
         let found = match self.instances(&Query::for_selector(selector)).await {
             Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
             other => other?,
@@ -151,7 +153,7 @@ fn filter(name: &str, values: &[String]) -> Filter {
 }
 
 /// Converts the SDK's instance to plain types. Addresses that do not parse are treated as absent.
-fn to_instance(from: &types::Instance) -> Instance {
+fn to_instance(from: &types::Instance, owner_id: Option<&str>) -> Instance {
     let text = |value: Option<&str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
     let tag = |key: &str| from.tags().iter().find(|tag| tag.key() == Some(key)).and_then(types::Tag::value);
     // Sort the interfaces, because their order in the response may vary from call to call.
@@ -183,6 +185,7 @@ fn to_instance(from: &types::Instance) -> Instance {
         state_reason: text(from.state_reason().and_then(types::StateReason::message)),
         vpc_id: text(from.vpc_id()),
         subnet_id: text(from.subnet_id()),
+        owner_id: text(owner_id),
         launched: from.launch_time().map(aws_sdk_ec2::primitives::DateTime::secs),
     }
 }

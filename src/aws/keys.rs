@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
-use super::{Aws, Call, Error};
+use super::call::Call;
+use super::clients::Aws;
+use super::error::Error;
 
 /// The time for which a pushed key is available to the instance's sshd.
-pub const KEY_LIFETIME: Duration = Duration::from_secs(60);
+pub(crate) const KEY_LIFETIME: Duration = Duration::from_secs(60);
 
 impl Aws {
     /// Pushes `public_key` (`algo base64`, no comment) for `user` on the instance.
     ///
     /// # Errors
     /// Any error of the API call. Success does not mean that the instance can use the key.
-    pub async fn push_key(&self, instance_id: &str, user: &str, public_key: &str) -> Result<(), Error> {
+    pub(crate) async fn push_key(&self, instance_id: &str, user: &str, public_key: &str) -> Result<(), Error> {
         let request = self
             .instance_connect
             .send_ssh_public_key()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// An instance as DescribeInstances shows it. Text in it is untrusted: show it through [`crate::text::sanitize`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Instance {
+pub(crate) struct Instance {
     /// The instance id, `i-…`.
     pub id: String,
     /// The value of the Name tag.
@@ -45,21 +45,24 @@ pub struct Instance {
     pub subnet_id: Option<String>,
     /// The launch time in seconds since the Unix epoch.
     pub launched: Option<i64>,
+    /// The account that owns the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<String>,
 }
 
 impl Instance {
     /// Returns the Name tag, or the id if the tag is missing or empty. The text is untrusted.
-    pub fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.id)
     }
 
     /// Whether the instance has a public IPv4 address or an IPv6 address.
-    pub fn has_public_address(&self) -> bool {
+    pub(crate) fn has_public_address(&self) -> bool {
         self.public_ip.is_some() || !self.ipv6.is_empty()
     }
 
     /// Returns the address that a user would recognize: public IPv4, else IPv6, else private IPv4.
-    pub fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         let ipv6 = self.ipv6.first().copied().map(IpAddr::V6);
         self.public_ip.map(IpAddr::V4).or(ipv6).or(self.private_ip.map(IpAddr::V4))
     }
@@ -70,7 +73,7 @@ impl Instance {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "named after the EC2 states")]
-pub enum State {
+pub(crate) enum State {
     Pending,
     Running,
     ShuttingDown,
@@ -84,7 +87,7 @@ pub enum State {
 
 impl State {
     /// Converts a state code, of which only the low byte is documented.
-    pub fn from_code(code: i32) -> Self {
+    pub(crate) fn from_code(code: i32) -> Self {
         match code & 0xff {
             0 => Self::Pending,
             16 => Self::Running,
@@ -97,7 +100,7 @@ impl State {
     }
 
     /// Returns EC2's name for the state.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Running => "running",
@@ -110,14 +113,14 @@ impl State {
     }
 
     /// Whether the instance is shutting down or terminated, and therefore never a match.
-    pub fn is_shutting_down_or_terminated(self) -> bool {
+    pub(crate) fn is_shutting_down_or_terminated(self) -> bool {
         matches!(self, Self::Terminated | Self::ShuttingDown)
     }
 }
 
 /// An image as DescribeImages shows it. Text in it is untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Image {
+pub(crate) struct Image {
     /// The image's name, for example `ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20240101`.
     pub name: String,
     /// The owner's free-text description.
@@ -131,7 +134,7 @@ pub struct Image {
 /// An EC2 Instance Connect Endpoint. Text in it is untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// The endpoint's id, `eice-…`.
     pub id: String,
     /// The endpoint's state, for example `create-complete`.
@@ -152,18 +155,56 @@ pub struct Endpoint {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names are self-explanatory")]
-pub enum AddressType {
+pub(crate) enum AddressType {
     #[default]
     Ipv4,
     Ipv6,
     DualStack,
 }
 
-/// The region and profile that calls use, for messages and hints.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Account {
-    /// The region that calls use.
-    pub region: String,
-    /// The profile in use, if one was named.
+/// The AWS profile and region to use; where they are `None` the environment and the shared config decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Access {
+    /// The name of the profile, if one was given.
     pub profile: Option<String>,
+    /// The name of the region, if one was given.
+    pub region: Option<String>,
+}
+
+/// The account and region that were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Account {
+    /// The region that was searched.
+    pub region: String,
+    /// The profile that was used, if one was named.
+    pub profile: Option<String>,
+    /// The account's name in the caches: its number where the access key id encodes it, else a hash of that id.
+    #[serde(skip)]
+    pub scope: String,
+}
+
+impl Account {
+    /// Returns the key for cached data of this account and region.
+    pub(crate) fn cache_key(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.scope, self.region)
+    }
+
+    /// Whether the instance's owner is the account that the credentials' access key encodes; where either is unknown nothing
+    /// contradicts it.
+    pub(crate) fn confirms_owner(&self, instance: &Instance) -> bool {
+        let is_number = self.scope.bytes().all(|byte| byte.is_ascii_digit());
+        instance.owner_id.as_deref().is_none_or(|owner| !is_number || owner == self.scope)
+    }
+}
+
+/// The login method of a profile, which decides the command that renews its credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LoginMethod {
+    /// SSO, renewed with `aws sso login`.
+    Sso,
+    /// A login session, renewed with `aws login`.
+    Session,
+    /// Access keys, a program, a role, the environment, or an unknown method.
+    #[default]
+    Other,
 }

@@ -3,12 +3,12 @@
 
 use aws_types::SdkConfig;
 
-use super::clients::endpoint_override;
+use super::endpoint_url::endpoint_override;
 use super::http::Http;
 
 /// Opens a connection to EC2, and one to EC2 Instance Connect if a key will be pushed. A failure is reported only to a
 /// call that is already waiting for the connection; a later call dials again.
-pub fn connect(http: &Http, shared: &SdkConfig, will_push: bool) {
+pub(super) fn connect(http: &Http, shared: &SdkConfig, will_push: bool) {
     for url in ec2(shared).into_iter().chain(instance_connect(shared).filter(|_| will_push)) {
         http.preconnect(&url);
     }

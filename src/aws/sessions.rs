@@ -3,8 +3,10 @@
 
 use std::time::SystemTime;
 
+use super::call::Call;
+use super::clients::Aws;
+use super::error::Error;
 use super::sign::Header;
-use super::{Aws, Call, Error};
 use crate::secret::Secret;
 
 /// The SSM document for SSH sessions, which connects a session to a port of the instance.
@@ -15,7 +17,7 @@ const HOST_LABELS: &[&str] = &["ssmmessages", "ssmmessages-fips"];
 
 /// Single-use credentials for a session's data channel: URL, token and signed headers.
 #[derive(Debug)]
-pub struct ChannelToken {
+pub(crate) struct ChannelToken {
     /// The id of the session.
     pub session_id: String,
     /// The data channel's URL, to be used byte for byte. It may be signed already.
@@ -31,7 +33,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any error of the API call.
-    pub async fn is_agent_connected(&self, instance_id: &str) -> Result<bool, Error> {
+    pub(crate) async fn is_agent_connected(&self, instance_id: &str) -> Result<bool, Error> {
         let request = self.ssm.get_connection_status().target(instance_id);
         let answer =
             request.send().await.map_err(|error| self.classify(Call::GetConnectionStatus, instance_id, error))?;
@@ -42,7 +44,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any error of the API call (`TargetNotConnected` if the agent is not online), or an invalid response.
-    pub async fn start_session(&self, instance_id: &str, port: u16) -> Result<ChannelToken, Error> {
+    pub(crate) async fn start_session(&self, instance_id: &str, port: u16) -> Result<ChannelToken, Error> {
         let call = Call::StartSession;
         let request = self
             .ssm
@@ -76,7 +78,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any error of the API call, or an invalid response.
-    pub async fn resume_session(&self, session_id: &str, old_url: &str) -> Result<Option<ChannelToken>, Error> {
+    pub(crate) async fn resume_session(&self, session_id: &str, old_url: &str) -> Result<Option<ChannelToken>, Error> {
         let call = Call::ResumeSession;
         let answer = self.ssm.resume_session().session_id(session_id).send().await;
         let answer = answer.map_err(|error| self.classify(call, session_id, error))?;
@@ -89,7 +91,7 @@ impl Aws {
     ///
     /// # Errors
     /// Any error of the API call.
-    pub async fn terminate_session(&self, session_id: &str) -> Result<(), Error> {
+    pub(crate) async fn terminate_session(&self, session_id: &str) -> Result<(), Error> {
         let answer = self.ssm.terminate_session().session_id(session_id).send().await;
         answer.map(|_| ()).map_err(|error| self.classify(Call::TerminateSession, session_id, error))
     }

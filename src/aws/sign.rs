@@ -14,21 +14,22 @@ use crate::secret::Secret;
 
 /// Signs requests for one region with one set of credentials.
 #[derive(Debug)]
-pub struct Signer {
+pub(crate) struct Signer {
     identity: Identity,
     region: String,
 }
 
 /// A header's name and its value, which may be a secret.
-pub type Header = (String, Secret<String>);
+pub(crate) type Header = (String, Secret<String>);
 
 impl Signer {
     pub(super) fn new(credentials: Credentials, region: &str) -> Self {
         Self { identity: credentials.into(), region: region.to_owned() }
     }
 
-    /// Creates a signer from an access key, its secret, and the session token of temporary credentials.
-    pub fn with_keys(access_key: &str, secret: &str, token: Option<&str>, region: &str) -> Self {
+    /// For tests: creates a signer from an access key, its secret, and the session token of temporary credentials.
+    #[cfg(test)]
+    pub(crate) fn with_keys(access_key: &str, secret: &str, token: Option<&str>, region: &str) -> Self {
         Self::new(Credentials::new(access_key, secret, token.map(str::to_owned), None, "given"), region)
     }
 
@@ -37,7 +38,7 @@ impl Signer {
     ///
     /// # Errors
     /// If the URL is invalid or cannot be signed.
-    pub fn presign(
+    pub(crate) fn presign(
         &self,
         service: &str,
         url: &str,
@@ -62,7 +63,7 @@ impl Signer {
     ///
     /// # Errors
     /// If the URL is invalid or cannot be signed.
-    pub fn headers(&self, service: &str, url: &str, time: SystemTime) -> Result<Vec<Header>, String> {
+    pub(crate) fn headers(&self, service: &str, url: &str, time: SystemTime) -> Result<Vec<Header>, String> {
         let mut settings = SigningSettings::default();
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
         let (headers, _) = self.sign(service, url, settings, time)?.into_parts();
@@ -92,7 +93,7 @@ impl Signer {
 }
 
 /// Percent-encodes every byte except RFC 3986's unreserved characters as `%XX`, as SigV4 requires.
-pub fn percent_encode(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
@@ -101,3 +102,6 @@ pub fn percent_encode(text: &str) -> String {
         out
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,17 +6,16 @@ use std::process::{Command as Process, Stdio};
 use clap::{Args, Command};
 
 use crate::aws::instances::Query;
-use crate::aws::{Aws, Settings};
-use crate::config::Config;
+use crate::aws::model::Access;
+use crate::context::Ctx;
 use crate::error::CommandError;
-use crate::names::{self, CachedNames};
-use crate::ui::Ui;
+use crate::find::completion_cache::{self, CachedNames};
 use crate::when::now;
 
 /// The arguments of `ec2ssh complete`.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub struct CompleteArgs {
+pub(crate) struct CompleteArgs {
     /// Fetch the names from AWS and cache them
     #[arg(long)]
     pub refresh: bool,
@@ -34,22 +33,22 @@ pub struct CompleteArgs {
 /// # Errors
 /// Fails if standard output cannot be written; with `--refresh`, if the request to AWS fails or the cache cannot be
 /// written.
-pub async fn run(ui: &Ui, args: CompleteArgs, tree: &Command) -> Result<u8, CommandError> {
+pub(crate) async fn run(ctx: &Ctx, args: CompleteArgs, tree: &Command) -> Result<u8, CommandError> {
     if args.refresh {
-        return refresh(args).await;
+        return refresh(ctx, args).await;
     }
     let Some(word) = CursorWord::at_cursor(tree, &args.words) else { return Ok(0) };
-    let configured = Config::load_default().unwrap_or_default().options_for("");
+    let configured = ctx.options_for("").unwrap_or_default();
     let (profile, region) = (word.profile.or(configured.profile), word.region.or(configured.region));
-    let key = names::key(profile.as_deref(), region.as_deref());
-    let cached = names::cached(&key);
+    let key = completion_cache::key(profile.as_deref(), region.as_deref());
+    let cached = completion_cache::cached(&key);
     let (user, beginning) = match word.text.split_once('@') {
         Some((user, name)) => (format!("{user}@"), name),
         None => (String::new(), word.text),
     };
     let lines: String = cached.beginning(beginning, now()).iter().map(|name| format!("{user}{name}\n")).collect();
-    ui.out(&lines)?;
-    if cached.needs_refresh(now()) && names::mark_refreshing(&key, now()).is_ok() {
+    ctx.ui.out(&lines)?;
+    if cached.needs_refresh(now()) && completion_cache::mark_refreshing(&key, now()).is_ok() {
         spawn_refresh(profile, region);
     }
     Ok(0)
@@ -74,17 +73,18 @@ fn spawn_refresh(profile: Option<String>, region: Option<String>) {
     let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
 }
 
-async fn refresh(args: CompleteArgs) -> Result<u8, CommandError> {
-    let key = names::key(args.profile.as_deref(), args.region.as_deref());
-    let aws = Aws::load(Settings { profile: args.profile, region: args.region, ..Settings::default() }).await?;
+async fn refresh(ctx: &Ctx, args: CompleteArgs) -> Result<u8, CommandError> {
+    let key = completion_cache::key(args.profile.as_deref(), args.region.as_deref());
+    let access = Access { profile: args.profile, region: args.region };
+    let aws = ctx.aws.get(&access, false).await?;
     let found = aws.instances(&Query::all()).await?;
-    names::save(&key, CachedNames::of(&found, now()))?;
+    completion_cache::save(&key, CachedNames::of(&found, now()))?;
     Ok(0)
 }
 
 /// The word under the cursor, in a place where a TARGET belongs.
 #[derive(Debug, PartialEq, Eq)]
-pub struct CursorWord<'a> {
+pub(crate) struct CursorWord<'a> {
     /// The part that is typed so far.
     pub text: &'a str,
     /// The value of a preceding `--profile`.
@@ -95,7 +95,7 @@ pub struct CursorWord<'a> {
 
 impl<'a> CursorWord<'a> {
     /// Returns the last of the words, if a TARGET belongs in its place.
-    pub fn at_cursor(tree: &Command, words: &'a [String]) -> Option<Self> {
+    pub(crate) fn at_cursor(tree: &Command, words: &'a [String]) -> Option<Self> {
         let (text, before) = words.split_last()?;
         let mut word = Self { text, profile: None, region: None };
         let mut command = tree;
@@ -134,7 +134,7 @@ fn is_target(argument: &clap::Arg) -> bool {
 }
 
 /// Whether the option's value is the next word: `--region eu-west-1`, `-p 22`, but not `--region=eu-west-1` or `-p22`.
-pub fn takes_value_from_next_word(tree: &Command, word: &str) -> bool {
+pub(crate) fn takes_value_from_next_word(tree: &Command, word: &str) -> bool {
     let has_value = |argument: &clap::Arg| argument.get_action().takes_values() && !argument.is_positional();
     if let Some(long) = word.strip_prefix("--") {
         return tree.get_arguments().any(|argument| argument.get_long() == Some(long) && has_value(argument));
@@ -147,3 +147,6 @@ pub fn takes_value_from_next_word(tree: &Command, word: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

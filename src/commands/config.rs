@@ -9,18 +9,18 @@ use clap::{Args, Subcommand};
 use super::options::{AwsOptions, OutputOptions};
 use crate::config::{AddressKind, HostKeyPolicy, Via};
 use crate::error::{CommandError, ErrorKind};
-use crate::openssh::block::{Block, Error as BlockError, Policy, Version};
+use crate::openssh::block::{Block, Error as BlockError, Version};
 use crate::openssh::file::{self, Change, with_markers};
-use crate::ssh::host_keys::known_hosts::OPENSSH_FILE;
 use crate::store;
 use crate::target::check_user;
 use crate::text::shell_word;
+use crate::trust::known_hosts::OPENSSH_FILE;
 use crate::ui::Ui;
 
 /// The arguments of `ec2ssh config`.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub struct ConfigArgs {
+pub(crate) struct ConfigArgs {
     #[command(flatten)]
     pub output: OutputOptions,
     #[command(subcommand)]
@@ -30,8 +30,8 @@ pub struct ConfigArgs {
 /// The actions on the ssh_config block.
 #[derive(Subcommand, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub enum Action {
-    /// Print the block
+pub(crate) enum Action {
+    /// Print the block without installing it
     Print(BlockOptions),
     /// Add the block to ~/.ssh/config, or replace the existing one
     Install {
@@ -52,7 +52,7 @@ pub enum Action {
 /// The settings that the block contains.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub struct BlockOptions {
+pub(crate) struct BlockOptions {
     #[command(flatten)]
     pub aws: AwsOptions,
     /// Names to treat as instances besides i-*: 'web-*', or '*.ec2' for any name with that suffix
@@ -76,7 +76,7 @@ pub struct BlockOptions {
 ///
 /// # Errors
 /// Fails if the block cannot be built or ~/.ssh/config cannot be changed.
-pub fn run(ui: &Ui, args: ConfigArgs) -> Result<u8, CommandError> {
+pub(crate) fn run(ui: &Ui, args: ConfigArgs) -> Result<u8, CommandError> {
     match args.action {
         Action::Print(options) => ui.out(&with_markers(&block(&options)?, false))?,
         Action::Install { block: options, dry_run } => {
@@ -116,11 +116,7 @@ fn block(options: &BlockOptions) -> Result<String, CommandError> {
         agents: store::runtime_folder().ok_or(crate::connect::Error::NoDataFolder)?,
         known_hosts: data.join(OPENSSH_FILE),
         options: fixed.into_iter().flatten().collect(),
-        host_keys: options.host_keys.map(|policy| match policy {
-            HostKeyPolicy::Auto => Policy::Auto,
-            HostKeyPolicy::Strict => Policy::Strict,
-            HostKeyPolicy::AcceptNew => Policy::AcceptNew,
-        }),
+        host_keys: options.host_keys,
         user: options.user.clone(),
         version: version(),
     };

@@ -8,20 +8,20 @@ use clap::{Args, Subcommand};
 use super::options::{AwsOptions, OutputOptions};
 #[cfg(unix)]
 use crate::agent::parent::SshProcess;
-use crate::aws::{Aws, Settings};
-use crate::config::{Config, Options};
-use crate::connect::{self, single};
+use crate::connect;
+use crate::context::Ctx;
 use crate::error::CommandError;
-use crate::ssh::host_keys::known_hosts::{KnownHosts, OPENSSH_FILE, alias, public_key};
+use crate::find::{self, single};
+use crate::table::Table;
 use crate::target::{Selector, Target};
 use crate::text::{sanitize_json, shell_word};
+use crate::trust::known_hosts::{KnownHosts, OPENSSH_FILE, alias, public_key};
 use crate::ui::Ui;
-use crate::ui::table::Table;
 
 /// The arguments of `ec2ssh known-hosts`.
 #[derive(Args, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub struct KnownHostsArgs {
+pub(crate) struct KnownHostsArgs {
     #[command(flatten)]
     pub output: OutputOptions,
     #[command(subcommand)]
@@ -31,10 +31,10 @@ pub struct KnownHostsArgs {
 /// The actions on the trusted host keys.
 #[derive(Subcommand, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub enum Action {
+pub(crate) enum Action {
     /// List every key and how it came to be trusted
     List {
-        /// Print JSON
+        /// Print JSON for other programs
         #[arg(long)]
         json: bool,
     },
@@ -64,7 +64,7 @@ pub enum Action {
         /// Instance id (needs no AWS access), or any TARGET as for `ec2ssh ssh`
         #[arg(value_name = "TARGET[:PORT]")]
         target: String,
-        /// Line of /etc/ssh/ssh_host_*_key.pub
+        /// The line of /etc/ssh/ssh_host_*_key.pub
         #[arg(value_name = "KEY")]
         key: String,
     },
@@ -75,7 +75,8 @@ pub enum Action {
 /// # Errors
 /// Fails if the known_hosts file cannot be read or written, if a target cannot be looked up in AWS, or if the agent
 /// cannot be reached.
-pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
+pub(crate) async fn run(ctx: &Ctx, args: KnownHostsArgs) -> Result<u8, CommandError> {
+    let ui = &ctx.ui;
     let file = KnownHosts::of_the_user().ok_or(connect::Error::NoDataFolder)?;
     match args.action.unwrap_or(Action::List { json: false }) {
         Action::List { json } => list(ui, &file, json),
@@ -92,10 +93,10 @@ pub async fn run(ui: &Ui, args: KnownHostsArgs) -> Result<u8, CommandError> {
                     .hint("if you set your own ProxyCommand or ProxyJump: ssh -o KnownHostsCommand=none …")),
             }
         }
-        Action::Forget { aws, target } => forget(ui, &file, &id(aws, &target.parse()?).await?),
+        Action::Forget { aws, target } => forget(ui, &file, &id(ctx, aws, &target.parse()?).await?),
         Action::Add { aws, target, key } => {
             let target: Target = target.parse()?;
-            let id = id(aws, &target).await?;
+            let id = id(ctx, aws, &target).await?;
             add(ui, &file, &id, target.port.unwrap_or(22), &key)
         }
     }
@@ -154,17 +155,15 @@ fn add(ui: &Ui, file: &KnownHosts, id: &str, port: u16, key: &str) -> Result<u8,
 
 /// Returns the id of the target's instance. An id is returned without a lookup, because a key is often forgotten after
 /// its instance was terminated.
-async fn id(aws: AwsOptions, target: &Target) -> Result<String, CommandError> {
+async fn id(ctx: &Ctx, aws: AwsOptions, target: &Target) -> Result<String, CommandError> {
     if let Selector::Id(id) = &target.selector {
         return Ok(id.clone());
     }
-    let config = Config::load_default()?;
-    let typed = Options { profile: aws.profile, region: aws.region, ..Options::default() };
-    let options = typed.or(&config.options_for(&target.selector.to_string()));
-    let aws = Aws::load(Settings { profile: options.profile, region: options.region, ..Settings::default() }).await?;
+    let access = aws.access(ctx, &target.selector.to_string())?;
+    let aws = ctx.aws.get(&access, false).await?;
     match single(&aws, &target.selector).await {
         Ok(instance) => Ok(instance.id),
-        Err(error @ connect::Error::Several { .. }) => {
+        Err(error @ find::Error::Ambiguous { .. }) => {
             let mut error = CommandError::from(error);
             error.hints = vec!["use the id of one of them as TARGET".to_owned()];
             Err(error)

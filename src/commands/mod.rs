@@ -1,57 +1,14 @@
 //! The commands, one file each: its arguments and what it does. [`options`] holds the arguments that several commands
-//! share, [`answers`] handles the lower layers' events and prompts. Exit codes belong to `cli`.
+//! share, [`prompts`] shows the lower layers' events and answers their questions. Exit codes belong to `cli`.
 
-pub mod complete;
-pub mod completions;
+pub(crate) mod complete;
+pub(crate) mod completions;
 #[cfg(unix)]
-pub mod config;
-pub mod known_hosts;
-pub mod list;
-pub mod options;
-pub mod prompts;
-pub mod proxy;
+pub(crate) mod config;
+pub(crate) mod known_hosts;
+pub(crate) mod list;
+pub(crate) mod options;
+pub(crate) mod prompts;
+pub(crate) mod proxy;
 mod session_io;
-pub mod ssh;
-
-use std::sync::mpsc;
-use std::time::Duration;
-
-use crate::transport::ssm::channel;
-
-/// The timeout for terminating open sessions at exit, so that a dead network cannot block the exit.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Waits until the open Session Manager sessions are terminated. Must run before the program exits, for whatever
-/// reason.
-pub async fn shut_down() {
-    channel::wait_until_all_ended(SHUTDOWN_TIMEOUT).await;
-}
-
-/// Starts the same shutdown after a panic. The main runtime may be blocked by the panic, so this uses its own thread
-/// and runtime.
-pub fn shut_down_after_panic() -> Shutdown {
-    if !channel::any_open() {
-        return Shutdown(None);
-    }
-    let (done, finished) = mpsc::channel();
-    let terminate = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(channel::terminate_all(SHUTDOWN_TIMEOUT));
-        // A DNS lookup that is still running must not delay the shutdown.
-        runtime.shutdown_background();
-        done.send(()).map_err(std::io::Error::other)
-    };
-    Shutdown(std::thread::Builder::new().spawn(terminate).is_ok().then_some(finished))
-}
-
-/// A shutdown that is in progress.
-pub struct Shutdown(Option<mpsc::Receiver<()>>);
-
-impl Shutdown {
-    /// Waits until the shutdown has finished, up to a timeout.
-    pub fn wait(self) {
-        if let Some(finished) = self.0 {
-            let _ = finished.recv_timeout(SHUTDOWN_TIMEOUT);
-        }
-    }
-}
+pub(crate) mod ssh;

@@ -1,22 +1,34 @@
-//! The command-line options that several commands share, and their conversion into a [`Wish`].
+//! The command-line options that several commands share, and their conversion into what was [`Typed`](crate::settings::Typed).
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{AddressKind, Config, Options, Via, parse_endpoint_id};
-use crate::connect::Wish;
+use crate::aws::model::Access;
+use crate::config::{AddressKind, HostKeyPolicy, Options, Via, parse_endpoint_id};
+use crate::context::Ctx;
 use crate::error::CommandError;
-use crate::plan::Request;
-use crate::select::Pick;
-use crate::ssh::client::Purpose;
+use crate::settings::{Pick, Settings, Typed};
 use crate::target::{self, Target};
-use crate::transport::tcp::Family;
+use crate::transport::tcp::IpFamily;
 use crate::ui::Verbosity;
+
+/// Merges what was typed with the config file into the settings of one connection.
+///
+/// # Errors
+/// The target or a user is invalid, or the config file cannot be used.
+pub(crate) fn settings(ctx: &Ctx, target: &str, typed: Typed) -> Result<Settings, CommandError> {
+    let target: Target = target.parse()?;
+    let configured = ctx.options_for(&target.selector.to_string())?;
+    for user in [&typed.options.user, &configured.user].into_iter().flatten() {
+        target::check_user(user)?;
+    }
+    Ok(Settings::merge(target, typed, &configured))
+}
 
 /// The options for the AWS account and region.
 #[derive(Args, Clone, Debug, Default)]
-pub struct AwsOptions {
+pub(crate) struct AwsOptions {
     /// Use this profile of the shared AWS config
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     pub profile: Option<String>,
@@ -25,9 +37,21 @@ pub struct AwsOptions {
     pub region: Option<String>,
 }
 
+impl AwsOptions {
+    /// Returns the profile and region to use for a selector, with the config file's where none was typed.
+    ///
+    /// # Errors
+    /// The config file cannot be used.
+    pub(crate) fn access(self, ctx: &Ctx, selector: &str) -> Result<Access, CommandError> {
+        let typed = Options { profile: self.profile, region: self.region, ..Options::default() };
+        let options = typed.or(&ctx.options_for(selector)?);
+        Ok(Access { profile: options.profile, region: options.region })
+    }
+}
+
 /// The options for the amount of output.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub struct OutputOptions {
+pub(crate) struct OutputOptions {
     /// Show steps with timings; -vv adds the libraries' tracing
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -45,7 +69,7 @@ impl From<OutputOptions> for Verbosity {
 /// The options for connecting to one instance.
 #[derive(Args, Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub struct ConnectArgs {
+pub(crate) struct ConnectArgs {
     #[command(flatten)]
     pub aws: AwsOptions,
     #[command(flatten)]
@@ -92,28 +116,12 @@ pub struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// Combines these options, the typed target and the config file.
-    ///
-    /// # Errors
-    /// Fails if the target or a user is invalid, or if the config file cannot be read.
-    pub fn wish(&self, typed_target: &str) -> Result<Wish, CommandError> {
-        let target: Target = typed_target.parse()?;
-        let config = Config::load_default()?;
-        let configured = config.options_for(&target.selector.to_string());
-        for user in [&self.user, &configured.user].into_iter().flatten() {
-            target::check_user(user)?;
-        }
-        let typed = self.options();
-        Ok(Wish {
-            request: Request { target, typed, configured },
-            pick: self.pick(),
-            start: self.start,
-            family: self.family(),
-            purpose: Purpose::default(),
-        })
+    /// Returns what was typed; the commands that have an option for the host key policy add it.
+    pub(crate) fn typed(&self, host_keys: Option<HostKeyPolicy>) -> Typed {
+        Typed { options: self.options(host_keys), pick: self.pick(), start: self.start, family: self.family() }
     }
 
-    fn options(&self) -> Options {
+    fn options(&self, host_keys: Option<HostKeyPolicy>) -> Options {
         Options {
             profile: self.aws.profile.clone(),
             region: self.aws.region.clone(),
@@ -121,8 +129,7 @@ impl ConnectArgs {
             port: self.port,
             identity: self.identity.clone(),
             address: self.address,
-            // Only the commands that verify host keys themselves have an option for it, and they set it afterwards.
-            host_keys: None,
+            host_keys,
             // --eice-id implies the route through that endpoint.
             via: self.via.or(self.eice_id.as_ref().map(|_| Via::Eice)),
             eice_id: self.eice_id.clone(),
@@ -138,11 +145,11 @@ impl ConnectArgs {
         }
     }
 
-    fn family(&self) -> Family {
+    fn family(&self) -> IpFamily {
         match (self.ipv4, self.ipv6) {
-            (true, _) => Family::V4,
-            (_, true) => Family::V6,
-            _ => Family::Any,
+            (true, _) => IpFamily::V4,
+            (_, true) => IpFamily::V6,
+            _ => IpFamily::Any,
         }
     }
 }

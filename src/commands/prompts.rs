@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::connect::{Event, Events};
-use crate::error::CommandError;
-use crate::error::connect::candidate_table;
-use crate::ssh::{self, Question};
+use crate::error::candidate_table;
+use crate::event::{Event, Events, HostKeyQuestion};
 use crate::text::sanitize;
 use crate::ui::Ui;
 
@@ -17,7 +15,7 @@ use crate::ui::Ui;
 const MAX_PROMPTS: usize = 3;
 
 /// Returns the handler of [`Events`] that shows them on this [`Ui`]. `yes` answers the prompt to start an instance.
-pub fn prompter(ui: &Ui, yes: bool) -> Events {
+pub(crate) fn prompter(ui: &Ui, yes: bool) -> Events {
     let ui = ui.clone();
     Arc::new(move |event| answer(&ui, yes, event))
 }
@@ -28,19 +26,12 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
         Event::Notice(text) => ui.notice(&text),
         Event::Route(text) => ui.remark(&text),
         Event::Progress(text) => ui.progress(&text),
-        Event::Refused { error, ssh_has_gone: false } => {
-            let error = CommandError::from(*error);
-            ui.error(&error.message, &error.causes, &error.hints);
-        }
-        Event::Refused { error, ssh_has_gone: true } => report_denial_after_ssh(ui, CommandError::from(*error)),
-        Event::Ssh(ssh::Event::Step(text)) => ui.step(&text),
-        Event::Ssh(ssh::Event::Notice(text)) => ui.notice(&text),
-        Event::Ssh(ssh::Event::Banner(text)) => ui.banner(text.trim_end()),
-        Event::Ssh(ssh::Event::HostKey(question, reply)) => {
+        Event::Banner(text) => ui.banner(text.trim_end()),
+        Event::HostKey { question, reply } => {
             spawn_prompt(ui, reply, move |ui| host_key(ui, &question));
         }
-        Event::Passphrase { path, again, reply } => {
-            let wrong = if again { "Wrong passphrase. " } else { "" };
+        Event::Passphrase { path, retry, reply } => {
+            let wrong = if retry { "Wrong passphrase. " } else { "" };
             let text = format!("{wrong}Passphrase for {}: ", path.display());
             spawn_prompt(ui, reply, move |ui| ui.ask_secret(&text));
         }
@@ -55,19 +46,11 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             spawn_prompt(ui, reply, move |ui| if yes || !ui.can_ask() { Some(true) } else { ui.confirm(&text) });
         }
         Event::Choose { candidates, reply } => {
-            let table =
-                candidate_table(&candidates).render(crate::terminal::raw::size().map(|size| size.columns.into()));
+            let table = candidate_table(&candidates).render(ui.width());
             let count = candidates.len();
             spawn_prompt(ui, reply, move |ui| choose(ui, &table, count));
         }
     }
-}
-
-/// Reports that ssh ended without using the pushed key. ssh may have logged in by other means, which ec2ssh cannot see.
-fn report_denial_after_ssh(ui: &Ui, error: CommandError) {
-    ui.start_new_line();
-    ui.notice("The server did not accept the pushed key. If ssh could not log in, the likely reason is:");
-    ui.error(&error.message, &error.causes, &error.hints);
 }
 
 fn spawn_prompt<T: Send + 'static>(
@@ -86,8 +69,8 @@ fn spawn_prompt<T: Send + 'static>(
     });
 }
 
-fn host_key(ui: &Ui, question: &Question) -> Option<bool> {
-    let Question { label, instance_id, algorithm, fingerprint } = question;
+fn host_key(ui: &Ui, question: &HostKeyQuestion) -> Option<bool> {
+    let HostKeyQuestion { label, instance_id, algorithm, fingerprint } = question;
     let name = if label == instance_id { String::new() } else { format!("{} ", sanitize(label)) };
     let mut text = format!(
         "The host key of {name}({instance_id}) is not known yet.\n{algorithm} key fingerprint is {fingerprint}\n\
@@ -104,7 +87,7 @@ fn host_key(ui: &Ui, question: &Question) -> Option<bool> {
 
 /// Returns whether the answer accepts the host key, or `None` if it is neither yes, no nor a fingerprint. A different
 /// fingerprint rejects the key.
-pub fn parse_host_key_answer(answer: &str, fingerprint: &str) -> Option<bool> {
+pub(crate) fn parse_host_key_answer(answer: &str, fingerprint: &str) -> Option<bool> {
     let answer = answer.trim();
     match answer.to_ascii_lowercase().as_str() {
         "yes" => Some(true),

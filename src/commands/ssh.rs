@@ -2,14 +2,16 @@
 
 use clap::Args;
 
-use super::options::ConnectArgs;
+use super::options::{ConnectArgs, settings};
 use super::prompts::prompter;
 use super::session_io;
 use crate::config::HostKeyPolicy;
-use crate::connect::{Resolved, resolve, session};
+use crate::connect;
+use crate::context::Ctx;
 use crate::error::{CommandError, ErrorKind};
-use crate::ssh::client::Purpose;
-use crate::ssh::session::Program;
+use crate::plan::Plan;
+use crate::program::{Program, Purpose};
+use crate::route::Survey;
 use crate::text::{sanitize_json, sanitize_lines};
 use crate::ui::Ui;
 
@@ -19,7 +21,7 @@ const FORCED_OTHER_USER: u8 = 142;
 /// The arguments of `ec2ssh ssh` and of the short form.
 #[derive(Args, Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
-pub struct SshArgs {
+pub(crate) struct SshArgs {
     #[command(flatten)]
     pub connect: ConnectArgs,
     /// Handle new host keys by this policy
@@ -28,7 +30,7 @@ pub struct SshArgs {
     /// Request a pty, also for a command; twice: even without a local terminal
     #[arg(short = 't', long = "tty", action = clap::ArgAction::Count, conflicts_with = "no_tty")]
     pub tty: u8,
-    /// Request no pty
+    /// Do not request a pty
     #[arg(short = 'T', long = "no-tty")]
     pub no_tty: bool,
     /// Run no command; keep the connection open
@@ -66,45 +68,44 @@ impl SshArgs {
 ///
 /// # Errors
 /// Fails if no target was given, the instance cannot be reached, the login is denied or the connection is lost.
-pub async fn run(ui: &Ui, args: SshArgs) -> Result<u8, CommandError> {
+pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
+    let ui = &ctx.ui;
     let Some(target) = &args.target else {
         return Err(CommandError::new(ErrorKind::Usage, "no TARGET given")
             .hint("ec2ssh [USER@]TARGET; list the instances: ec2ssh list"));
     };
-    let mut wish = args.connect.wish(target)?;
-    wish.request.typed.host_keys = args.host_keys;
+    let settings = settings(ctx, target, args.connect.typed(args.host_keys))?;
     let events = prompter(ui, args.connect.yes);
     if args.dry_run {
-        return dry_run(ui, &args, resolve(crate::connect::Wish { start: false, ..wish }, &events).await?).await;
+        let (plan, survey) = connect::dry_run(&ctx.aws, settings, &events).await?;
+        return print_plan(ui, args.json, &plan, &survey);
     }
-    let session_request = session_io::SessionRequest {
+    let request = session_io::SessionRequest {
         program: args.program(),
         tty: args.tty,
         no_tty: args.no_tty,
         no_stdin: args.no_stdin,
     };
-    if session_request.wants_pty() {
-        wish.purpose = Purpose::Terminal;
-    }
-    let (plan, connection) = session(wish, &events).await?;
-    let result = session_io::run(ui, &connection, &session_request).await;
+    let purpose = if request.wants_pty() { Purpose::Terminal } else { Purpose::Bulk };
+    let (plan, connection) = connect::session(&ctx.aws, settings, purpose, &events).await?;
+    let result = session_io::run(ui, &connection, &request).await;
     connection.close().await;
+    let id = &plan.route.instance.id;
     if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {
-        ui.notice(&format!("Hint: this image does not allow the login as root: ec2ssh ubuntu@{}", plan.instance.id));
+        ui.notice(&format!("Hint: this image does not allow the login as root: ec2ssh ubuntu@{id}"));
     }
     result.map_err(|source| {
-        crate::connect::Error::Ssh { plan: Box::new(plan), source: Box::new(source), others: Vec::new() }.into()
+        connect::Error::Ssh { plan: Box::new(plan.route), source: Box::new(source), failed: Vec::new() }.into()
     })
 }
 
-async fn dry_run(ui: &Ui, args: &SshArgs, resolved: Resolved) -> Result<u8, CommandError> {
-    let (plan, facts) = (&resolved.plan, resolved.survey().await);
-    let text = if args.json {
+fn print_plan(ui: &Ui, as_json: bool, plan: &Plan, survey: &Survey) -> Result<u8, CommandError> {
+    let text = if as_json {
         let mut json = plan.to_json();
-        facts.add_to(&mut json);
+        survey.add_to(&mut json);
         sanitize_json(&format!("{json:#}\n"))
     } else {
-        sanitize_lines(&format!("{plan}\n{facts}")) + "\n"
+        sanitize_lines(&format!("{plan}\n{survey}")) + "\n"
     };
     ui.out(&text)?;
     Ok(0)

@@ -1,246 +1,280 @@
-//! For an `ssh` whose ProxyCommand we are: a key made for this connection, pushed, and kept for ssh's agent; and what ssh is
-//! told about the host key.
+//! The connection of an `ssh` whose ProxyCommand we are: a key made for it, pushed, and kept for ssh's agent; and the answers to ssh's
+//! questions about the host key.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::{Mutex, OnceCell};
+use super::connector::dial;
+use super::error::Error;
+use super::login::LoginLookup;
+use super::pushed_key::PushedKey;
+use super::speculative::{Attempt, connect_speculatively, search};
 
-use super::ahead::find_and;
-use super::attempt::STILL_FRESH;
-use super::resolve::{Resolved, Search};
-use super::{Error, Event, Events, Wish, images};
 use crate::agent::parent::SshProcess;
-pub use crate::agent::server::Drain;
+pub(crate) use crate::agent::server::Drain;
 use crate::agent::server::{AgentBackend, AgentExit, serve};
 use crate::agent::socket::{Published, publish};
 use crate::agent::wire::{HostKeysRequest, Refused, is_login};
-use crate::aws::model::Image;
-use crate::plan::route::Route;
-use crate::ssh;
-use crate::ssh::host_keys::check::HostKeyCheck;
+use crate::aws::AwsPool;
+use crate::event::{Event, Events};
+use crate::plan::order::Route;
+use crate::plan::{self, Plan};
+use crate::route::RouteDialer;
+use crate::settings::Settings;
 use crate::ssh::keys::Key;
 use crate::store;
 use crate::transport::link::Link;
+use crate::trust::{self, InstanceVerifier};
 
-/// How ssh called us.
+/// The ssh process that called.
 #[derive(Clone, Debug)]
-pub struct Caller {
-    /// Where it looks for its agent.
+pub(crate) struct Caller {
+    /// Where ssh looks for its agent.
     pub agent: PathBuf,
-    /// Its process.
+    /// The process id of the calling ssh.
     pub owner: SshProcess,
-    /// A known_hosts file for an ssh that knows no KnownHostsCommand, and what it calls the host.
+    /// A known_hosts file for an ssh without KnownHostsCommand, and the name by which it looks for the host.
     pub known_hosts: Option<(PathBuf, String)>,
 }
 
+/// A failure that ssh itself does not explain.
+pub(crate) struct Report {
+    /// The error to show.
+    pub error: Error,
+    /// Set when ssh has exited: the shell's prompt may be back already.
+    pub ssh_exited: bool,
+}
+
+/// The receiver of failures that ssh does not explain.
+pub(crate) type Reporter = Arc<dyn Fn(Report) + Send + Sync>;
+
 /// The connection, and the agent that goes with it.
-pub struct Opened {
-    /// To the instance's SSH port.
+pub(crate) struct Opened {
+    /// The link to the instance's SSH port.
     pub link: Link,
-    /// The agent, not served yet.
+    /// The agent, which is not served yet.
     pub agent: Agent,
 }
 
 /// The agent of one connection: published, so that ssh finds it, and waiting to be served.
-pub struct Agent {
+pub(crate) struct Agent {
     listener: std::os::unix::net::UnixListener,
     published: Published,
-    keeper: Arc<LoginKeeper>,
+    backend: Arc<ConnectionAgent>,
     owner: SshProcess,
 }
 
 impl Agent {
-    /// Serves until ssh has logged in, and tells why it could not. What is left of it is for others.
+    /// Serves until ssh has logged in or exited, and reports why it could not log in. The returned drain serves the last clients
+    /// of other connections.
     ///
     /// # Errors
-    /// When nobody can be listened to.
-    pub async fn serve(self) -> std::io::Result<Drain> {
-        let keeper = Arc::clone(&self.keeper);
-        let (end, rest) = serve(self.listener, self.published, self.keeper, self.owner).await?;
-        if end == AgentExit::Denied {
-            keeper.explain_denial().await;
+    /// The listener fails.
+    pub(crate) async fn serve(self) -> io::Result<Drain> {
+        let backend = Arc::clone(&self.backend);
+        let (exit, drain) = serve(self.listener, self.published, self.backend, self.owner).await?;
+        if exit == AgentExit::Denied {
+            backend.explain_denial().await;
         }
-        Ok(rest)
+        Ok(drain)
     }
 }
 
 /// Finds the instance, makes a key, publishes its agent, and dials while the key is being pushed.
 ///
 /// # Errors
-/// Whatever stands in the way.
-pub async fn open(wish: Wish, caller: &Caller, events: &Events) -> Result<Opened, Error> {
-    let search = Search::without_identity(wish).await?;
-    let work = |resolved: Resolved, events| async move {
-        let caller = caller.clone();
-        Box::pin(resolved.open_for_openssh(caller, &events)).await
+/// Whatever prevents the connection.
+pub(crate) async fn open(
+    pool: &AwsPool,
+    settings: Settings,
+    caller: &Caller,
+    events: &Events,
+    reporter: &Reporter,
+) -> Result<Opened, Error> {
+    let search = search(pool, settings, true).await?;
+    let work = |attempt: Attempt, events: Events| {
+        let (caller, reporter) = (caller.clone(), Arc::clone(reporter));
+        async move { Box::pin(open_attempt(attempt, caller, &events, reporter)).await }
     };
-    find_and(search, events, work).await
+    connect_speculatively(search, events, work).await
 }
 
-impl Resolved {
-    /// Makes a key, publishes its agent, and dials while the key is being pushed.
-    async fn open_for_openssh(self, caller: Caller, events: &Events) -> Result<Opened, Error> {
-        let check = self.host_key_check()?;
-        let keeper = Arc::new(LoginKeeper {
-            resolved: self,
-            key: Key::ephemeral(),
-            check,
-            pushed: Mutex::new(None),
-            is_refused: AtomicBool::new(false),
-            is_direct: AtomicBool::new(false),
-            is_told: AtomicBool::new(false),
-            image: OnceCell::new(),
-            events: Arc::clone(events),
-        });
-        let ahead = Arc::clone(&keeper);
-        tokio::spawn(async move { ahead.image().await });
-        if !keeper.resolved.just_started {
-            // ssh gets its connection without waiting for this; who asks for the key does.
-            let keeper = Arc::clone(&keeper);
-            tokio::spawn(async move { keeper.identity().await });
-        }
-        let (reached, ()) =
-            tokio::try_join!(keeper.resolved.dial(events), keeper.write_known_hosts(caller.known_hosts.as_ref()))?;
-        keeper.resolved.confirmed.wait().await;
-        keeper.is_direct.store(reached.route == Route::Direct, Ordering::Relaxed);
-        // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
-        let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
-        let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
-        Ok(Opened { link: reached.link, agent: Agent { listener, published, keeper, owner: caller.owner } })
+async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporter: Reporter) -> Result<Opened, Error> {
+    let confirmed = attempt.confirmed.clone();
+    let agent = Arc::new(ConnectionAgent::new(attempt, events, reporter)?);
+    let early = Arc::clone(&agent);
+    tokio::spawn(async move { early.login.image(&early.events).await });
+    if !agent.dialer.just_started {
+        // ssh gets its connection without waiting for the push; a request for the key does wait.
+        let early = Arc::clone(&agent);
+        tokio::spawn(async move { early.identity().await });
     }
+    let (dialed, ()) =
+        tokio::try_join!(dial(&agent.dialer, events), agent.write_known_hosts(caller.known_hosts.as_ref()))?;
+    confirmed.wait().await;
+    let _ = agent.route.set(dialed.route);
+    // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
+    let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
+    let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
+    Ok(Opened { link: dialed.link, agent: Agent { listener, published, backend: agent, owner: caller.owner } })
 }
 
-/// Has the key of one connection, and what the host key is checked against.
-struct LoginKeeper {
-    resolved: Resolved,
+/// Whether the login can still succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing has been reported.
+    Open,
+    /// A failure was reported; later ones are follow-on errors. A retry of ssh may still succeed.
+    Reported,
+    /// The host key was refused, and that was reported: nothing is signed any more.
+    Refused,
+}
+
+/// Holds the key of one connection, and what the host key is verified against.
+struct ConnectionAgent {
+    settings: Arc<Settings>,
+    dialer: RouteDialer,
+    login: LoginLookup,
     key: Key,
-    check: HostKeyCheck,
-    /// When the key was pushed last.
-    pushed: Mutex<Option<Instant>>,
-    /// The server is not the instance: nobody logs in.
-    is_refused: AtomicBool,
-    /// ssh has a direct connection.
-    is_direct: AtomicBool,
-    /// The person has been told why nobody logs in.
-    is_told: AtomicBool,
-    image: OnceCell<Option<Image>>,
+    pushed: PushedKey,
+    verifier: InstanceVerifier,
+    state: Mutex<State>,
+    /// The route of ssh's connection, once there is one.
+    route: OnceLock<Route>,
     events: Events,
+    reporter: Reporter,
 }
 
-impl LoginKeeper {
-    async fn push(&self) -> Result<(), Error> {
-        let mut pushed = self.pushed.lock().await;
-        if pushed.is_none_or(|when| when.elapsed() > STILL_FRESH) {
-            let (line, name) = (self.key.public_line(), self.key.fingerprint());
-            *pushed = Some(self.resolved.push_line(&line, &name, &self.events).await?);
-        }
-        Ok(())
+impl ConnectionAgent {
+    fn new(attempt: Attempt, events: &Events, reporter: Reporter) -> Result<Self, Error> {
+        let Attempt { search, located, plan, confirmed } = attempt;
+        let (aws, settings) = (search.aws, search.settings);
+        let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events).ok_or(Error::NoDataFolder)?;
+        let key = Key::ephemeral();
+        Ok(Self {
+            login: LoginLookup::new(aws.clone(), located.clone(), settings.user.clone()),
+            pushed: PushedKey::new(aws.clone(), &plan.instance.id, key.public_line(), &key.fingerprint()),
+            dialer: RouteDialer::new(aws, plan, located.just_started, confirmed),
+            settings,
+            key,
+            verifier,
+            state: Mutex::new(State::Open),
+            route: OnceLock::new(),
+            events: Arc::clone(events),
+            reporter,
+        })
     }
 
-    /// Nobody logs in from now on. That is said whatever was said before.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_refused(&self) -> bool {
+        *self.state() == State::Refused
+    }
+
+    async fn plan(&self) -> Plan {
+        let login = self.login.get(&self.events).await.login.clone();
+        plan::plan(&self.settings, self.dialer.plan.clone(), login)
+    }
+
+    /// Refuses every login from now on; reported whatever was reported before.
     fn refuse(&self, error: Error) {
-        if !self.is_refused.swap(true, Ordering::Relaxed) {
-            self.is_told.store(true, Ordering::Relaxed);
-            (self.events)(Event::Refused { error: Box::new(error), ssh_has_gone: false });
+        if std::mem::replace(&mut *self.state(), State::Refused) != State::Refused {
+            (self.reporter)(Report { error, ssh_exited: false });
         }
     }
 
-    /// Once: what comes after it is its consequence.
-    fn tell(&self, error: Error, ssh_has_gone: bool) {
-        if !self.is_told.swap(true, Ordering::Relaxed) {
-            (self.events)(Event::Refused { error: Box::new(error), ssh_has_gone });
+    /// Reports the first failure only; later ones are follow-on errors.
+    fn report(&self, error: Error, ssh_exited: bool) {
+        {
+            let mut state = self.state();
+            if *state != State::Open {
+                return;
+            }
+            *state = State::Reported;
         }
+        (self.reporter)(Report { error, ssh_exited });
     }
 
-    /// What a denial is explained by; known from then on.
-    async fn image(&self) -> Option<Image> {
-        let image = || images::image(&self.resolved.aws, &self.resolved.plan.instance, &self.events);
-        self.image.get_or_init(image).await.clone()
-    }
-
-    /// ssh was not let in, and says no more than that.
+    /// Explains that ssh was denied: ssh says no more than that.
     async fn explain_denial(&self) {
-        let (plan, image) = (Box::new(self.resolved.plan.clone()), self.image().await.map(Box::new));
-        self.tell(Error::Denied { plan, image, methods: Vec::new() }, true);
+        let (plan, image) = (Box::new(self.plan().await), self.login.image(&self.events).await.map(Box::new));
+        self.report(Error::Denied { plan, image, methods: Vec::new() }, true);
     }
 
-    /// For an ssh without KnownHostsCommand: the lines are in the file before it has the server's first byte.
+    fn host_key_error(&self, source: trust::Error) -> Error {
+        Error::host_key(&self.dialer.plan, source, Vec::new())
+    }
+
+    /// Writes the lines for an ssh without KnownHostsCommand before it has the server's first byte.
     async fn write_known_hosts(&self, place: Option<&(PathBuf, String)>) -> Result<(), Error> {
         let Some((file, name)) = place else { return Ok(()) };
-        self.resolved.confirmed.wait().await;
-        let plan = || Box::new(self.resolved.plan.clone());
-        let failed = |source: ssh::Error| Error::Ssh { plan: plan(), source: Box::new(source), others: Vec::new() };
-        self.check.keep_printed().await.map_err(failed)?;
-        let lines = self.check.lines_for_order(name).await.map_err(failed)?;
-        replace_lines(file, name, &lines)
-            .map_err(|source| failed(ssh::Error::KnownHosts { path: file.clone(), source }))
+        self.dialer.confirmed.wait().await;
+        self.verifier.keep_printed().await.map_err(|source| self.host_key_error(source))?;
+        let lines = self.verifier.lines_for_order(name).await.map_err(|source| self.host_key_error(source))?;
+        replace_lines(file, name, &lines).map_err(|source| {
+            self.host_key_error(trust::Error::KnownHosts { path: file.clone(), source: Arc::new(source) })
+        })
     }
 }
 
-impl AgentBackend for LoginKeeper {
+impl AgentBackend for ConnectionAgent {
     async fn identity(&self) -> Option<(Vec<u8>, String)> {
-        if self.is_refused.load(Ordering::Relaxed) {
+        if self.is_refused() {
             return None;
         }
-        match self.push().await {
-            Ok(()) => Some((self.key.public_blob(), format!("ec2ssh, for {}", self.resolved.plan.instance.id))),
+        let user = &self.login.get(&self.events).await.login.user;
+        match self.pushed.ensure_fresh(user, &self.events).await {
+            Ok(()) => Some((self.key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id))),
             Err(error) => {
-                // Whoever asks again, asks AWS again.
-                self.tell(error, false);
+                // The next request pushes again.
+                self.report(error.into(), false);
                 None
             }
         }
     }
 
-    fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    async fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
         let ours = self.key.public_blob();
-        let is_ours = key == ours && is_login(data, &self.resolved.plan.login.user, &ours);
-        if is_ours && !self.is_refused.load(Ordering::Relaxed) { self.key.sign(data) } else { None }
+        let is_ours = key == ours && is_login(data, &self.login.get(&self.events).await.login.user, &ours);
+        if is_ours && !self.is_refused() { self.key.sign(data) } else { None }
     }
 
     async fn host_keys(&self, request: HostKeysRequest) -> Result<String, Refused> {
-        let notice = |text| (self.events)(Event::Notice(text));
-        let step = |text| (self.events)(Event::Step(text));
         let lines = match request.reason.as_str() {
-            "ORDER" => self.check.lines_for_order(&request.name).await,
-            _ => self.check.lines_for_key(&request.name, &request.key, notice, step).await,
+            "ORDER" => self.verifier.lines_for_order(&request.name).await,
+            _ => self.verifier.lines_for_key(&request.name, &request.key).await,
         };
         lines.map_err(|source| {
-            if let ssh::Error::HostKey(refusal) = &source
-                && self.is_direct.load(Ordering::Relaxed)
-                && self.resolved.may_be_anothers(refusal)
-            {
-                // This ssh cannot be given another connection any more; the next one goes another way.
-                self.resolved.shut_direct(&self.events);
-                notice(
-                    "Another machine may answer at the private address: the same command again goes another way."
-                        .to_owned(),
-                );
+            let is_direct = self.route.get() == Some(&Route::Direct);
+            if source.is_contradiction() && is_direct && self.dialer.may_be_foreign() {
+                // This ssh cannot be given another connection any more; the next one uses another route.
+                self.dialer.disable_direct(&self.events);
+                let text = "Another machine may answer at the private address: the next connection uses another route.";
+                (self.events)(Event::Notice(text.to_owned()));
             }
-            let plan = Box::new(self.resolved.plan.clone());
-            self.refuse(Error::Ssh { plan, source: Box::new(source), others: Vec::new() });
+            self.refuse(self.host_key_error(source));
             Refused
         })
     }
 }
 
-/// Puts these lines in the place of those for `name`.
-fn replace_lines(file: &Path, name: &str, lines: &str) -> std::io::Result<()> {
+/// Replaces the lines for `name` by these.
+fn replace_lines(file: &Path, name: &str, lines: &str) -> io::Result<()> {
     store::under_lock(file, || {
         let old = match std::fs::read_to_string(file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             other => other?,
         };
-        let is_its = |line: &&str| {
+        let is_for_name = |line: &&str| {
             let mut words = line.split_whitespace();
             let first = words.next();
             let names = if first.is_some_and(|word| word.starts_with('@')) { words.next() } else { first };
             names == Some(name)
         };
-        let kept: String = old.lines().filter(|line| !is_its(line)).map(|line| format!("{line}\n")).collect();
+        let kept: String = old.lines().filter(|line| !is_for_name(line)).map(|line| format!("{line}\n")).collect();
         let new = kept + lines;
         if new == old { Ok(()) } else { store::replace(file, new.as_bytes()) }
     })

@@ -3,10 +3,12 @@
 //! Codes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> and the errors of
 //! SendSSHPublicKey in the EC2 Instance Connect API reference.
 
-use crate::aws::{Call, Error, LoginMethod};
-use crate::text::shell_word;
+use std::sync::Arc;
 
 use super::CommandError;
+use crate::aws::model::LoginMethod;
+use crate::aws::{Call, Error};
+use crate::text::shell_word;
 
 /// The meaning of an error code and a hint. The placeholders `RESOURCE` and `ACTION` are filled in later.
 struct Explanation {
@@ -160,7 +162,7 @@ const ERROR_CODES: &[(&str, Explanation)] = &[
 ];
 
 /// Returns the meaning and the hint for an error code, filled in with the call's IAM action and the resource.
-pub fn explain_code(code: &str, action: &str, resource: &str) -> Option<(String, String)> {
+pub(super) fn explain_code(code: &str, action: &str, resource: &str) -> Option<(String, String)> {
     let words = ERROR_CODES.iter().find(|(known, _)| *known == code).map(|(_, words)| words)?;
     let fill = |text: &str| text.replace("ACTION", action).replace("RESOURCE", resource);
     Some((fill(words.meaning), fill(words.hint)))
@@ -168,23 +170,24 @@ pub fn explain_code(code: &str, action: &str, resource: &str) -> Option<(String,
 
 impl From<Error> for CommandError {
     fn from(error: Error) -> Self {
+        Self::from(&error).with_source(Arc::new(error))
+    }
+}
+
+impl From<&Error> for CommandError {
+    fn from(error: &Error) -> Self {
         let message = error.to_string();
         match error {
             Error::NoRegion => Self::failed(message)
                 .hint("set one: ec2ssh --region eu-west-1 …; permanently: aws configure set region eu-west-1"),
             Error::NoProfile(_) => Self::failed(message).hint("list the profiles: aws configure list-profiles"),
             Error::BadRegion(_) => Self::failed(message).hint("use a region code: --region eu-west-1"),
-            Error::Credentials { profile, login, detail } => credentials(profile.as_deref(), login, &detail),
+            Error::Credentials { profile, login, detail } => credentials(profile.as_deref(), *login, detail),
             Error::Service { call, code, message, resource, status } => {
-                service(call, &code, &message, &resource, status)
+                service(*call, code, message, resource, *status)
             }
-            Error::Timeout { .. } | Error::Unreachable { .. } => {
-                let detail = match &error {
-                    Error::Unreachable { detail, .. } => detail.as_str(),
-                    _ => "",
-                };
-                Self::failed(message).cause(detail).hint(CHECK_NETWORK)
-            }
+            Error::Timeout { .. } => Self::failed(message).hint(CHECK_NETWORK),
+            Error::Unreachable { detail, .. } => Self::failed(message).cause(detail).hint(CHECK_NETWORK),
             Error::InvalidResponse { detail, .. } => Self::failed(message).cause(detail).hint(CHECK_PROXY),
             Error::Web { source, .. } => {
                 let words = Self::from(source);

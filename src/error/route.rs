@@ -1,18 +1,20 @@
 //! Explains failed routes: an EC2 Instance Connect Endpoint (EICE), Session Manager, or all routes together.
 
-use crate::connect::reach::{FailedRoute, RouteError};
-use crate::plan::Plan;
-use crate::plan::route::{ENDPOINT_PORTS, EndpointError, Route};
+use super::{CommandError, unreachable};
+use crate::diagnose::{self, NoRoute};
+use crate::plan::RoutePlan;
+use crate::plan::endpoint::{ENDPOINT_PORTS, EndpointError};
+use crate::plan::order::Route;
+use crate::route::{FailedRoute, RouteError};
+use crate::ssm;
 use crate::text::shell_word;
-use crate::transport::{ssm, websocket};
+use crate::web::websocket;
 
-use super::CommandError;
-use super::connect::unreachable;
-
-/// Explains why no route could reach the instance.
-pub fn no_route(plan: &Plan, failed: Vec<FailedRoute>) -> CommandError {
+/// Renders routes that all failed.
+pub(super) fn render(facts: &NoRoute) -> CommandError {
+    let NoRoute { plan, failed } = facts;
     let (id, port) = (&plan.instance.id, plan.port);
-    let message = match failed.as_slice() {
+    let message = match &failed[..] {
         [FailedRoute { route: Route::Eice, .. }] => {
             format!("cannot reach {id} on port {port} through an EC2 Instance Connect Endpoint (EICE)")
         }
@@ -22,8 +24,8 @@ pub fn no_route(plan: &Plan, failed: Vec<FailedRoute>) -> CommandError {
     let routes: Vec<Route> = failed.iter().map(|failed| failed.route).collect();
     let plain = CommandError::failed(message);
     let single = failed.len() == 1;
-    failed.into_iter().fold(plain, |error, FailedRoute { route, route_error }| {
-        let words = explain_route_error(plan, route_error, &routes);
+    failed.iter().fold(plain, |error, FailedRoute { route, error: route_error }| {
+        let words = explain(plan, route_error, &routes);
         let causes: Vec<String> =
             std::iter::once(words.message).chain(words.causes).filter(|cause| !cause.is_empty()).collect();
         let error = if single {
@@ -37,14 +39,14 @@ pub fn no_route(plan: &Plan, failed: Vec<FailedRoute>) -> CommandError {
 }
 
 /// Adds the failures of the other routes to an SSH error of the last remaining route.
-pub fn with_failed_routes(error: CommandError, others: Vec<FailedRoute>) -> CommandError {
-    others.into_iter().fold(error, |error, FailedRoute { route, route_error }| {
+pub(super) fn with_failed_routes(error: CommandError, others: &[FailedRoute]) -> CommandError {
+    others.iter().fold(error, |error, FailedRoute { route, error: route_error }| {
         error.cause(format!("other routes failed: {route}: {route_error}"))
     })
 }
 
 /// Adds the hint to use another route, if there is one that has not failed yet.
-fn suggest_route(plain: CommandError, plan: &Plan, failed: &[Route]) -> CommandError {
+fn suggest_route(plain: CommandError, plan: &RoutePlan, failed: &[Route]) -> CommandError {
     let untried = [(Route::Eice, "eice"), (Route::Ssm, "ssm")].into_iter().find(|(route, _)| !failed.contains(route));
     let port = if plan.port == 22 { String::new() } else { format!(" -p {}", plan.port) };
     match untried {
@@ -55,33 +57,32 @@ fn suggest_route(plain: CommandError, plan: &Plan, failed: &[Route]) -> CommandE
 }
 
 /// Explains one route's failure: its cause, its meaning and a command to type.
-fn explain_route_error(plan: &Plan, route_error: RouteError, failed: &[Route]) -> CommandError {
+fn explain(plan: &RoutePlan, route_error: &RouteError, failed: &[Route]) -> CommandError {
     let id = &plan.instance.id;
     let plain = CommandError::failed(route_error.to_string());
     match route_error {
         RouteError::Tcp(error) => {
-            let words = unreachable(plan, &error);
-            CommandError { message: error.to_string(), causes: words.causes.into_iter().skip(1).collect(), ..words }
+            unreachable::explain(&diagnose::unreachable(plan, error), plain)
         }
-        RouteError::EndpointError(why) => no_endpoint(plain, plan, &why),
+        RouteError::Endpoint(why) => no_endpoint(plain, plan, why),
         RouteError::Port(_) => suggest_route(plain, plan, failed),
-        RouteError::Aws(error) => CommandError::from(*error),
+        RouteError::Aws(error) => CommandError::from(&**error),
         RouteError::Tunnel { endpoint_id, source, has_max_duration } => {
-            tunnel(plain, (plan, failed), &endpoint_id, *source, has_max_duration)
+            tunnel(plain, (plan, failed), endpoint_id, source, *has_max_duration)
         }
-        RouteError::NoAgent => plain
+        RouteError::AgentOffline => plain
             .cause("the agent is stopped or not installed, its role lacks AmazonSSMManagedInstanceCore, or it cannot reach the service on port 443")
             .hint(format!(
                 "show its Systems Manager status: aws ssm describe-instance-information --filters Key=InstanceIds,Values={id}"
             )),
-        RouteError::Session(error) => session(plain, plan, failed, *error),
-        RouteError::NoIdentification { .. } => plain.hint(format!(
+        RouteError::Session(error) => session(plain, plan, failed, error),
+        RouteError::Unproven { .. } => plain.hint(format!(
             "show the boot log: aws ec2 get-console-output --latest --output text --instance-id {id}"
         )),
     }
 }
 
-fn no_endpoint(plain: CommandError, plan: &Plan, why: &EndpointError) -> CommandError {
+fn no_endpoint(plain: CommandError, plan: &RoutePlan, why: &EndpointError) -> CommandError {
     match why {
         EndpointError::NotFound(_) if plan.tunnel.endpoint_id.is_some() => {
             plain.hint("list the endpoints: aws ec2 describe-instance-connect-endpoints")
@@ -103,9 +104,9 @@ fn no_endpoint(plain: CommandError, plan: &Plan, why: &EndpointError) -> Command
 
 fn tunnel(
     plain: CommandError,
-    (plan, failed): (&Plan, &[Route]),
+    (plan, failed): (&RoutePlan, &[Route]),
     endpoint_id: &str,
-    source: websocket::Error,
+    source: &websocket::Error,
     has_max_duration: bool,
 ) -> CommandError {
     let (port, endpoint) = (plan.port, shell_word(endpoint_id));
@@ -148,14 +149,14 @@ fn tunnel(
     }
 }
 
-fn session(plain: CommandError, plan: &Plan, failed: &[Route], error: ssm::Error) -> CommandError {
+fn session(plain: CommandError, plan: &RoutePlan, failed: &[Route], error: &ssm::Error) -> CommandError {
     let (id, port) = (&plan.instance.id, plan.port);
     match error {
         ssm::Error::Websocket(websocket::Error::Web(error)) => {
             let words = CommandError::from(error);
             CommandError { message: plain.message, ..words }
         }
-        ssm::Error::Websocket(websocket::Error::Refused { refusal, .. }) => plain.cause(refusal.message).hint(
+        ssm::Error::Websocket(websocket::Error::Refused { refusal, .. }) => plain.cause(refusal.message.clone()).hint(
             "a session's data channel requires the IAM action ssmmessages:OpenDataChannel; show your identity: aws sts get-caller-identity",
         ),
         ssm::Error::PortRefused => plain.cause(format!("nothing listens on port {port}: sshd is not running, or uses another port")).hint(

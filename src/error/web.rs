@@ -1,14 +1,14 @@
 //! Explains errors on the way to a web service: proxies, certificates, the network.
 
 use crate::text::shell_word;
-use crate::transport::web::Error;
+use crate::web::Error;
 
 use super::CommandError;
 
 const CHECK_PROXY_SETTINGS: &str = "show the proxy settings: env | grep -i proxy";
 
-impl From<Error> for CommandError {
-    fn from(error: Error) -> Self {
+impl From<&Error> for CommandError {
+    fn from(error: &Error) -> Self {
         let plain = Self::failed(error.to_string());
         match error {
             Error::Address(_) => plain.hint("show the settings: env | grep -iE 'proxy|AWS_ENDPOINT'"),

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::config::HostKeyPolicy;
 use crate::text::shell_word;
 
 /// A version of OpenSSH: major and minor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u16, pub u16);
+pub(crate) struct Version(pub u16, pub u16);
 
 /// The first version with KnownHostsCommand.
 const KNOWN_HOSTS_COMMAND_SINCE: Version = Version(8, 5);
@@ -18,7 +19,7 @@ const ORIGINAL_HOST_TOKEN_SINCE: Version = Version(8, 1);
 
 impl Version {
     /// Parses the output of `ssh -V`: `OpenSSH_9.2p1 Debian-2+deb12u3, OpenSSL 3.0.15 3 Sep 2024`.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (_, rest) = text.split_once("OpenSSH_")?;
         // Windows has OpenSSH_for_Windows_9.5p1.
         let rest = rest.strip_prefix("for_Windows_").unwrap_or(rest);
@@ -30,7 +31,7 @@ impl Version {
 
 /// The contents of the block.
 #[derive(Clone, Debug)]
-pub struct Block {
+pub(crate) struct Block {
     /// Path of this program.
     pub program: PathBuf,
     /// Patterns for ssh_config's `Host`, without `i-*`.
@@ -40,7 +41,7 @@ pub struct Block {
     /// The known_hosts file for an ssh without KnownHostsCommand.
     pub known_hosts: PathBuf,
     /// Policy for a new host key, if not the default.
-    pub host_keys: Option<Policy>,
+    pub host_keys: Option<HostKeyPolicy>,
     /// Further command-line options with fixed values.
     pub options: Vec<(&'static str, String)>,
     /// Login user, if it is fixed.
@@ -49,40 +50,18 @@ pub struct Block {
     pub version: Version,
 }
 
-/// The policy for a new host key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// Asks if no other source knows the key.
-    Auto,
-    /// Refuses the new key.
-    Strict,
-    /// Accepts the new key.
-    AcceptNew,
-}
-
-impl Policy {
-    /// Returns the value of ec2ssh's option `--host-keys`.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Strict => "strict",
-            Self::AcceptNew => "accept-new",
-        }
-    }
-
-    /// Returns the value of ssh's option StrictHostKeyChecking.
-    fn strict_host_key_checking(self) -> &'static str {
-        match self {
-            Self::Auto => "ask",
-            Self::Strict => "yes",
-            Self::AcceptNew => "accept-new",
-        }
+/// Returns the policy as ssh's StrictHostKeyChecking has it.
+fn strict_host_key_checking(policy: HostKeyPolicy) -> &'static str {
+    match policy {
+        HostKeyPolicy::Auto => "ask",
+        HostKeyPolicy::Strict => "yes",
+        HostKeyPolicy::AcceptNew => "accept-new",
     }
 }
 
 /// An error in composing the block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A pattern that ssh_config would interpret differently.
     #[error("'{0}' is not a valid host pattern for ssh_config")]
     Pattern(String),
@@ -99,7 +78,7 @@ impl Block {
     ///
     /// # Errors
     /// Fails for a pattern or value with characters that ssh_config or a shell would interpret.
-    pub fn text(&self) -> Result<String, Error> {
+    pub(crate) fn text(&self) -> Result<String, Error> {
         let paths = [&self.program, &self.known_hosts, &self.agents].map(|path| path.display().to_string());
         paths.iter().try_for_each(|path| check_value(path))?;
         let [program, known_hosts, agents] = paths.map(|path| escape_percent(&path));
@@ -120,7 +99,7 @@ impl Block {
             format!("UserKnownHostsFile ~/.ssh/known_hosts \"{known_hosts}\"")
         });
         if let (false, Some(policy)) = (has_known_hosts_command, self.host_keys) {
-            lines.push(format!("StrictHostKeyChecking {}", policy.strict_host_key_checking()));
+            lines.push(format!("StrictHostKeyChecking {}", strict_host_key_checking(policy)));
         }
         if let Some(user) = &self.user {
             lines.push(format!("User {user}"));
@@ -137,7 +116,7 @@ impl Block {
             proxy.push_str(&format!(" --suffix {SUFFIX}"));
         }
         if let Some(policy) = self.host_keys {
-            proxy.push_str(&format!(" --host-keys {}", policy.word()));
+            proxy.push_str(&format!(" --host-keys {policy}"));
         }
         for (name, value) in &self.options {
             check_value(value)?;
@@ -182,3 +161,6 @@ fn check_value(value: &str) -> Result<(), Error> {
 fn escape_percent(value: &str) -> String {
     value.replace('%', "%%")
 }
+
+#[cfg(test)]
+mod tests;

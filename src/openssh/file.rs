@@ -14,7 +14,7 @@ const END: &str = "# <<< ec2ssh <<<";
 
 /// A change of the file, applied or only planned (dry run).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Path of the changed file.
     pub path: PathBuf,
     /// The block before the change, if any.
@@ -25,14 +25,14 @@ pub struct Change {
 
 impl Change {
     /// Whether the block stays the same.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.old == self.new
     }
 }
 
 /// An error in changing the file.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file cannot be read or written.
     #[error("cannot read or write {}", path.display())]
     Io {
@@ -50,7 +50,7 @@ pub enum Error {
 ///
 /// # Errors
 /// Fails if the file cannot be read or written, or its markers do not form a pair.
-pub fn change(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
+pub(crate) fn change(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
     let mut result = None;
     let Some(folder) = store::data_folder() else { return change_unlocked(path, block, dry_run) };
     // The lock file is in the data folder, because ~/.ssh does not belong to ec2ssh.
@@ -69,7 +69,7 @@ pub fn change(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change,
 ///
 /// # Errors
 /// Fails like [`change`].
-pub fn change_unlocked(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
+pub(crate) fn change_unlocked(path: &Path, block: Option<&str>, dry_run: bool) -> Result<Change, Error> {
     let failed = |source| Error::Io { path: path.to_owned(), source };
     let target = target(path).map_err(failed)?;
     let found = read(&target).map_err(failed)?;
@@ -152,7 +152,7 @@ fn join(parts: &Parts<'_>, block: Option<&str>, created: bool) -> Option<Vec<u8>
 }
 
 /// Returns the block between its markers.
-pub fn with_markers(block: &str, created: bool) -> String {
+pub(crate) fn with_markers(block: &str, created: bool) -> String {
     format!("{BEGIN}{}\n{block}{END}\n", if created { CREATED_MARK } else { "" })
 }
 
@@ -196,3 +196,6 @@ fn keep_owner(file: &File, old: &Metadata) {
 
 #[cfg(not(unix))]
 fn keep_owner(_: &File, _: &Metadata) {}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Authenticates with exactly one public key: each further one costs the instance time and may end in "too many
+//! Authenticates with exactly one public key: each further one costs the server time and may end in "too many
 //! authentication failures".
 
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use russh::client::AuthResult;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use tokio::time::timeout;
 
-use super::Error;
 use super::client::Connection;
+use super::error::Error;
 use super::keys::Key;
 
-/// The timeout for one authentication. An instance that asks its metadata service for keys answers within seconds; sshd
-/// itself gives up after 120 s.
+/// The timeout for one authentication. A server that looks keys up elsewhere answers within seconds; sshd itself
+/// gives up after 120 s.
 const AUTH_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Connection {
@@ -22,11 +22,11 @@ impl Connection {
     /// # Errors
     /// [`Error::Denied`] if the server does not accept the key; [`Error::Lost`] or another connection error if the
     /// connection ends.
-    pub async fn authenticate(&mut self, user: &str, key: &Key) -> Result<(), Error> {
+    pub(crate) async fn authenticate(&mut self, user: &str, key: &Key) -> Result<(), Error> {
         let answer = timeout(AUTH_TIMEOUT, self.offer(user, key)).await;
         let answer =
             answer.map_err(|_| Error::Lost(format!("authentication timed out after {} s", AUTH_TIMEOUT.as_secs())))?;
-        match answer.map_err(|error| self.shared.take_reason().unwrap_or_else(|| Error::from_protocol(error)))? {
+        match answer.map_err(|error| self.error(error))? {
             AuthResult::Success => Ok(()),
             AuthResult::Failure { remaining_methods, .. } => {
                 let methods = remaining_methods.iter().map(|method| <&str>::from(method).to_owned()).collect();

@@ -1,57 +1,66 @@
-//! Turns a byte stream into an encrypted connection to a trusted server. Authentication is in [`super::auth`].
+//! Turns a byte stream into an encrypted connection to a trusted server. Authentication is in [`super::auth`], channels are in
+//! [`super::session`] and [`super::channel`].
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::client::{Config, Handle, connect_stream};
-use russh::keys::Algorithm;
 use russh::{Disconnect, Preferred, SshId, cipher};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::abort_on_drop::AbortOnDrop;
-use super::handler::{Handler, HandlerError, Shared};
-use super::host_keys::check::HostKeyCheck;
-use super::host_keys::preferred;
-use super::tap::{FirstBytes, Tap};
-use super::write_timeout::WriteTimeout;
-use super::{Error, Events};
+use super::abort_on_drop::abort_on_drop;
+use super::error::Error;
+use super::handler::{Handler, HandlerError, Refused, Shared, Verify};
+use super::host_key::{Algorithm, PresentedKey, preferred};
+use super::incoming::{ChannelStream, IncomingKind};
+use super::tap::{FirstBytes, tap};
+use super::verifier::{HostKeyVerifier, Preferences};
+use super::write_timeout::write_timeout;
+use crate::program::Purpose;
 
-/// The keepalive interval: a keepalive is sent after this long without data from the server.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// The number of unanswered keepalives after which the connection is given up.
-pub const KEEPALIVE_MISSES: usize = 3;
-/// The write timeout, equal to the time that unanswered keepalives take to end the connection.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(KEEPALIVE_INTERVAL.as_secs() * (KEEPALIVE_MISSES as u64 + 1));
-/// The timeout from the first byte to the end of the key exchange; the time that the host key check and its prompt take
-/// is not counted.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The size of the network read buffer in bytes.
 const READ_BUFFER_SIZE: usize = 256 * 1024;
-/// The number of received messages (up to 32 KiB each) that are buffered for a slow reader. Beyond that the server has
-/// to wait.
+/// The number of received messages (up to 32 KiB each) that are buffered for a slow reader. Beyond that the server has to wait.
 const BUFFERED_MESSAGES: usize = 64;
+/// The time limit for the message that says goodbye; the server may have closed the connection already.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The kind of traffic that a connection carries; it determines the window size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Purpose {
-    /// Interactive use: data in flight when Ctrl-C is typed still arrives, so the window stays small.
-    Terminal,
-    /// Data for a program: the window is large enough to fill the path, even with a long round trip.
-    #[default]
-    Bulk,
+/// The time limits of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timeouts {
+    /// A keepalive is sent after this long without data from the server.
+    pub keepalive_interval: Duration,
+    /// The number of unanswered keepalives after which the connection is given up.
+    pub keepalive_misses: usize,
+    /// The time from the first byte to the end of the key exchange; the time that the host key check takes is not counted.
+    pub handshake: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { keepalive_interval: Duration::from_secs(15), keepalive_misses: 3, handshake: Duration::from_secs(15) }
+    }
+}
+
+impl Timeouts {
+    /// The limit of a write that makes no progress: as long as unanswered keepalives take to end the connection.
+    fn write(&self) -> Duration {
+        self.keepalive_interval * u32::try_from(self.keepalive_misses + 1).unwrap_or(u32::MAX)
+    }
 }
 
 /// The SSH channel window in bytes: how far the server may send ahead of what we have consumed (RFC 4254, section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window(u32);
+pub(crate) struct Window(u32);
 
 impl Window {
     /// The smallest window, which is the one that OpenSSH's client uses.
-    pub const MIN: Self = Self(2 << 20);
+    pub(crate) const MIN: Self = Self(2 << 20);
     const MAX: Self = Self(32 << 20);
 
     /// Returns the window that fills a path with this round-trip time at 200 MB/s.
@@ -59,7 +68,7 @@ impl Window {
     /// A window larger than the path needs makes sshd slow: it reads ahead of the network, into buffers that it moves
     /// around. On our side the window costs no memory: after 2 MB of unread data the rest stays in the network, and the
     /// server waits.
-    pub fn of(purpose: Purpose, round_trip: Duration) -> Self {
+    pub(crate) fn of(purpose: Purpose, round_trip: Duration) -> Self {
         let wanted = u32::try_from(round_trip.as_micros().saturating_mul(200)).unwrap_or(u32::MAX);
         match purpose {
             Purpose::Terminal => Self::MIN,
@@ -68,68 +77,159 @@ impl Window {
     }
 }
 
-/// A connection to a trusted server, before authentication.
-pub struct Connection {
+/// Why a handshake failed.
+#[derive(Debug)]
+pub(crate) enum HandshakeError<E> {
+    /// The peer or the protocol.
+    Ssh(Error),
+    /// The verifier, which refused the host key or could not judge it.
+    HostKey(E),
+}
+
+impl<E> From<Error> for HandshakeError<E> {
+    fn from(error: Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+/// A connection to a trusted server, before or after authentication.
+pub(crate) struct Connection {
     pub(super) handle: Handle<Handler>,
     pub(super) shared: Arc<Shared>,
 }
 
 impl Connection {
-    /// Performs the version and key exchange over `stream` and has the host key checked.
+    /// Performs the version and key exchange over `stream` and has the host key verified.
     ///
     /// # Errors
-    /// If the peer is not an SSH server, the host key is not trusted, the handshake times out, or the protocol fails.
-    pub async fn handshake<S>(stream: S, check: HostKeyCheck, window: Window, events: Events) -> Result<Self, Error>
+    /// The peer is not an SSH server, the host key is refused, the handshake times out, or the protocol fails.
+    pub(crate) async fn handshake<S, V>(
+        stream: S,
+        verifier: Arc<V>,
+        window: Window,
+        timeouts: Timeouts,
+        on_banner: impl Fn(String) + Send + 'static,
+    ) -> Result<Self, HandshakeError<V::Error>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        V: HostKeyVerifier,
     {
-        let wanted = check.wanted()?;
-        // The name ssh-rsa alone means a signature over SHA-1 (RFC 8332, section 1).
-        let is_sha1 = |algorithm: &&Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
-        let offered: Vec<Algorithm> =
-            Preferred::DEFAULT.key.iter().filter(|algorithm| !is_sha1(algorithm)).cloned().collect();
-        let offered = preferred(&wanted, &offered);
-        let certificates = if check.has_authority() { offered.clone() } else { Vec::new() };
-        let config = Arc::new(config(offered, certificates, window));
+        let preferences = verifier.preferences().map_err(HandshakeError::HostKey)?;
+        let config = Arc::new(config(&preferences, window, &timeouts));
+        let (verify, refusal) = erase(verifier);
         let shared = Arc::new(Shared::default());
-        // True if the console's keys are already known, so that their algorithms are offered first.
-        let asked_for_printed = check.console.try_get().is_some();
         let cancelled = CancellationToken::new();
-        let handler =
-            Handler { check, asked_for_printed, events, shared: Arc::clone(&shared), cancelled: cancelled.clone() };
-        let (stream, first) = Tap::new(WriteTimeout::new(stream, WRITE_TIMEOUT));
-        let (stream, leash) = AbortOnDrop::new(stream, cancelled);
+        let handler = Handler {
+            verify,
+            on_banner: Box::new(on_banner),
+            shared: Arc::clone(&shared),
+            cancelled: cancelled.clone(),
+            _closes: shared.closed.clone().drop_guard(),
+        };
+        let (stream, first) = tap(write_timeout(stream, timeouts.write()));
+        let (stream, abort) = abort_on_drop(stream, cancelled);
         // Without a buffer, russh reads each packet separately, and its length before it.
         let stream = BufReader::with_capacity(READ_BUFFER_SIZE, stream);
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {
                 Ok(handle) => {
-                    leash.disarm();
+                    abort.disarm();
                     Ok(Self { handle, shared })
                 }
-                Err(HandlerError::Ours(error)) => Err(error),
-                Err(HandlerError::Russh(error)) => Err(explain(error, &first, &shared)),
+                Err(HandlerError::Refused) => {
+                    let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    Err(HandshakeError::HostKey(refusal.expect("the verifier left its refusal")))
+                }
+                Err(HandlerError::Cancelled) => Err(Error::Lost("the handshake was cancelled".to_owned()).into()),
+                Err(HandlerError::Russh(error)) => Err(explain(error, &first, &shared).into()),
             },
-            () = handshake_timeout(&shared) => {
-                let seconds = HANDSHAKE_TIMEOUT.as_secs();
-                Err(Error::HandshakeTimeout { seconds, banner: first.first_line() })
+            () = handshake_timeout(&shared, timeouts.handshake) => {
+                let seconds = timeouts.handshake.as_secs();
+                Err(Error::HandshakeTimeout { seconds, identification: first.first_line() }.into())
             }
         }
     }
 
-    /// Sends a disconnect message with a short timeout; the server may have closed the connection already.
-    pub async fn close(&self) {
+    /// Resolves when the connection has ended, to the reason. It may be awaited by several at once.
+    pub(crate) async fn closed(&self) -> Error {
+        self.shared.closed.cancelled().await;
+        self.reason()
+    }
+
+    /// Whether the connection has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Accepts channels of this kind that the server opens; without a registration they are refused.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for forwarding from the server"))]
+    pub(crate) fn accept(&self, kind: IncomingKind) -> mpsc::Receiver<ChannelStream> {
+        self.shared.router.register(kind)
+    }
+
+    /// Sends a disconnect message, within a short time limit.
+    pub(crate) async fn close(&self) {
         let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "en");
-        let _ = tokio::time::timeout(Duration::from_millis(200), goodbye).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
+    }
+
+    /// Returns why the connection ended; without a recorded reason the server closed it.
+    pub(super) fn reason(&self) -> Error {
+        self.shared.reason().unwrap_or_else(|| Error::Lost("the server closed it".to_owned()))
+    }
+
+    /// Returns the recorded reason, else the meaning of the library's error.
+    pub(super) fn error(&self, error: russh::Error) -> Error {
+        self.shared.reason().unwrap_or_else(|| Error::from_protocol(error))
+    }
+
+    /// Returns the meaning of an error on opening a channel for this.
+    pub(super) fn open_error(&self, error: russh::Error, what: &'static str) -> Error {
+        match error {
+            russh::Error::ChannelOpenFailure(_) => Error::Refused(what),
+            other => self.error(other),
+        }
+    }
+
+    /// Replaces a lost connection by the recorded reason.
+    pub(super) fn with_reason(&self, error: Error) -> Error {
+        match error {
+            Error::Lost(_) => self.shared.reason().unwrap_or(error),
+            other => other,
+        }
     }
 }
 
-fn config(host_keys: Vec<Algorithm>, certificates: Vec<Algorithm>, Window(window_size): Window) -> Config {
+/// Where an erased verifier leaves its refusal.
+type RefusalSlot<E> = Arc<Mutex<Option<E>>>;
+
+/// Erases the verifier's type; its refusal is left in the slot.
+fn erase<V: HostKeyVerifier>(verifier: Arc<V>) -> (Verify, RefusalSlot<V::Error>) {
+    let slot: RefusalSlot<V::Error> = Arc::default();
+    let refusal = Arc::clone(&slot);
+    let verify: Verify = Box::new(move |presented: &PresentedKey| {
+        let (verifier, slot) = (Arc::clone(&verifier), Arc::clone(&slot));
+        Box::pin(async move {
+            verifier.verify(presented).await.map_err(|refusal| {
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+                Refused
+            })
+        })
+    });
+    (verify, refusal)
+}
+
+fn config(preferences: &Preferences, Window(window_size): Window, timeouts: &Timeouts) -> Config {
+    // The name ssh-rsa alone means a signature over SHA-1 (RFC 8332, section 1).
+    let is_sha1 = |algorithm: &&Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
+    let all: Vec<Algorithm> = Preferred::DEFAULT.key.iter().filter(|algorithm| !is_sha1(algorithm)).cloned().collect();
+    let host_keys = preferred(&preferences.algorithms, &all);
+    let certificates = if preferences.certificates { host_keys.clone() } else { Vec::new() };
     Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-ec2ssh_", env!("CARGO_PKG_VERSION")))),
-        keepalive_interval: Some(KEEPALIVE_INTERVAL),
+        keepalive_interval: Some(timeouts.keepalive_interval),
         // russh counts the keepalives that were sent, and gives up when one more would be due.
-        keepalive_max: KEEPALIVE_MISSES,
+        keepalive_max: timeouts.keepalive_misses,
         channel_buffer_size: BUFFERED_MESSAGES,
         window_size,
         preferred: Preferred {
@@ -150,35 +250,31 @@ fn config(host_keys: Vec<Algorithm>, certificates: Vec<Algorithm>, Window(window
     }
 }
 
-/// Returns when the handshake timeout has elapsed; the clock is paused while the host key check or its prompt is
-/// pending.
-async fn handshake_timeout(shared: &Shared) {
+/// Completes when the handshake's time has passed; while the host key is being judged the clock is paused.
+async fn handshake_timeout(shared: &Shared, limit: Duration) {
     const TICK: Duration = Duration::from_millis(250);
-    let mut left = HANDSHAKE_TIMEOUT;
+    let mut left = limit;
     while !left.is_zero() {
-        sleep(TICK).await;
+        sleep(TICK.min(left)).await;
         if !shared.timeout_paused.load(Ordering::Relaxed) {
             left = left.saturating_sub(TICK);
         }
     }
 }
 
-/// Returns the reason for a failed handshake, judged by the first bytes that the peer sent.
+/// Explains a failed handshake by what the peer sent first.
 fn explain(error: russh::Error, first: &FirstBytes, shared: &Shared) -> Error {
-    let banner = first.first_line();
-    if let Some(said) = banner.clone().filter(|line| !line.starts_with("SSH-")) {
+    let identification = first.first_line();
+    if let Some(said) = identification.clone().filter(|line| !line.starts_with("SSH-")) {
         return Error::NotSsh { said };
     }
-    // The handler receives the actual reason first; the error that the handshake returns may only be a consequence of
-    // it.
+    // The handler receives the reason first; the handshake may return only its echo.
     let error = match error {
-        russh::Error::HUP | russh::Error::Disconnect => {
-            shared.take_reason().unwrap_or_else(|| Error::from_protocol(error))
-        }
+        russh::Error::HUP | russh::Error::Disconnect => shared.reason().unwrap_or_else(|| Error::from_protocol(error)),
         other => Error::from_protocol(other),
     };
     match error {
-        Error::Lost(_) => Error::ClosedEarly { banner },
+        Error::Lost(_) => Error::ClosedEarly { identification },
         other => other,
     }
 }

@@ -1,54 +1,74 @@
-//! Callbacks for russh: the host key, the server's banner, and the reason for a disconnect.
+//! The callbacks of russh: the host key, the server's banner, channels that the server opens, and the reason why the connection
+//! ended.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use russh::Channel;
 use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
-use russh::keys::{PublicKey, PublicKeyOrCertificate};
-use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::host_keys::check::{HostKeyCheck, Outcome};
-use super::host_keys::{Policy, Question, Refusal, fingerprint};
-use super::{Error, Event, Events};
+use super::error::Error;
+use super::host_key::PresentedKey;
+use super::incoming::{IncomingKind, Router};
 
-/// State that the handler, which lives in russh's task, shares with the connection.
+/// State that the handler, which lives in russh's task, shares with its connection.
 #[derive(Debug, Default)]
-pub struct Shared {
-    /// Whether the host key check or its prompt is pending; the handshake timeout is paused meanwhile.
+pub(super) struct Shared {
+    /// Set while the host key is being judged: the handshake's timeout is paused.
     pub timeout_paused: AtomicBool,
-    ended: Mutex<Option<Error>>,
+    /// Why the connection ended; set once, and read by everybody who asks.
+    reason: OnceLock<Error>,
+    /// Cancelled when russh's task has ended.
+    pub closed: CancellationToken,
+    /// Where channels that the server opens are delivered.
+    pub router: Router,
 }
 
 impl Shared {
-    /// Takes the reason why the connection ended, if it has ended.
-    pub fn take_reason(&self) -> Option<Error> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Returns why the connection ended, once it has.
+    pub(super) fn reason(&self) -> Option<Error> {
+        self.reason.get().cloned()
     }
 
-    fn ended_by(&self, error: Error) {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    fn set_reason(&self, reason: Error) {
+        let _ = self.reason.set(reason);
     }
 }
 
-/// The russh handler of one connection.
-pub struct Handler {
-    pub check: HostKeyCheck,
-    /// Whether the algorithms that the console printed were offered first.
-    pub asked_for_printed: bool,
-    pub events: Events,
-    pub shared: Arc<Shared>,
-    /// Cancelled when the handshake is abandoned by its caller.
-    pub cancelled: CancellationToken,
-}
+/// The verifier with its types erased: it keeps the refusal itself and says only that there is one.
+pub(super) type Verify =
+    Box<dyn for<'a> Fn(&'a PresentedKey) -> Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>> + Send>;
 
-/// An error of russh or of this crate, in the form that russh's `Handler` requires.
+/// The host key was refused; the reason is with the verifier.
 #[derive(Debug)]
-pub enum HandlerError {
+pub(super) struct Refused;
+
+/// The handler of one connection.
+pub(super) struct Handler {
+    /// Judges the server's host key.
+    pub verify: Verify,
+    /// Receives the text that the server sends before authentication.
+    pub on_banner: Box<dyn Fn(String) + Send>,
+    /// State shared with the connection.
+    pub shared: Arc<Shared>,
+    /// Cancelled when the handshake is no longer awaited.
+    pub cancelled: CancellationToken,
+    /// Cancels [`Shared::closed`] when russh drops the handler, which is when its task ends.
+    pub _closes: DropGuard,
+}
+
+/// russh's error or ours, as its `Handler` trait demands.
+#[derive(Debug)]
+pub(super) enum HandlerError {
+    /// An error of the library.
     Russh(russh::Error),
-    Ours(Error),
+    /// The host key was refused.
+    Refused,
+    /// The handshake is no longer awaited.
+    Cancelled,
 }
 
 impl From<russh::Error> for HandlerError {
@@ -57,15 +77,33 @@ impl From<russh::Error> for HandlerError {
     }
 }
 
-/// Refuses every channel that the server opens. russh accepts them by default and this client never asks for one;
-/// dropping the reply handle refuses the channel.
+/// Implements the callbacks for channels that the server opens: russh would accept each of them. The router delivers a channel
+/// whose kind is registered; dropping the reply refuses the others.
+macro_rules! route_channels {
+    ($($name:ident($($argument:ident: $type:ty),*) => $kind:expr;)*) => {
+        $(
+            async fn $name(
+                &mut self,
+                channel: Channel<Msg>,
+                $($argument: $type,)*
+                reply: ChannelOpenHandle,
+                _: &mut Session,
+            ) -> Result<(), HandlerError> {
+                self.shared.router.deliver($kind, channel, reply).await;
+                Ok(())
+            }
+        )*
+    };
+}
+
+/// Implements the callbacks for kinds of channels that no server opens towards a client: they are refused.
 macro_rules! refuse_channels {
-    ($($name:ident($($argument:ty),*);)*) => {
+    ($($name:ident($($type:ty),*);)*) => {
         $(
             async fn $name(
                 &mut self,
                 _: Channel<Msg>,
-                $(_: $argument,)*
+                $(_: $type,)*
                 _: ChannelOpenHandle,
                 _: &mut Session,
             ) -> Result<(), HandlerError> {
@@ -74,28 +112,35 @@ macro_rules! refuse_channels {
         )*
     };
 }
+
 impl russh::client::Handler for Handler {
     type Error = HandlerError;
 
-    async fn check_server_key(&mut self, presented: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
-        let admitted = tokio::select! {
-            admitted = self.admit(presented) => admitted,
-            () = self.cancelled.cancelled() => Err(Error::Lost("the handshake was cancelled".to_owned())),
+    async fn check_server_key(&mut self, presented: &PresentedKey) -> Result<bool, HandlerError> {
+        self.shared.timeout_paused.store(true, Ordering::Relaxed);
+        let verified = tokio::select! {
+            verified = (self.verify)(presented) => verified.map_err(|Refused| HandlerError::Refused),
+            () = self.cancelled.cancelled() => Err(HandlerError::Cancelled),
         };
-        admitted.map(|()| true).map_err(HandlerError::Ours)
+        self.shared.timeout_paused.store(false, Ordering::Relaxed);
+        verified.map(|()| true)
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
-        (self.events)(Event::Banner(banner.to_owned()));
+        (self.on_banner)(banner.to_owned());
         Ok(())
+    }
+
+    route_channels! {
+        server_channel_open_forwarded_tcpip(address: &str, port: u32, _from: &str, _from_port: u32)
+            => IncomingKind::ForwardedTcp { address: address.to_owned(), port };
+        server_channel_open_forwarded_streamlocal(path: &str) => IncomingKind::ForwardedUnix { path: path.to_owned() };
+        server_channel_open_agent_forward() => IncomingKind::Agent;
     }
 
     refuse_channels! {
         server_channel_open_session();
-        server_channel_open_agent_forward();
         server_channel_open_unknown();
-        server_channel_open_forwarded_tcpip(&str, u32, &str, u32);
-        server_channel_open_forwarded_streamlocal(&str);
         server_channel_open_direct_tcpip(&str, u32, &str, u32);
         server_channel_open_direct_streamlocal(&str);
         server_channel_open_x11(&str, u32);
@@ -104,78 +149,15 @@ impl russh::client::Handler for Handler {
     async fn disconnected(&mut self, reason: DisconnectReason<HandlerError>) -> Result<(), HandlerError> {
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                self.shared.ended_by(Error::Lost(format!("disconnected by the server: {}", info.message)));
+                self.shared.set_reason(Error::Lost(format!("the server says: {}", info.message)));
                 Ok(())
             }
             DisconnectReason::Error(HandlerError::Russh(error)) => {
-                self.shared.ended_by(Error::from_protocol(error));
+                self.shared.set_reason(Error::from_protocol(error));
                 Ok(())
             }
-            // A refused host key is reported by the handshake itself.
+            // A refused host key: the handshake itself reports it.
             DisconnectReason::Error(ours) => Err(ours),
         }
-    }
-}
-
-impl Handler {
-    async fn admit(&self, presented: &PublicKeyOrCertificate) -> Result<(), Error> {
-        let check = &self.check;
-        let key = presented.public_key();
-        let (algorithm, print) = (key.algorithm().to_string(), fingerprint(&key));
-        let notice = |text| (self.events)(Event::Notice(text));
-        let step = |text| (self.events)(Event::Step(text));
-        // The time that the console takes must not count against the server's handshake timeout.
-        let outcome = self.with_timeout_paused(check.decide(presented, notice, step)).await?;
-        match outcome {
-            Outcome::Trusted(how) => step(format!("host key {algorithm} {print} is {how}")),
-            Outcome::OtherAlgorithms => return Err(self.other_algorithms(&key)),
-            Outcome::Unknown => check.keep(&[key], self.apply_policy(&algorithm, &print).await?)?,
-        }
-        Ok(())
-    }
-
-    /// Returns the error for a key when the console printed only keys of other algorithms. If those were offered first,
-    /// the server does not have them, and the key is refused.
-    fn other_algorithms(&self, key: &PublicKey) -> Error {
-        match self.check.console.try_get() {
-            Some(printed) if self.asked_for_printed => self.check.contradicted(&printed, key),
-            _ => Error::HostKeyAlgorithmNotPrinted,
-        }
-    }
-
-    /// Applies the policy to a key that no source knows; returns how the key came to be trusted.
-    async fn apply_policy(&self, algorithm: &str, presented: &str) -> Result<&'static str, Error> {
-        let check = &self.check;
-        match check.policy {
-            Policy::AcceptNew => {
-                let text = format!("Accepted the new host key of {}: {algorithm} {presented}", check.instance_id);
-                (self.events)(Event::Notice(text));
-                return Ok("accept-new");
-            }
-            Policy::Ask if self.ask(algorithm, presented).await => return Ok("confirmed"),
-            Policy::Ask | Policy::Strict => {}
-        }
-        let (instance_id, presented) = (check.instance_id.clone(), presented.to_owned());
-        Err(Refusal::Unknown { instance_id, presented, algorithm: algorithm.to_owned(), policy: check.policy }.into())
-    }
-
-    async fn ask(&self, algorithm: &str, presented: &str) -> bool {
-        let question = Question {
-            label: self.check.label.clone(),
-            instance_id: self.check.instance_id.clone(),
-            algorithm: algorithm.to_owned(),
-            fingerprint: presented.to_owned(),
-        };
-        let (reply, answer) = oneshot::channel();
-        (self.events)(Event::HostKey(question, reply));
-        self.with_timeout_paused(answer).await.unwrap_or(false)
-    }
-
-    /// Waits with the handshake timeout paused, for something that does not depend on the server.
-    async fn with_timeout_paused<T>(&self, wait: impl Future<Output = T>) -> T {
-        self.shared.timeout_paused.store(true, Ordering::Relaxed);
-        let result = wait.await;
-        self.shared.timeout_paused.store(false, Ordering::Relaxed);
-        result
     }
 }

@@ -15,7 +15,7 @@ const MAX_FILE_SIZE: u64 = 64 * 1024;
 
 /// The reason why a key file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file cannot be read.
     #[error("cannot read the key file {}", path.display())]
     Read {
@@ -75,7 +75,7 @@ fn required(pem: bool) -> &'static str {
 ///
 /// # Errors
 /// [`Error::Mode`] or [`Error::Owner`].
-pub fn check_permissions(path: &Path, mode: u32, owner: u32, caller: u32) -> Result<(), Error> {
+pub(crate) fn check_permissions(path: &Path, mode: u32, owner: u32, caller: u32) -> Result<(), Error> {
     let mode = mode & 0o7777;
     if owner != caller {
         return Err(Error::Owner { path: path.to_owned(), owner, caller });
@@ -86,7 +86,7 @@ pub fn check_permissions(path: &Path, mode: u32, owner: u32, caller: u32) -> Res
 }
 
 /// A key file that was checked and read, but may still need its passphrase.
-pub struct KeyFile {
+pub(crate) struct KeyFile {
     path: PathBuf,
     text: Zeroizing<String>,
 }
@@ -97,7 +97,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// If the check fails or the file cannot be read; a public key is distinguished from other content.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.to_owned(), source };
         // Checked before opening, because opening a FIFO would block forever.
         if !fs::metadata(path).map_err(read)?.is_file() {
@@ -127,7 +127,7 @@ impl KeyFile {
     }
 
     /// Returns the path of the file.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -136,7 +136,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// [`Error::Garbage`] if the content is not a supported private key.
-    pub fn key(&self, passphrase: Option<&Secret<String>>) -> Result<Option<Key>, Error> {
+    pub(crate) fn key(&self, passphrase: Option<&Secret<String>>) -> Result<Option<Key>, Error> {
         if let Some(cipher) = self.unsupported_cipher() {
             let detail =
                 format!("unsupported PEM encryption ({cipher}); convert it to OpenSSH's format: ssh-keygen -p -f FILE");
@@ -205,9 +205,12 @@ fn check(_: &fs::Metadata, _: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// If the mode cannot be set.
-pub fn restrict_permissions(path: &Path) -> io::Result<()> {
+pub(crate) fn restrict_permissions(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
     let _ = path;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

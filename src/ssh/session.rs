@@ -1,13 +1,14 @@
-//! A single session channel: a shell or a command, with or without a pty. The session moves bytes between the channel
-//! and the given input and output; it does not know the terminal.
+//! One session channel: a shell or a command, with or without a pty. It moves bytes between the channel and whatever it is given
+//! as input and output; the terminal is not known here.
 //!
-//! Input, output and error are separate and binary-clean; the end of one is not the end of the others. Output is
-//! written before the next message is taken, so a slow reader makes the server wait instead of filling memory.
+//! Input, output and error are separate and binary-clean; the end of one is not the end of the others. Output is written before
+//! the next message is taken, so a slow reader makes the server wait instead of filling memory.
 //!
-//! Limitation of russh 0.65: while a reader takes no data, russh's loop waits with it and does not answer the server's
-//! keepalives. A server with ClientAliveInterval eventually ends such a session; OpenSSH's client would keep it.
+//! A limit of russh 0.65: while a reader takes nothing, its loop waits with it and answers no keepalive of the server's. A server
+//! with ClientAliveInterval ends such a session in the end; OpenSSH's client would keep it.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,106 +19,16 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::Error;
 use super::client::Connection;
+use super::error::Error;
+use crate::program::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The number of bytes after which gathered output is written, even if more has already arrived.
+/// Output that is available beyond what was written is gathered up to this many bytes.
 const MAX_BATCH_SIZE: usize = 256 * 1024;
 
-/// The remote program to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// The login shell of the user.
-    Shell,
-    /// A command line for the login shell.
-    Command(String),
-    /// No program: the connection is only held open.
-    Nothing,
-}
-
-/// A request for a pseudo-terminal (pty).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PtyRequest {
-    /// The value of the TERM variable.
-    pub term: String,
-    /// The size of the terminal.
-    pub size: WindowSize,
-    /// The terminal modes, numbered as in RFC 4254 section 8.
-    pub modes: Vec<(u8, u32)>,
-}
-
-/// The size of a terminal window in characters and pixels (0 if unknown).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are self-explanatory")]
-pub struct WindowSize {
-    pub columns: u32,
-    pub rows: u32,
-    pub width: u32,
-    pub height: u32,
-}
-
-/// An input event from the local side.
-#[derive(Debug)]
-pub enum Input {
-    /// Bytes for the remote program.
-    Bytes(Vec<u8>),
-    /// The end of the local input.
-    Eof,
-    /// The window has been resized to this size.
-    Resized(WindowSize),
-}
-
-/// The way in which the remote program ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// The program exited with this status.
-    Status(u32),
-    /// The program was ended by a signal, named without `SIG`; untrusted.
-    Signal(String),
-    /// The server closed the channel without a status or a signal.
-    Unknown,
-    /// The reader of the local output has closed it.
-    OutputClosed,
-}
-
-impl Exit {
-    /// Returns the exit status for this process: the program's status, 128+n for signal n, 255 if the server sent
-    /// neither.
-    pub fn code(&self) -> u8 {
-        match self {
-            Self::Status(status) => u8::try_from(status & 0xff).unwrap_or(u8::MAX),
-            Self::Signal(name) => signal_number(name).map_or(255, |number| 128 + number),
-            Self::Unknown => 255,
-            Self::OutputClosed => 128 + 13,
-        }
-    }
-}
-
-/// Returns the usual number of a signal from RFC 4254 section 6.10.
-fn signal_number(name: &str) -> Option<u8> {
-    Some(match name {
-        "HUP" => 1,
-        "INT" => 2,
-        "QUIT" => 3,
-        "ILL" => 4,
-        "TRAP" => 5,
-        "ABRT" => 6,
-        "BUS" => 7,
-        "FPE" => 8,
-        "KILL" => 9,
-        "USR1" => 10,
-        "SEGV" => 11,
-        "USR2" => 12,
-        "PIPE" => 13,
-        "ALRM" => 14,
-        "TERM" => 15,
-        _ => return None,
-    })
-}
-
-/// An open session whose program is running.
-pub struct Session {
+/// A session whose program runs.
+pub(crate) struct Session {
     reader: ChannelReadHalf,
     writer: ChannelWriteHalf<Msg>,
 }
@@ -126,23 +37,20 @@ impl Connection {
     /// Opens a session and starts the program in it.
     ///
     /// # Errors
-    /// If the server refuses the channel, the pty or the program, or if the connection ends.
-    pub async fn open_session(&self, program: &Program, pty: Option<&PtyRequest>) -> Result<Session, Error> {
+    /// The server refuses the channel, the pty or the program, or the connection ends.
+    pub(crate) async fn open_session(&self, program: &Program, pty: Option<&PtyRequest>) -> Result<Session, Error> {
         let opened = self.handle.channel_open_session().await;
-        let channel = opened.map_err(|error| match error {
-            russh::Error::ChannelOpenFailure(_) => Error::Refused("open a session"),
-            other => self.reason(other),
-        })?;
+        let channel = opened.map_err(|error| self.open_error(error, "open a session"))?;
         let mut session = Session::new(channel);
-        session.start(program, pty).await.map_err(|error| self.with_disconnect_reason(error))?;
+        session.start(program, pty).await.map_err(|error| self.with_reason(error))?;
         Ok(session)
     }
 
     /// Runs the session to its end.
     ///
     /// # Errors
-    /// If the connection ends before the program does, or if local output fails.
-    pub async fn run<O, E>(
+    /// The connection ends before the program does, or the local output fails.
+    pub(crate) async fn run<O, E>(
         &self,
         session: Session,
         input: mpsc::Receiver<Input>,
@@ -152,47 +60,16 @@ impl Connection {
         O: AsyncWrite + Unpin,
         E: AsyncWrite + Unpin,
     {
-        let exit = session.run(input, io).await?;
-        match (exit, self.handle.is_closed()) {
-            // The channel may have ended because the connection was lost.
-            (Exit::Unknown, _) => match self.shared.take_reason() {
+        match session.run(input, io).await? {
+            // The channel was closed without a status: by the program's end, or by the connection's.
+            Exit::Unknown => match self.shared.reason() {
                 Some(reason) => Err(reason),
-                None if self.handle.is_closed() => Err(Error::Lost("closed by remote host".to_owned())),
+                None if self.is_closed() => Err(self.reason()),
                 None => Ok(Exit::Unknown),
             },
-            (exit, _) => Ok(exit),
+            exit => Ok(exit),
         }
     }
-
-    /// Holds the connection open until it ends.
-    pub async fn hold(&self) -> Error {
-        while !self.handle.is_closed() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        self.shared.take_reason().unwrap_or_else(|| Error::Lost("closed by remote host".to_owned()))
-    }
-
-    fn reason(&self, error: russh::Error) -> Error {
-        self.shared.take_reason().unwrap_or_else(|| Error::from_protocol(error))
-    }
-
-    fn with_disconnect_reason(&self, error: Error) -> Error {
-        match error {
-            Error::Lost(_) => self.shared.take_reason().unwrap_or(error),
-            other => other,
-        }
-    }
-}
-
-/// The local destinations of the program's output.
-#[derive(Debug)]
-pub struct Outputs<O, E> {
-    /// The destination of its standard output.
-    pub stdout: O,
-    /// The destination of its standard error.
-    pub stderr: E,
-    /// Called at the end of the program's output, which may be long before the program exits.
-    pub close_stdout: fn(),
 }
 
 impl Session {
@@ -201,8 +78,7 @@ impl Session {
         Self { reader, writer }
     }
 
-    /// Sends the requests for the pty and the program together, then waits for both answers: one round trip instead of
-    /// two.
+    /// Asks for the pty and the program together, then waits for both answers: one round trip instead of two.
     async fn start(&mut self, program: &Program, pty: Option<&PtyRequest>) -> Result<(), Error> {
         let mut asked = Vec::new();
         if let Some(pty) = pty {
@@ -222,7 +98,7 @@ impl Session {
         };
         sent.map_err(Error::from_protocol)?;
         for what in asked {
-            self.confirmed(what).await?;
+            confirmed(async || self.reader.wait().await, what).await?;
         }
         Ok(())
     }
@@ -233,23 +109,6 @@ impl Session {
         let WindowSize { columns, rows, width, height } = pty.size;
         let sent = self.writer.request_pty(true, &pty.term, columns, rows, width, height, &modes).await;
         sent.map_err(Error::from_protocol)
-    }
-
-    /// Waits for the server's answer to a request; by RFC 4254 section 5.4 it comes before the program's output.
-    async fn confirmed(&mut self, what: &'static str) -> Result<(), Error> {
-        loop {
-            match self.reader.wait().await {
-                Some(ChannelMsg::Success) => return Ok(()),
-                Some(ChannelMsg::Failure) => return Err(Error::Refused(what)),
-                Some(ChannelMsg::Close) | None => {
-                    return Err(Error::Lost(format!(
-                        "the channel was closed before the server answered the request to {what}"
-                    )));
-                }
-                // The channel's open confirmation and window adjustments may arrive first.
-                Some(_) => {}
-            }
-        }
     }
 
     async fn run<O, E>(self, input: mpsc::Receiver<Input>, mut io: Outputs<O, E>) -> Result<Exit, Error>
@@ -265,14 +124,30 @@ impl Session {
             () = send(input, &writer) => receive.await,
         };
         if matches!(result, Ok(Exit::OutputClosed) | Err(_)) {
-            // The server is told that the channel is closed, with a timeout because the connection may hang.
+            // The program is told, if it can be; the connection may hang.
             let _ = timeout(CLOSE_TIMEOUT, writer.close()).await;
         }
         result
     }
 }
 
-/// Sends local input; returns at the end of the input, or when the channel no longer accepts data.
+/// Waits for the server's answer to a request. RFC 4254, section 5.4, has it answer before it sends the program's output.
+pub(super) async fn confirmed(
+    mut next: impl AsyncFnMut() -> Option<ChannelMsg>,
+    what: &'static str,
+) -> Result<(), Error> {
+    loop {
+        match next().await {
+            Some(ChannelMsg::Success) => return Ok(()),
+            Some(ChannelMsg::Failure) => return Err(Error::Refused(what)),
+            Some(ChannelMsg::Close) | None => return Err(Error::Lost(format!("the server did not {what}"))),
+            // The confirmation of the channel and window adjustments come in between.
+            Some(_) => {}
+        }
+    }
+}
+
+/// Sends the local input; returns when there is no more, or when the channel has ended.
 async fn send(mut input: mpsc::Receiver<Input>, writer: &ChannelWriteHalf<Msg>) {
     while let Some(next) = input.recv().await {
         let sent = match next {
@@ -282,17 +157,15 @@ async fn send(mut input: mpsc::Receiver<Input>, writer: &ChannelWriteHalf<Msg>) 
                 writer.window_change(columns, rows, width, height).await
             }
         };
-        // The channel has ended; the receiving side reports how.
+        // The channel has ended; the receiving side will report how.
         if sent.is_err() {
             return;
         }
     }
 }
 
-/// Writes the program's output until the channel is closed.
-///
-/// The function owns the reader: when the local output is closed, unread messages are dropped with the reader, and
-/// russh's loop, which may be waiting for room in it, continues.
+/// Writes the program's output until the channel is closed. It owns the reader: if the local output is closed, what is left in the
+/// reader is dropped with it, and russh's loop, which may be waiting for room in it, goes on.
 async fn receive<O, E>(mut reader: ChannelReadHalf, io: &mut Outputs<O, E>) -> Result<Exit, Error>
 where
     O: AsyncWrite + Unpin,
@@ -331,24 +204,23 @@ where
         match written {
             Ok(()) => {}
             Err((_, error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::OutputClosed),
-            Err((stream, source)) => return Err(Error::Local { stream, source }),
+            Err((stream, source)) => return Err(Error::Local { stream, source: Arc::new(source) }),
         }
     }
     Ok(exit)
 }
 
-/// Received output that is written at once: each write to a standard stream waits for a thread, which is too expensive
-/// for every message.
+/// Output that has arrived, written at once: a write to a standard stream waits for a thread, which is too slow for each message.
 #[derive(Default)]
 struct Batch {
-    /// The first message, which is usually the only one.
+    /// The first message; usually it is the only one.
     first: Bytes,
-    /// The content of all messages, if there are several.
+    /// All messages together, if there are more.
     all: Vec<u8>,
 }
 
 impl Batch {
-    /// Takes this message and the output messages after it that have already arrived; returns the first other message.
+    /// Takes this message and those behind it that have arrived already; returns the first that is not output.
     fn fill(&mut self, first: Bytes, reader: &mut ChannelReadHalf) -> Option<ChannelMsg> {
         self.first = first;
         self.all.clear();

@@ -1,33 +1,32 @@
-//! A stream with a write timeout: a write that makes no progress for too long fails instead of blocking forever.
+//! A layer that ends a write which makes no progress.
 //!
-//! russh sends its keepalives from the loop that also writes. If the network drops outgoing data while much is queued,
-//! that loop blocks in a write and no keepalive can detect that the peer is unreachable; the operating system itself
-//! would take a quarter of an hour. A remote program that does not read does not cause this: SSH's own windows hold it
-//! back, and its sshd continues to read.
+//! russh sends its keepalives from the loop that writes. If the network swallows what is sent while there is much to send, that
+//! loop hangs in a write, and no keepalive can find out that the server is gone; the system itself would take a quarter of an
+//! hour. A remote program that does not read is no such case: the SSH windows hold it back, and its sshd reads on.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// The stream with a write timeout.
-pub struct WriteTimeout<S> {
-    inner: S,
+use crate::io::{Layer, Layered};
+
+/// Limits the time of a write or flush without progress.
+pub(super) struct WriteTimeout {
     limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> WriteTimeout<S> {
-    /// Wraps a stream whose writes may stall for at most `limit`.
-    pub fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit, stalled: None }
-    }
+/// Puts the layer on a stream: a write may make no progress for `limit`.
+pub(super) fn write_timeout<S>(stream: S, limit: Duration) -> Layered<S, WriteTimeout> {
+    Layered::new(stream, WriteTimeout { limit, stalled: None })
+}
 
-    /// Returns the result unchanged, or an error if writes have been pending for too long.
-    fn apply_timeout<T>(&mut self, result: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+impl Layer for WriteTimeout {
+    /// Passes a result on; one that is pending for too long becomes an error.
+    fn written<T>(&mut self, result: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.stalled = None;
             return result;
@@ -35,32 +34,32 @@ impl<S> WriteTimeout<S> {
         let limit = self.limit;
         let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         timer.as_mut().poll(cx).map(|()| {
-            let text = format!("write timed out after {} s", limit.as_secs());
+            let text = format!("connection timed out: no data was taken for {} s", limit.as_secs());
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
         })
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_read(cx, buf)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let result = Pin::new(&mut this.inner).poll_write(cx, buf);
-        this.apply_timeout(result, cx)
-    }
+    use super::*;
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let result = Pin::new(&mut this.inner).poll_flush(cx);
-        this.apply_timeout(result, cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    #[tokio::test(start_paused = true)]
+    async fn stalled_write_ends_and_slow_one_goes_on() {
+        let (ours, mut theirs) = duplex(16);
+        let mut stream = write_timeout(ours, Duration::from_secs(60));
+        let slow_reader = async {
+            for _ in 0..4 {
+                sleep(Duration::from_secs(50)).await;
+                let mut chunk = [0; 16];
+                theirs.read_exact(&mut chunk).await.unwrap();
+            }
+        };
+        let (written, ()) = tokio::join!(stream.write_all(&[0; 64]), slow_reader);
+        written.unwrap();
+        let stalled = stream.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!(stalled.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -4,7 +4,7 @@
 
 /// A part of the typed input, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Typed {
+pub(crate) enum Typed {
     /// Bytes for the remote side.
     Bytes(Vec<u8>),
     /// The escape `~.`: end the session.
@@ -26,12 +26,12 @@ enum Position {
 
 /// The escape filter's state between reads.
 #[derive(Clone, Debug, Default)]
-pub struct EscapeFilter {
+pub(crate) struct EscapeFilter {
     position: Position,
 }
 
 /// The help text for `~?`.
-pub const HELP: &str = "Supported escapes, after Enter:\n\
+pub(crate) const HELP: &str = "Supported escapes, after Enter:\n\
     \x20 ~.   end the session\n\
     \x20 ~^Z  suspend ec2ssh\n\
     \x20 ~?   this list\n\
@@ -42,7 +42,7 @@ const CTRL_Z: u8 = 0x1a;
 
 impl EscapeFilter {
     /// Interprets input that was read from the terminal. Ignores everything after a `~.`.
-    pub fn feed(&mut self, input: &[u8]) -> Vec<Typed> {
+    pub(crate) fn feed(&mut self, input: &[u8]) -> Vec<Typed> {
         let mut found = Vec::new();
         let mut bytes = Vec::with_capacity(input.len() + 1);
         for &byte in input {
@@ -86,3 +86,6 @@ impl EscapeFilter {
         if matches!(byte, b'\r' | b'\n') { Position::LineStart } else { Position::InLine }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 /// The size of a terminal window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
+pub(crate) struct Size {
     /// Width in character cells.
     pub columns: u16,
     /// Height in character cells.
@@ -49,7 +49,7 @@ impl Drop for RawMode {
 ///
 /// # Errors
 /// Fails if there is no terminal.
-pub fn save_settings() -> io::Result<()> {
+pub(crate) fn save_settings() -> io::Result<()> {
     let mut original = lock();
     if original.is_none() {
         *original = Some(imp::settings()?);
@@ -58,7 +58,7 @@ pub fn save_settings() -> io::Result<()> {
 }
 
 /// Restores the settings that [`save_settings`] saved, if any. May be called at any time and repeatedly.
-pub fn restore() {
+pub(crate) fn restore() {
     if let Some(settings) = lock().take() {
         imp::apply(&settings);
     }
@@ -70,39 +70,34 @@ fn lock() -> std::sync::MutexGuard<'static, Option<imp::Settings>> {
 }
 
 /// Whether standard input is a terminal.
-pub fn stdin_is_terminal() -> bool {
+pub(crate) fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Whether standard output is a terminal.
-pub fn stdout_is_terminal() -> bool {
-    io::stdout().is_terminal()
-}
-
 /// Returns the size of the terminal on standard output, else input, else error.
-pub fn size() -> Option<Size> {
+pub(crate) fn size() -> Option<Size> {
     imp::size()
 }
 
 /// Returns the terminal's modes and speeds as the opcodes and values of RFC 4254, section 8.
-pub fn modes() -> Vec<(u8, u32)> {
+pub(crate) fn modes() -> Vec<(u8, u32)> {
     imp::modes()
 }
 
 /// Closes standard output for its readers while the process keeps running, so that they see a half-close.
-pub fn close_stdout() {
+pub(crate) fn close_stdout() {
     imp::close_stdout();
 }
 
 /// Closes standard input while the process keeps running.
 #[cfg(unix)]
-pub fn close_stdin() {
+pub(crate) fn close_stdin() {
     imp::close_stdin();
 }
 
 /// Closes standard error while the process keeps running.
 #[cfg(unix)]
-pub fn close_stderr() {
+pub(crate) fn close_stderr() {
     imp::close_stderr();
 }
 
@@ -119,7 +114,7 @@ mod imp {
 
     use super::Size;
 
-    pub type Settings = Termios;
+    pub(super) type Settings = Termios;
 
     /// Opens the controlling terminal. A passphrase prompt changes the settings of `/dev/tty`, wherever standard input
     /// comes from.
@@ -127,14 +122,14 @@ mod imp {
         OpenOptions::new().read(true).write(true).open("/dev/tty")
     }
 
-    pub fn settings() -> io::Result<Settings> {
+    pub(super) fn settings() -> io::Result<Settings> {
         match tcgetattr(stdin()) {
             Ok(settings) => Ok(settings),
             Err(_) => Ok(tcgetattr(controlling_terminal()?)?),
         }
     }
 
-    pub fn make_raw() -> io::Result<()> {
+    pub(super) fn make_raw() -> io::Result<()> {
         let mut settings = tcgetattr(stdin())?;
         settings.make_raw();
         // The action is not Flush, because input that was typed while connecting belongs to the session.
@@ -142,7 +137,7 @@ mod imp {
         Ok(())
     }
 
-    pub fn apply(settings: &Settings) {
+    pub(super) fn apply(settings: &Settings) {
         // If the controlling terminal fails too, the terminal is gone and nothing can be restored.
         if tcsetattr(stdin(), OptionalActions::Now, settings).is_err()
             && let Ok(terminal) = controlling_terminal()
@@ -151,25 +146,25 @@ mod imp {
         }
     }
 
-    pub fn size() -> Option<Size> {
+    pub(super) fn size() -> Option<Size> {
         let size =
             tcgetwinsize(stdout()).or_else(|_| tcgetwinsize(stdin())).or_else(|_| tcgetwinsize(stderr())).ok()?;
         Some(Size { columns: size.ws_col, rows: size.ws_row, width: size.ws_xpixel, height: size.ws_ypixel })
     }
 
-    pub fn close_stdout() {
+    pub(super) fn close_stdout() {
         if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
             let _ = rustix::stdio::dup2_stdout(&null);
         }
     }
 
-    pub fn close_stdin() {
+    pub(super) fn close_stdin() {
         if let Ok(null) = OpenOptions::new().read(true).open("/dev/null") {
             let _ = rustix::stdio::dup2_stdin(&null);
         }
     }
 
-    pub fn close_stderr() {
+    pub(super) fn close_stderr() {
         if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
             let _ = rustix::stdio::dup2_stderr(&null);
         }
@@ -177,7 +172,7 @@ mod imp {
 
     /// Reads the modes with the opcodes of RFC 4254, section 8, "Encoding of Terminal Modes"; 42 (IUTF8) is from RFC
     /// 8160.
-    pub fn modes() -> Vec<(u8, u32)> {
+    pub(super) fn modes() -> Vec<(u8, u32)> {
         let Ok(now) = tcgetattr(stdin()) else { return Vec::new() };
         let codes = [
             (1, SpecialCodeIndex::VINTR),

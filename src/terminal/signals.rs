@@ -4,7 +4,7 @@ use std::io;
 
 /// The signals that end this process, as a future. To be created once and early.
 #[derive(Debug)]
-pub struct TerminationSignals(imp::TerminationSignals);
+pub(crate) struct TerminationSignals(imp::TerminationSignals);
 
 impl TerminationSignals {
     /// Installs handlers for SIGINT, SIGTERM and SIGHUP, so that they no longer kill the process but are reported by
@@ -12,7 +12,7 @@ impl TerminationSignals {
     ///
     /// # Errors
     /// Fails if the handlers cannot be installed.
-    pub fn install() -> io::Result<Self> {
+    pub(crate) fn install() -> io::Result<Self> {
         Ok(Self(imp::TerminationSignals::install(true)?))
     }
 
@@ -21,23 +21,23 @@ impl TerminationSignals {
     ///
     /// # Errors
     /// Fails if the handlers cannot be installed.
-    pub fn without_hangup() -> io::Result<Self> {
+    pub(crate) fn without_hangup() -> io::Result<Self> {
         Ok(Self(imp::TerminationSignals::install(false)?))
     }
 
     /// Waits for a signal and returns its number.
-    pub async fn wait(&mut self) -> u8 {
+    pub(crate) async fn wait(&mut self) -> u8 {
         self.0.wait().await
     }
 }
 
 /// A stream of terminal events: resize, suspension and continuation.
 #[derive(Debug)]
-pub struct TerminalEvents(imp::TerminalEvents);
+pub(crate) struct TerminalEvents(imp::TerminalEvents);
 
 /// An event of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TerminalEvent {
+pub(crate) enum TerminalEvent {
     /// The window was resized (SIGWINCH).
     Resized,
     /// A stop of this process is requested (SIGTSTP).
@@ -51,31 +51,31 @@ impl TerminalEvents {
     ///
     /// # Errors
     /// Fails if the handlers cannot be installed.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self(imp::TerminalEvents::listen()?))
     }
 
     /// Waits for the next event.
-    pub async fn next(&mut self) -> TerminalEvent {
+    pub(crate) async fn next(&mut self) -> TerminalEvent {
         self.0.next().await
     }
 }
 
 /// Stops this process until it is continued.
-pub fn stop_self() {
+pub(crate) fn stop_self() {
     imp::stop_self();
 }
 
 /// Stops the whole job until it is continued, as Ctrl-Z in the terminal would: a script that waits for this process
 /// must stop too, or the shell does not get the terminal back.
-pub fn stop_job() {
+pub(crate) fn stop_job() {
     imp::stop_job();
 }
 
 /// Whether no shell with job control on this terminal waits for this process (`tmux new-window 'ec2ssh web'`): once
 /// stopped, nothing could continue it. The kernel protects such processes from the terminal's stop signal, but not from
 /// SIGSTOP.
-pub fn is_orphan() -> bool {
+pub(crate) fn is_orphan() -> bool {
     imp::is_orphan()
 }
 
@@ -90,7 +90,7 @@ mod imp {
     use super::TerminalEvent;
 
     #[derive(Debug)]
-    pub struct TerminationSignals {
+    pub(super) struct TerminationSignals {
         interrupt: Signal,
         terminate: Signal,
         hangup: Signal,
@@ -98,7 +98,7 @@ mod imp {
     }
 
     impl TerminationSignals {
-        pub fn install(handle_hangup: bool) -> io::Result<Self> {
+        pub(super) fn install(handle_hangup: bool) -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
@@ -107,7 +107,7 @@ mod imp {
             })
         }
 
-        pub async fn wait(&mut self) -> u8 {
+        pub(super) async fn wait(&mut self) -> u8 {
             tokio::select! {
                 _ = self.interrupt.recv() => 2,
                 _ = self.terminate.recv() => 15,
@@ -117,14 +117,14 @@ mod imp {
     }
 
     #[derive(Debug)]
-    pub struct TerminalEvents {
+    pub(super) struct TerminalEvents {
         resized: Signal,
         suspend: Signal,
         continued: Signal,
     }
 
     impl TerminalEvents {
-        pub fn listen() -> io::Result<Self> {
+        pub(super) fn listen() -> io::Result<Self> {
             Ok(Self {
                 resized: signal(SignalKind::window_change())?,
                 suspend: signal(SignalKind::from_raw(Number::TSTP.as_raw()))?,
@@ -132,7 +132,7 @@ mod imp {
             })
         }
 
-        pub async fn next(&mut self) -> TerminalEvent {
+        pub(super) async fn next(&mut self) -> TerminalEvent {
             tokio::select! {
                 _ = self.resized.recv() => TerminalEvent::Resized,
                 _ = self.suspend.recv() => TerminalEvent::Suspend,
@@ -141,12 +141,12 @@ mod imp {
         }
     }
 
-    pub fn stop_self() {
+    pub(super) fn stop_self() {
         // SIGSTOP is sent because SIGTSTP has a handler here. The call returns once the process is continued.
         let _ = kill_process(getpid(), Number::STOP);
     }
 
-    pub fn is_orphan() -> bool {
+    pub(super) fn is_orphan() -> bool {
         // Parent and session are both 0 if they are outside this PID namespace (`docker exec`): such a parent is not a
         // shell of this session.
         let parent = getppid();
@@ -157,7 +157,7 @@ mod imp {
         is_alone || session == getpgrp()
     }
 
-    pub fn stop_job() {
+    pub(super) fn stop_job() {
         let _ = kill_current_process_group(Number::STOP);
     }
 }

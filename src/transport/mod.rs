@@ -1,18 +1,7 @@
-//! Byte streams to the instance. Every route ends in one `AsyncRead + AsyncWrite`; this module knows neither the AWS
-//! API nor the protocol spoken over the stream.
-//!
-//! ```text
-//! tcp                     direct
-//! web -> websocket        EC2 Instance Connect Endpoint (EICE): bytes in binary frames
-//! web -> websocket -> ssm Session Manager (SSM): its own protocol, with ordering and acknowledgements, in binary frames
-//! ```
+//! Bytes to a port: direct TCP, what a link is made of, probes and pumps. What is spoken over them, and whose port it is, is not known
+//! here.
 
-#[cfg(unix)]
-pub mod fdpass;
-pub mod link;
-pub mod pump;
-pub mod ssm;
-pub mod tcp;
-pub mod upgrade;
-pub mod web;
-pub mod websocket;
+pub(crate) mod link;
+pub(crate) mod probe;
+pub(crate) mod pump;
+pub(crate) mod tcp;

@@ -10,7 +10,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// The time that `remote` may take to end after `input` has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterInput {
+pub(crate) enum AfterInput {
     /// No limit: the remote may still have much to send.
     Unlimited,
     /// A timeout: the process that closed `input` no longer reads the output either.
@@ -23,7 +23,7 @@ pub enum AfterInput {
 /// # Errors
 /// Returns the I/O error of a failed read or write. A remote that disconnects while data is being sent counts as the
 /// end, not as an error.
-pub async fn join<I, O, R>(
+pub(crate) async fn join<I, O, R>(
     input: I,
     output: O,
     remote: R,

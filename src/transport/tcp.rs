@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// Timeout for all addresses together.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The "Connection Attempt Delay" of RFC 8305, section 5.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Timeout for a name, so that a hanging resolver leaves time for the address that is known without it.
@@ -18,7 +18,7 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Host {
+pub(crate) enum Host {
     /// A DNS name, and the address to use if it does not resolve.
     Name(String, Option<IpAddr>),
     /// A literal IP address.
@@ -28,14 +28,14 @@ pub enum Host {
 /// The address families to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are self-explanatory")]
-pub enum Family {
+pub(crate) enum IpFamily {
     #[default]
     Any,
     V4,
     V6,
 }
 
-impl Family {
+impl IpFamily {
     fn includes(self, ip: IpAddr) -> bool {
         match self {
             Self::Any => true,
@@ -47,7 +47,7 @@ impl Family {
 
 /// The reason why no connection was made.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// No address to dial, or none of the requested family.
     #[error("no address to connect to")]
     NoAddress,
@@ -58,7 +58,7 @@ pub enum Error {
 
 /// A failed attempt to connect to one address.
 #[derive(Debug)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// The address and port.
     pub address: SocketAddr,
     /// The error from the system.
@@ -67,7 +67,7 @@ pub struct Attempt {
 
 impl Error {
     /// Whether any attempt failed with this kind of error.
-    pub fn any(&self, kind: io::ErrorKind) -> bool {
+    pub(crate) fn any(&self, kind: io::ErrorKind) -> bool {
         matches!(self, Self::Failed(attempts) if attempts.iter().any(|attempt| attempt.error.kind() == kind))
     }
 }
@@ -85,19 +85,19 @@ fn describe(attempts: &[Attempt]) -> String {
 ///
 /// # Errors
 /// Fails if there is no address, or if none accepts within `limit`; the error names every address that was tried.
-pub async fn connect(hosts: &[Host], port: u16, family: Family, limit: Duration) -> Result<TcpStream, Error> {
+pub(crate) async fn connect(hosts: &[Host], port: u16, family: IpFamily, limit: Duration) -> Result<TcpStream, Error> {
     let deadline = Instant::now() + limit;
     let addresses = interleave(resolve(hosts, port, family).await);
     if addresses.is_empty() {
         return Err(Error::NoAddress);
     }
     let stream = race(&addresses, deadline).await.map_err(Error::Failed)?;
-    // SSH sends small packets that must not be delayed. A failure here only costs speed.
+    // Interactive protocols send small packets that must not be delayed. A failure here only costs speed.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 
-async fn resolve(hosts: &[Host], port: u16, family: Family) -> Vec<SocketAddr> {
+async fn resolve(hosts: &[Host], port: u16, family: IpFamily) -> Vec<SocketAddr> {
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for host in hosts {
         let found = match host {
@@ -123,7 +123,7 @@ async fn resolve(hosts: &[Host], port: u16, family: Family) -> Vec<SocketAddr> {
 
 /// Alternates the address families, beginning with that of the first address (RFC 8305, section 4); the order within
 /// each is kept.
-pub fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+pub(crate) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addresses.first().copied() else { return addresses };
     let (same, other): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first.is_ipv6());
@@ -184,3 +184,6 @@ async fn race(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::text::sanitize;
 
 /// A writer to standard error that takes one whole tracing event per write.
 #[derive(Debug)]
-pub struct SafeStderr;
+pub(crate) struct SafeStderr;
 
 impl Write for SafeStderr {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {

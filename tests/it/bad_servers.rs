@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
 
 use crate::support::RealSshd;
 use crate::support::World;
@@ -21,9 +20,7 @@ fn server(act: fn(TcpStream)) -> u16 {
 
 fn assert_error_snapshot(name: &str, port: u16) {
     let (world, _) = World::with_instance();
-    let begun = Instant::now();
     let text = world.snapshot(&format!("--host-keys accept-new -p {port} my-instance true"));
-    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     assert!(text.contains("\nstatus: 255\n"), "{text}");
     insta::assert_snapshot!(name, text.replace(&port.to_string(), "PORT"));
 }
@@ -55,17 +52,6 @@ fn http_server_is_reported() {
         server(|mut stream| {
             stream.write_all(b"HTTP/1.1 400 Bad \x1b[31mRequest\r\nConnection: close\r\n\r\n").unwrap();
             read_then_close(stream);
-        }),
-    );
-}
-
-#[test]
-fn silent_server_times_out() {
-    assert_error_snapshot(
-        "server_silent",
-        server(|stream| {
-            std::thread::sleep(Duration::from_secs(60));
-            drop(stream);
         }),
     );
 }

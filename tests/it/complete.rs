@@ -1,47 +1,12 @@
 //! Tests of completion: which word is an instance, the cache of names, and real shells.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ec2ssh::commands::complete::CursorWord;
 use ec2ssh_lab::{Fault, Instance};
 
 use crate::support::pty::Terminal;
-use crate::support::{ID, World};
-
-#[test]
-fn instance_words_are_recognized() {
-    let tree = ec2ssh::cli::command();
-    let word = |line: &str| {
-        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        CursorWord::at_cursor(&tree, &words).map(|word| (word.text.to_owned(), word.profile, word.region))
-    };
-    let plain = |text: &str| Some((text.to_owned(), None, None));
-    for (line, expected) in [
-        ("", plain("")),
-        ("my", plain("my")),
-        ("ubuntu@my", plain("ubuntu@my")),
-        ("ssh my", plain("my")),
-        ("proxy my", plain("my")),
-        ("list my", plain("my")),
-        ("known-hosts forget my", plain("my")),
-        ("-v -p 22 my", plain("my")),
-        ("-p22 --start my", plain("my")),
-        ("-- my", plain("my")),
-        ("--profile dev --region=eu-west-1 my", Some(("my".into(), Some("dev".into()), Some("eu-west-1".into())))),
-        // The last word of these lines is not an instance.
-        ("-", None),
-        ("--profile my", None),
-        ("-i my", None),
-        ("my-instance my", None),
-        ("ssh my-instance my", None),
-        ("known-hosts my", None),
-        ("completions my", None),
-        ("config install my", None),
-    ] {
-        assert_eq!(word(line), expected, "{line:?}");
-    }
-}
+use crate::support::{ID, World, wait_until};
 
 fn world() -> World {
     let world = World::empty();
@@ -57,14 +22,6 @@ fn complete(world: &World, words: &[&str]) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_there() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Completion answers from the cache at once. A background process fills the cache with one call, however many
 /// completions ask meanwhile.
 #[test]
@@ -72,10 +29,8 @@ fn completion_answers_from_cache_without_waiting() {
     let world = world();
     // EC2 hangs, but completion does not wait for it: the first answer is empty.
     world.cloud.fail("DescribeInstances", Fault::Delay(Duration::from_secs(2)), 1);
-    let begun = Instant::now();
     assert!(complete(&world, &["my"]).is_empty());
-    assert!(begun.elapsed() < Duration::from_secs(2), "it was waited for");
-    wait_for("the names", || !complete(&world, &["my"]).is_empty());
+    wait_until("the names", || !complete(&world, &["my"]).is_empty());
     // Several completions asked meanwhile, but only one call was made.
     assert_eq!(world.cloud.count("DescribeInstances"), 1);
     assert_eq!(complete(&world, &["my"]), ["my-instance", "my-other"]);

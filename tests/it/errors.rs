@@ -3,62 +3,14 @@
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ec2ssh::error::{CommandError, CommandKind, ErrorKind, explain_code};
 use ec2ssh_lab::{Fault, Image, Instance};
 
 use crate::support::{ID, World, keygen};
 
 const ACCEPT_NEW: &str = "--host-keys accept-new";
-
-/// AWS error codes that must have a message and a hint.
-const CODES: &[&str] = &[
-    "AuthException",
-    "InvalidArgsException",
-    "EC2InstanceNotFoundException",
-    "EC2InstanceStateInvalidException",
-    "EC2InstanceUnavailableException",
-    "ThrottlingException",
-    "SerialConsoleAccessDisabledException",
-    "EC2InstanceTypeInvalidException",
-    "SerialConsoleSessionLimitExceededException",
-    "InvalidInstanceID.Malformed",
-    "InvalidInstanceID.NotFound",
-    "UnauthorizedOperation",
-    "ExpiredToken",
-    "RequestExpired",
-    "OptInRequired",
-    "RequestLimitExceeded",
-    "DryRunOperation",
-    "TargetNotConnected",
-];
-
-#[test]
-fn every_code_has_message_and_hint() {
-    let mut all = String::new();
-    for code in CODES {
-        let (meaning, hint) = explain_code(code, "ec2:SomeAction", ID).unwrap_or_else(|| panic!("{code} has no words"));
-        assert!(!meaning.contains("ACTION") && !hint.contains("RESOURCE"), "{code}");
-        all.push_str(&format!("{code}\n  {meaning}\n  {hint}\n"));
-    }
-    insta::assert_snapshot!(all);
-}
-
-#[test]
-fn exit_codes_follow_kind_and_family() {
-    let table = [
-        (ErrorKind::Usage, CommandKind::Session, 255),
-        (ErrorKind::Usage, CommandKind::Tool, 2),
-        (ErrorKind::Failed, CommandKind::Session, 255),
-        (ErrorKind::Failed, CommandKind::Tool, 1),
-        (ErrorKind::Interrupted(2), CommandKind::Session, 130),
-        (ErrorKind::Interrupted(15), CommandKind::Tool, 143),
-    ];
-    for (kind, family, code) in table {
-        assert_eq!(CommandError::new(kind, "").exit_code(family), code, "{kind:?} {family:?}");
-    }
-}
 
 #[test]
 fn denied_call_names_action_and_resource() {
@@ -75,16 +27,18 @@ fn denied_call_names_action_and_resource() {
 
 #[test]
 fn instance_connect_refusals_are_explained() {
-    let (world, port) = World::with_instance();
-    world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
-    for code in
-        ["AuthException", "EC2InstanceStateInvalidException", "EC2InstanceUnavailableException", "InvalidArgsException"]
-    {
+    let (world, port) = World::trusted();
+    let table = [
+        ("AuthException", "the credentials are not allowed to push a key to this instance", "get-caller-identity"),
+        ("EC2InstanceStateInvalidException", "the instance is not running", "ec2ssh --start "),
+        ("EC2InstanceUnavailableException", "the instance is temporarily unavailable", "describe-instance-status"),
+        ("InvalidArgsException", "the service does not accept the key's type or size", "use an RSA or ed25519 key"),
+    ];
+    for (code, meaning, hint) in table {
         world.cloud.fail("SendSSHPublicKey", Fault::error(400, code, "the service's words"), 3);
         let run = world.run(&format!("-p {port} my-instance true")).expect(255);
-        let (meaning, hint) = explain_code(code, "ec2-instance-connect:SendSSHPublicKey", ID).unwrap();
         assert!(
-            run.stderr.contains(&meaning) && run.stderr.contains(&hint) && run.stderr.contains("the service's words"),
+            run.stderr.contains(meaning) && run.stderr.contains(hint) && run.stderr.contains("the service's words"),
             "{run}"
         );
         // The SDK retries some of these codes, which uses up several faults at once. Run until all faults of this round
@@ -125,26 +79,13 @@ fn lasting_service_failure_is_reported() {
     }
 }
 
+/// A failed DescribeImages only leaves the image's user unknown; the login continues.
 #[test]
-fn hanging_service_times_out() {
-    let (world, _) = World::with_instance();
-    world.cloud.fail("DescribeInstances", Fault::Hang, 9);
-    let begun = Instant::now();
-    insta::assert_snapshot!(world.snapshot("my-instance true"));
-    assert!(begun.elapsed() < Duration::from_secs(40));
-}
-
-/// A push without an answer fails with a timeout. A failed DescribeImages only leaves the image's user unknown; the
-/// login continues.
-#[test]
-fn push_times_out_and_image_lookup_is_optional() {
+fn image_lookup_is_optional() {
     let (world, port) = World::with_instance();
     world.cloud.fail("DescribeImages", Fault::CloseHalfway, 9);
     let run = world.run(&format!("-v {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
-    assert!(run.stderr.contains("the image's user is not known: DescribeImages"), "{run}");
-    world.cloud.fail("SendSSHPublicKey", Fault::Hang, 9);
-    let run = world.run(&format!("-p {port} my-instance true")).expect(255);
-    assert!(run.stderr.starts_with("Error: SendSSHPublicKey timed out\n"), "{run}");
+    assert!(run.stderr.contains("the image's default user is unknown: DescribeImages"), "{run}");
 }
 
 #[test]
@@ -168,23 +109,20 @@ fn missing_credentials_fail_soon_off_ec2() {
     let world = World::empty();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
-    let keep = std::thread::spawn(move || {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
         let mut open = Vec::new();
-        silent.set_nonblocking(true).unwrap();
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(6) {
-            open.extend(silent.accept());
-            std::thread::sleep(Duration::from_millis(10));
+        for stream in silent.incoming() {
+            count.fetch_add(1, Ordering::Relaxed);
+            open.push(stream);
         }
-        open.len()
     });
     let mut command = without_credentials(&world);
     command.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint);
-    let begun = Instant::now();
     let run = crate::support::Run::of(command.output().unwrap()).expect(255);
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert!(run.stderr.starts_with("Error: no usable AWS credentials\n"), "{run}");
-    assert!(keep.join().unwrap() > 0, "the metadata service was not asked at all: this measures nothing");
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "one attempt, of a second");
 }
 
 /// For each kind of profile without a valid login, the hint is the exact command to type.
@@ -348,9 +286,7 @@ fn refused_connection_differs_from_no_answer() {
     // TEST-NET-1 (RFC 5737): no host answers at this address.
     instance.public_ip = Some("192.0.2.1".to_owned());
     world.cloud.add(instance);
-    let begun = Instant::now();
     let run = world.run("far true").expect(255);
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(
         run.stderr.starts_with(
             "Error: cannot reach i-0123456789abcde02 on port 22: all routes failed\nCaused by: direct: 192.0.2.1:22: "
@@ -366,8 +302,7 @@ fn refused_connection_differs_from_no_answer() {
 
 #[test]
 fn killed_session_prints_nothing() {
-    let (world, port) = World::with_instance();
-    world.run(&format!("-q {ACCEPT_NEW} -p {port} my-instance true")).expect(0);
+    let (world, port) = World::trusted();
     for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
         let mut command = world.ec2ssh(&format!("-p {port} my-instance echo up; sleep 30"));
         let mut child =

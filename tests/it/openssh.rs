@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::support::RealSshd;
-use crate::support::{BINARY, ID, Run, World, keygen, tool};
+use crate::support::{BINARY, ID, Run, World, keygen, tool, wait_until};
 
 const ACCEPT_NEW: &str = "--host-keys accept-new";
 
@@ -41,9 +41,7 @@ fn the_callers_own_keys_are_not_offered() {
     sshd.authorize(&(public(&in_file) + &public(&in_agent)));
     let socket = world.path("agent");
     let mut agent = world.command(tool("ssh-agent")).args(["-D", "-a"]).arg(&socket).spawn().unwrap();
-    while !socket.exists() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the agent listens", || socket.exists());
     let added = world.command(tool("ssh-add")).env("SSH_AUTH_SOCK", &socket).arg(&in_agent).output().unwrap();
     assert!(added.status.success());
     let mut command = world.ec2ssh(&format!("-q {ACCEPT_NEW} -p {} {}@my-instance true", sshd.port, sshd.user));

@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ec2ssh_lab::Fault;
 
 use crate::support::place::Place;
-use crate::support::{ID, Run, keygen, tool};
+use crate::support::{ID, Run, keygen, tool, wait_until};
 
 #[test]
 fn the_callers_own_keys_are_not_offered() {
@@ -18,9 +18,7 @@ fn the_callers_own_keys_are_not_offered() {
     let socket = place.world.path("agent");
     let key = keygen(place.world.home.path(), "in_agent", &["-t", "ed25519", "-N", ""]);
     let mut agent = place.world.command(tool("ssh-agent")).args(["-D", "-a"]).arg(&socket).spawn().unwrap();
-    while !socket.exists() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the agent listens", || socket.exists());
     let added = place.world.command(tool("ssh-add")).env("SSH_AUTH_SOCK", &socket).arg(&key).output().unwrap();
     assert!(added.status.success());
     let fingerprint = Command::new(tool("ssh-keygen")).arg("-lf").arg(&key).output().unwrap();
@@ -207,11 +205,7 @@ fn agents_end_at_login() {
             place.command("ssh").args(["my-instance", &command]).spawn().unwrap()
         })
         .collect();
-    let begun = Instant::now();
-    while !(0..5).all(|n| mark(n).exists()) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "not all have begun");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("all have begun", || (0..5).all(|n| mark(n).exists()));
     place.assert_clean();
     for mut child in children {
         child.kill().unwrap();
@@ -233,9 +227,7 @@ fn forwarded_agent_refuses_the_remote_side() {
     let socket = place.world.path("agent");
     let key = keygen(place.world.home.path(), "mine", &["-t", "ed25519", "-N", ""]);
     let mut agent = place.world.command(tool("ssh-agent")).args(["-D", "-a"]).arg(&socket).spawn().unwrap();
-    while !socket.exists() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the agent listens", || socket.exists());
     let added = place.world.command(tool("ssh-add")).env("SSH_AUTH_SOCK", &socket).arg(&key).output().unwrap();
     assert!(added.status.success());
     let run = list(&["-o", &format!("ForwardAgent={}", socket.display())]);
@@ -294,11 +286,7 @@ fn path_moves_to_a_live_agent() {
     assert_eq!(key(), next);
     // The proxy behind the path is killed, and the remaining one takes the path over.
     drop(proxies.pop());
-    let begun = Instant::now();
-    while !key().starts_with("ssh-ed25519 ") {
-        assert!(begun.elapsed() < Duration::from_secs(10), "nobody took the path over");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("another agent takes the path over", || key().starts_with("ssh-ed25519 "));
     // The next agent sweeps what the killed ones have left.
     drop(proxies);
     let left = place.leftovers();
@@ -319,9 +307,7 @@ fn unconnected_agent_is_not_published() {
     // With `--known-hosts`, as for an older ssh, the proxy waits for the console output before it connects.
     let line = Proxy::line(&place, &path) + &format!(" --known-hosts {}", place.world.path("kh").display());
     let mut new = place.world.ec2ssh(&line).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    while place.world.cloud.count("GetConsoleOutput") < 2 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the console is asked for twice", || place.world.cloud.count("GetConsoleOutput") == 2);
     let agents = || place.leftovers().iter().filter(|left| left.contains("/run/ec2ssh/.")).count();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(agents(), 1, "{:?}", place.leftovers());

@@ -4,14 +4,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ec2ssh_lab::{Fault, HostKey, Instance};
 
 use crate::support::RealSshd;
 use crate::support::place::Place;
 use crate::support::pty::Terminal;
-use crate::support::{BINARY, ID, Run, World, keygen, tool};
+use crate::support::{BINARY, ID, Run, World, keygen, tool, wait_until};
 
 /// With BatchMode, a first contact prints nothing of its own, and ssh exits with the status of the command.
 #[test]
@@ -165,7 +165,6 @@ fn shared_connection_needs_no_further_push() {
         // ssh continues in the background. The process that asked the agent has exited.
         shared(&["-Nf", "my-instance"]).expect(0);
         let pushes = place.world.cloud.count("SendSSHPublicKey");
-        std::thread::sleep(Duration::from_secs(1));
         assert_eq!(shared(&["my-instance", "echo one"]).expect(0).out(), "one\n");
         shared(&["my-instance", "exit 5"]).expect(5);
         assert_eq!(place.world.cloud.count("SendSSHPublicKey"), pushes, "they share one connection");
@@ -419,11 +418,7 @@ fn begun(place: &Place, command: &str) -> Child {
     let mark = place.world.path("mark");
     let child =
         place.command("ssh").args(["my-instance", &format!("touch {}; {command}", mark.display())]).spawn().unwrap();
-    let begun = Instant::now();
-    while !mark.exists() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the command has not begun");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the command has begun", || mark.exists());
     child
 }
 
@@ -446,9 +441,7 @@ fn ssh_killed_early_leaves_nothing_behind() {
     for place in [Place::new(), Place::new_without_fdpass()] {
         place.world.cloud.fail("DescribeInstances", Fault::Hang, 1);
         let mut child = place.command("ssh").args(["my-instance", "true"]).spawn().unwrap();
-        while place.world.cloud.count("DescribeInstances") == 0 {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_until("the look-up begins", || place.world.cloud.count("DescribeInstances") > 0);
         child.kill().unwrap();
         child.wait().unwrap();
         place.assert_clean();

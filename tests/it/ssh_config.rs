@@ -4,92 +4,12 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use ec2ssh::openssh::block::{Block, Error, Policy, Version};
-use ec2ssh::openssh::file;
-use proptest::prelude::*;
-
 use crate::support::{BINARY, Run, World, tool};
-
-fn block() -> Block {
-    Block {
-        program: PathBuf::from("/usr/bin/ec2ssh"),
-        patterns: Vec::new(),
-        agents: PathBuf::from("/run/user/1000/ec2ssh"),
-        known_hosts: PathBuf::from("/home/me/.local/share/ec2ssh/openssh_known_hosts"),
-        options: Vec::new(),
-        host_keys: None,
-        user: None,
-        version: Version(9, 6),
-    }
-}
-
-#[test]
-fn block_depends_on_the_openssh_version() {
-    insta::assert_snapshot!("block", block().text().unwrap());
-    let full = Block {
-        program: PathBuf::from("/opt/my tools/100%/ec2ssh"),
-        patterns: vec!["web-*".into(), "!web-9".into(), "*.ec2".into(), "i-*".into()],
-        options: vec![("--profile", "o'brien".into()), ("--region", "eu-west-1".into())],
-        user: Some("ubuntu".into()),
-        ..block()
-    };
-    insta::assert_snapshot!("block_with_everything", full.text().unwrap());
-    let older = |major, minor| Block { version: Version(major, minor), host_keys: Some(Policy::Strict), ..block() };
-    insta::assert_snapshot!("block_for_8_2", older(8, 2).text().unwrap());
-    // ProxyCommand supports `%n` since OpenSSH 8.1.
-    assert!(!older(8, 0).text().unwrap().contains("%n"));
-}
-
-/// Patterns and values that ssh_config would read as something else are refused.
-#[test]
-fn ambiguous_patterns_and_values_are_refused() {
-    for pattern in ["", "*", "a b", "a\nb", "a\"b", "a#b", "a,b", "a'b", "$(x)", "%h"] {
-        let bad = Block { patterns: vec![pattern.into()], ..block() };
-        assert_eq!(bad.text(), Err(Error::Pattern(pattern.into())));
-    }
-    for value in ["a\"b", "a\\b", "a\nb", "${HOME}", ""] {
-        assert!(Block { options: vec![("--profile", value.into())], ..block() }.text().is_err(), "{value:?}");
-        assert!(Block { program: PathBuf::from(value), ..block() }.text().is_err(), "{value:?}");
-    }
-}
-
-#[test]
-fn openssh_version_is_parsed() {
-    let cases = [
-        ("OpenSSH_9.2p1 Debian-2+deb12u3, OpenSSL 3.0.15 3 Sep 2024\n", Some(Version(9, 2))),
-        ("OpenSSH_10.0p2, LibreSSL 3.3.6", Some(Version(10, 0))),
-        ("OpenSSH_for_Windows_9.5p1, LibreSSL 3.8.2", Some(Version(9, 5))),
-        ("Sun_SSH_1.1.4", None),
-        ("", None),
-    ];
-    for (text, version) in cases {
-        assert_eq!(Version::parse(text), version, "{text}");
-    }
-}
 
 /// Returns the settings that ssh reads from the whole file for a host (`ssh -G`).
 fn seen_by_ssh(world: &World, host: &str) -> String {
     let mut ssh = world.command(tool("ssh"));
     Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).arg(host).output().unwrap()).expect(0).out()
-}
-
-/// Guards against CVE-2023-51385, and against fish, which interprets a backslash inside quotes.
-#[test]
-fn quotes_never_reach_the_shell() {
-    let world = World::empty();
-    world.run("config install --match web-*").expect(0);
-    let seen = |words: &[&str]| {
-        let mut ssh = world.command(tool("ssh"));
-        Run::of(ssh.args(["-G", "-F"]).arg(world.path(".ssh/config")).args(words).output().unwrap()).out()
-    };
-    for words in [&["web-1"][..], &["-l", "me", "i-0123"], &["web-1.example.com"]] {
-        assert!(seen(words).contains("proxycommand "), "{words:?}");
-    }
-    let bad =
-        [&["web-';touch x;'"][..], &["web-\\"], &["-l", "a';touch x;'", "web-1"], &["-l", "a\\", "web-1"], &["xweb-1"]];
-    for words in bad {
-        assert!(!seen(words).contains("proxycommand "), "{words:?}");
-    }
 }
 
 const THEIRS: &str = "# mine\nServerAliveInterval 7\n\nHost *\n  IdentitiesOnly yes\n  User me\n";
@@ -234,19 +154,4 @@ fn a_bad_pattern_is_a_usage_error() {
     let run = Run::of(command.arg("a b").output().unwrap()).expect(2);
     assert!(run.stderr.contains("'a b' is not a valid host pattern for ssh_config"), "{run}");
     assert!(!world.path(".ssh/config").exists());
-}
-
-proptest! {
-    /// Installing and then removing the block restores any file byte for byte.
-    #[test]
-    fn install_then_remove_restores_any_file(theirs in proptest::collection::vec(any::<u8>(), 0..300), text in "[a-zA-Z# \\n]{0,80}\\n") {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config");
-        fs::write(&path, &theirs).unwrap();
-        // The lock would be in the caller's own data folder and is not under test, so nothing but this file is written.
-        file::change_unlocked(&path, Some(&text), false).unwrap();
-        prop_assert_ne!(&fs::read(&path).unwrap(), &theirs);
-        file::change_unlocked(&path, None, false).unwrap();
-        prop_assert_eq!(&fs::read(&path).unwrap(), &theirs);
-    }
 }

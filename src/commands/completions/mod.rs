@@ -11,7 +11,7 @@ use crate::ui::Ui;
 /// The shells that have completion scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum ShellName {
+pub(crate) enum ShellName {
     Bash,
     Zsh,
     Fish,
@@ -21,7 +21,7 @@ pub enum ShellName {
 
 /// The arguments of `ec2ssh completions`.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// Shell to complete for
     #[arg(value_enum)]
     pub shell: ShellName,
@@ -31,13 +31,13 @@ pub struct CompletionsArgs {
 ///
 /// # Errors
 /// Fails if standard output cannot be written.
-pub fn run(ui: &Ui, args: CompletionsArgs, command: Command) -> Result<u8, CommandError> {
+pub(crate) fn run(ui: &Ui, args: CompletionsArgs, command: Command) -> Result<u8, CommandError> {
     ui.out(&script(args.shell, command))?;
     Ok(0)
 }
 
 /// Returns the script: clap's part for options and subcommands, and the part that completes instance names.
-pub fn script(name: ShellName, command: Command) -> String {
+pub(crate) fn script(name: ShellName, command: Command) -> String {
     let mut command = without_positionals(&command);
     let shell = match name {
         ShellName::Bash => Shell::Bash,
@@ -93,3 +93,6 @@ fn with_names_for_zsh(script: &str) -> String {
     lines.insert(insert_at, include_str!("names.zsh").to_owned());
     lines.join("\n") + "\n"
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,44 +14,46 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::ProxyArgs;
+use super::args::ProxyArgs;
 use crate::agent::parent::SshProcess;
 use crate::commands::prompts::prompter;
-use crate::connect::openssh::{self, Caller, Opened};
+use crate::connect::openssh::{self, Caller, Opened, Report, Reporter};
+use crate::context::Ctx;
 use crate::error::CommandError;
-use crate::ssh::host_keys::lines::at_port;
+use crate::openssh::fdpass;
 use crate::terminal::raw::{close_stderr, close_stdin, close_stdout};
-use crate::transport::fdpass;
 use crate::transport::link::Link;
 use crate::transport::pump::{self, AfterInput};
+use crate::trust::lines::at_port;
 use crate::ui::Ui;
 
 /// The time that ssh may take to exit after a stream has ended.
 const SSH_EXIT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the role that the options select: plain, waiting parent or detached child.
-pub async fn run(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
+pub(super) async fn run(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
     match (args.openssh.fdpass, args.openssh.owner) {
-        (false, _) => Box::pin(plain(ui, args, agent)).await,
-        (true, None) => wait_for_child(ui).await,
-        (true, Some(owner)) => Box::pin(detached(ui, args, agent, SshProcess::from_pid(owner))).await,
+        (false, _) => Box::pin(plain(ctx, args, agent)).await,
+        (true, None) => wait_for_child(&ctx.ui).await,
+        (true, Some(owner)) => Box::pin(detached(ctx, args, agent, SshProcess::from_pid(owner))).await,
     }
 }
 
-async fn plain(ui: &Ui, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
+async fn plain(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
     let owner = SshProcess::parent();
     let opened = tokio::select! {
-        opened = open(ui, args, agent, owner) => opened?,
+        opened = open(ctx, args, agent, owner) => opened?,
         () = owner.exited() => return Ok(0),
     };
     let mut agent = Box::pin(opened.agent.serve());
     let after = AfterInput::For(SSH_EXIT_TIMEOUT);
     let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
-    let mut join = Box::pin(pump::join(input, output, opened.link, close_stdout, after));
+    let mut join = Box::pin(pump::join(input, output, opened.link.into_stream(), close_stdout, after));
     let drain = tokio::select! {
         // ssh may continue in a process that it forked (-f, ControlPersist), so the streams decide when to stop.
         drain = &mut agent => {
@@ -99,13 +101,13 @@ async fn wait_for_child(ui: &Ui) -> Result<u8, CommandError> {
     }
 }
 
-async fn detached(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) -> Result<u8, CommandError> {
+async fn detached(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) -> Result<u8, CommandError> {
     let Opened { link, agent } = tokio::select! {
-        opened = open(ui, args, agent, owner) => opened?,
+        opened = open(ctx, args, agent, owner) => opened?,
         () = owner.exited() => return Ok(0),
     };
     let pump = hand_over(link)?;
-    ui.step("passed the socket to ssh");
+    ctx.ui.step("passed the socket to ssh");
     // From here on, signals from the terminal go to ssh only.
     let _ = rustix::process::setsid();
     let mut done = tokio::io::stdout();
@@ -143,7 +145,7 @@ fn hand_over(link: Link) -> Result<Option<impl Future<Output = std::io::Result<(
             fdpass::hand_over(socket.into_std()?, ssh)?;
             return Ok(None);
         }
-        tunnel @ Link::Tunnel { .. } => tunnel,
+        Link::Tunnel(stream) => stream,
     };
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -153,9 +155,9 @@ fn hand_over(link: Link) -> Result<Option<impl Future<Output = std::io::Result<(
     Ok(Some(pump::join(input, output, stream, || (), AfterInput::For(SSH_EXIT_TIMEOUT))))
 }
 
-async fn open(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) -> Result<Opened, CommandError> {
-    let wish = args.wish()?;
-    let events = prompter(ui, args.connect.yes);
+async fn open(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) -> Result<Opened, CommandError> {
+    let settings = args.settings(ctx)?;
+    let events = prompter(&ctx.ui, args.connect.yes);
     let port = args.connect.port.unwrap_or(22);
     let known_hosts = args.openssh.known_hosts.clone();
     let caller = Caller {
@@ -163,5 +165,19 @@ async fn open(ui: &Ui, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) -> R
         owner,
         known_hosts: known_hosts.map(|file| (file, at_port(&args.target.to_lowercase(), port))),
     };
-    Ok(openssh::open(wish, &caller, &events).await?)
+    Ok(openssh::open(&ctx.aws, settings, &caller, &events, &reporter(&ctx.ui)).await?)
+}
+
+/// Returns the reporter that shows failures which ssh itself does not explain.
+fn reporter(ui: &Ui) -> Reporter {
+    let ui = ui.clone();
+    Arc::new(move |Report { error, ssh_exited }| {
+        if ssh_exited {
+            // ssh may have logged in by other means, which ec2ssh cannot see.
+            ui.start_new_line();
+            ui.notice("The server did not accept the pushed key. If ssh could not log in, the likely reason is:");
+        }
+        let error = CommandError::from(error);
+        ui.error(&error.message, &error.causes, &error.hints);
+    })
 }

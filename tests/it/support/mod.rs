@@ -1,33 +1,34 @@
 //! Test environment: the embedded cloud, a home directory of its own, and the binary.
 
-pub mod place;
-pub mod proxy;
-pub mod pty;
+pub(crate) mod place;
+pub(crate) mod proxy;
+pub(crate) mod pty;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-pub use ec2ssh_lab::openssh::{RealSshd, keygen, tool};
+pub(crate) use ec2ssh_lab::openssh::{RealSshd, keygen, tool};
 use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Sshd};
 
 /// Id of the instance that most tests use.
-pub const ID: &str = "i-0123456789abcde01";
+pub(crate) const ID: &str = "i-0123456789abcde01";
 
 /// Id of the EC2 Instance Connect Endpoint that most tests use.
-pub const EICE: &str = "eice-0123456789abcdef0";
+pub(crate) const EICE: &str = "eice-0123456789abcdef0";
 
 /// Environment of one test: an embedded cloud and a temporary home directory.
-pub struct World {
+pub(crate) struct World {
     pub cloud: Cloud,
     pub home: tempfile::TempDir,
 }
 
 impl World {
     /// Creates a world without instances.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let world = Self { cloud: Cloud::start(), home: tempfile::tempdir().unwrap() };
         for folder in [".aws", ".ssh", "config/ec2ssh", "run"] {
             fs::create_dir_all(world.home.path().join(folder)).unwrap();
@@ -37,7 +38,7 @@ impl World {
     }
 
     /// Creates a world with one instance, `my-instance`, that runs an SSH server, and returns the server's port too.
-    pub fn with_instance() -> (Self, u16) {
+    pub(crate) fn with_instance() -> (Self, u16) {
         let world = Self::empty();
         world.add_amazon_linux();
         world.cloud.add(Instance::named(ID, "my-instance"));
@@ -45,9 +46,17 @@ impl World {
         (world, port)
     }
 
+    /// Creates a world like [`World::with_instance`] whose instance has been connected to: its host key is trusted, and its
+    /// look-up and image are cached.
+    pub(crate) fn trusted() -> (Self, u16) {
+        let (world, port) = Self::with_instance();
+        world.run(&format!("-q --host-keys accept-new -p {port} my-instance true")).expect(0);
+        (world, port)
+    }
+
     /// Creates a world with one instance, `db-1`, that has no public address, an endpoint in its VPC and a Session
     /// Manager agent. Its SSH server is the lab's.
-    pub fn private() -> Self {
+    pub(crate) fn private() -> Self {
         let world = Self::empty();
         world.add_amazon_linux();
         let instance = Instance::named(ID, "db-1").private();
@@ -66,7 +75,7 @@ impl World {
         world
     }
 
-    pub fn add_amazon_linux(&self) {
+    pub(crate) fn add_amazon_linux(&self) {
         self.cloud.add_image(Image {
             id: "ami-0a1b2c3d4e5f60718".to_owned(),
             name: "al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64".to_owned(),
@@ -75,12 +84,12 @@ impl World {
         });
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
     /// Writes a file with this mode in the home directory.
-    pub fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
@@ -88,17 +97,17 @@ impl World {
     }
 
     /// Writes the config file of ec2ssh.
-    pub fn config(&self, text: &str) {
+    pub(crate) fn config(&self, text: &str) {
         fs::write(self.path("config/ec2ssh/config.toml"), text).unwrap();
     }
 
     /// Returns the path of ec2ssh's known_hosts file.
-    pub fn known_hosts(&self) -> PathBuf {
+    pub(crate) fn known_hosts(&self) -> PathBuf {
         self.path("data/ec2ssh/known_hosts")
     }
 
     /// Returns the environment variables of the binary.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |name: &str| self.path(name).display().to_string();
         vec![
             ("PATH", std::env::var("PATH").unwrap()),
@@ -119,26 +128,26 @@ impl World {
     }
 
     /// Creates a command that has only this world's environment, its home directory and no input.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.environment()).current_dir(self.home.path()).stdin(Stdio::null());
         command
     }
 
     /// Creates a command for the binary, with the words of `line` as its arguments.
-    pub fn ec2ssh(&self, line: &str) -> Command {
+    pub(crate) fn ec2ssh(&self, line: &str) -> Command {
         let mut command = self.command(BINARY);
         command.args(line.split_whitespace());
         command
     }
 
     /// Runs the binary and waits until it exits.
-    pub fn run(&self, line: &str) -> Run {
+    pub(crate) fn run(&self, line: &str) -> Run {
         Run::of(self.ec2ssh(line).output().unwrap())
     }
 
     /// Runs a command with `input` as its standard input.
-    pub fn run_with_input(&self, mut command: Command, input: &[u8]) -> Run {
+    pub(crate) fn run_with_input(&self, mut command: Command, input: &[u8]) -> Run {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
@@ -152,28 +161,28 @@ impl World {
 
     /// Runs the binary and returns status, standard output and standard error as one text for a snapshot, with the
     /// values that differ from run to run replaced.
-    pub fn snapshot(&self, line: &str) -> String {
+    pub(crate) fn snapshot(&self, line: &str) -> String {
         self.redact(&format!("$ ec2ssh {line}\n{}", self.run(line)))
     }
 
-    pub fn redact(&self, text: &str) -> String {
+    pub(crate) fn redact(&self, text: &str) -> String {
         text.replace(&self.home.path().display().to_string(), "HOME").replace(self.cloud.endpoint(), "ENDPOINT")
     }
 }
 
 /// Path of the binary that cargo built for this test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_ec2ssh");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_ec2ssh");
 
 /// Exit status and output of a run.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: String,
 }
 
 impl Run {
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: output.stdout,
@@ -181,13 +190,13 @@ impl Run {
         }
     }
 
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         String::from_utf8(self.stdout.clone()).unwrap()
     }
 
     /// Fails the test unless the exit status is `code`.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self}");
         self
     }
@@ -200,12 +209,36 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// Waits until a condition holds, and fails the test after 20 seconds.
-#[track_caller]
-pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let begun = std::time::Instant::now();
+/// Time limit for a condition that has to come true.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Interval at which a condition is looked at.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Returns whether the condition comes true. Every wait of the tests goes through here.
+pub(crate) fn comes_true(mut condition: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "waited in vain: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        if begun.elapsed() > WAIT_TIMEOUT {
+            return false;
+        }
+        std::thread::sleep(POLL_INTERVAL);
     }
+    true
+}
+
+/// Waits until a condition holds, and fails the test if it does not come true.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    assert!(comes_true(condition), "waited in vain: {what}");
+}
+
+/// Waits until a child has printed a line with this text, and returns what it has printed until then.
+#[track_caller]
+pub(crate) fn wait_for_line(output: impl Read, text: &str) -> String {
+    let mut seen = String::new();
+    let mut reader = BufReader::new(output);
+    while !seen.contains(text) {
+        assert_ne!(reader.read_line(&mut seen).unwrap(), 0, "it ended without {text:?}: {seen}");
+    }
+    seen
 }

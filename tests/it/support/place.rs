@@ -4,30 +4,29 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use super::RealSshd;
-use super::{ID, Run, World, tool};
+use super::{ID, Run, World, comes_true, tool};
 
 /// A real sshd whose host keys are on its instance's console, and an ssh_config with the block.
-pub struct Place {
+pub(crate) struct Place {
     pub world: World,
     pub sshd: RealSshd,
     pub config: PathBuf,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with("", "--match my-* --match *.ec2")
     }
 
     /// Starts the fixture with these lines in sshd_config and these options for the block.
-    pub fn with(sshd_config: &str, options: &str) -> Self {
+    pub(crate) fn with(sshd_config: &str, options: &str) -> Self {
         Self::at(ID, sshd_config, options)
     }
 
     /// Starts the fixture with an sshd that accepts the keys pushed to this instance.
-    pub fn at(instance_id: &str, sshd_config: &str, options: &str) -> Self {
+    pub(crate) fn at(instance_id: &str, sshd_config: &str, options: &str) -> Self {
         let (world, _) = World::with_instance();
         let sshd = RealSshd::start(&world.cloud, instance_id, sshd_config);
         let keys = ["ed25519", "ecdsa"].map(|kind| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned());
@@ -45,16 +44,16 @@ impl Place {
     }
 
     /// Starts an sshd that ignores pushed keys, like an instance without Instance Connect.
-    pub fn without_instance_connect() -> Self {
+    pub(crate) fn without_instance_connect() -> Self {
         Self::at("i-0123456789abcde09", "", "--match my-*")
     }
 
     /// Starts the fixture without ProxyUseFdpass, so that the proxy process relays the connection.
-    pub fn new_without_fdpass() -> Self {
+    pub(crate) fn new_without_fdpass() -> Self {
         Self::new().without_fdpass()
     }
 
-    pub fn without_fdpass(self) -> Self {
+    pub(crate) fn without_fdpass(self) -> Self {
         let place = self;
         let text = fs::read_to_string(&place.config).unwrap();
         let text = text.replace(" --fdpass", "").replace("    ProxyUseFdpass yes\n", "");
@@ -62,23 +61,23 @@ impl Place {
         place
     }
 
-    pub fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = self.world.command(tool(program));
         command.arg("-F").arg(&self.config).args(["-o", "BatchMode=yes"]);
         command
     }
 
-    pub fn ssh(&self, words: &[&str]) -> Run {
+    pub(crate) fn ssh(&self, words: &[&str]) -> Run {
         Run::of(self.command("ssh").args(words).output().unwrap())
     }
 
     /// Returns the ssh command line for programs that run ssh themselves.
-    pub fn ssh_command(&self) -> String {
+    pub(crate) fn ssh_command(&self) -> String {
         format!("{} -F {} -o BatchMode=yes", tool("ssh").display(), self.config.display())
     }
 
     /// Returns the agent sockets, the links to them and the ec2ssh processes that still exist.
-    pub fn leftovers(&self) -> Vec<String> {
+    pub(crate) fn leftovers(&self) -> Vec<String> {
         let folder = self.world.path("run/ec2ssh");
         let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
         let sockets = entries.filter(|path| {
@@ -93,11 +92,7 @@ impl Place {
     }
 
     #[track_caller]
-    pub fn assert_clean(&self) {
-        let begun = Instant::now();
-        while !self.leftovers().is_empty() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "left over: {:?}", self.leftovers());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    pub(crate) fn assert_clean(&self) {
+        assert!(comes_true(|| self.leftovers().is_empty()), "left over: {:?}", self.leftovers());
     }
 }

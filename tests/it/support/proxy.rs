@@ -6,12 +6,11 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
-use std::time::{Duration, Instant};
 
-use super::{World, tool};
+use super::{World, tool, wait_until};
 
 /// A proxy that answers CONNECT and connects to a configured local port instead of the target.
-pub struct RedirectingProxy {
+pub(crate) struct RedirectingProxy {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -19,7 +18,7 @@ pub struct RedirectingProxy {
 impl RedirectingProxy {
     /// Starts the redirecting proxy. Each entry of `redirects` is a part of a target's name and the loopback port to
     /// connect to.
-    pub fn start(redirects: Vec<(&'static str, u16)>) -> Self {
+    pub(crate) fn start(redirects: Vec<(&'static str, u16)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -34,7 +33,7 @@ impl RedirectingProxy {
     }
 
     /// Returns the targets of all CONNECT requests.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -67,7 +66,7 @@ fn serve_connect(mut client: TcpStream, redirects: &[(&'static str, u16)], seen:
 }
 
 /// A real HTTP proxy (tinyproxy).
-pub struct Tinyproxy {
+pub(crate) struct Tinyproxy {
     child: Child,
     pub port: u16,
     folder: tempfile::TempDir,
@@ -75,7 +74,7 @@ pub struct Tinyproxy {
 
 impl Tinyproxy {
     /// Starts tinyproxy with these additional lines in its configuration.
-    pub fn start(extra: &str) -> Self {
+    pub(crate) fn start(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
@@ -87,21 +86,17 @@ impl Tinyproxy {
         let mut command = Command::new(tool("tinyproxy"));
         command.arg("-d").arg("-c").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "tinyproxy does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until("tinyproxy comes up", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         Self { child, port, folder }
     }
 
     /// Returns tinyproxy's log of connections.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// Returns the number of CONNECT requests.
-    pub fn connects(&self) -> usize {
+    pub(crate) fn connects(&self) -> usize {
         self.log().matches("CONNECT ").count()
     }
 }
@@ -114,6 +109,6 @@ impl Drop for Tinyproxy {
 }
 
 /// Sends the command's AWS calls over TLS, so that they use an HTTPS proxy.
-pub fn in_tls(world: &World, command: &mut Command) {
+pub(crate) fn in_tls(world: &World, command: &mut Command) {
     command.env("AWS_ENDPOINT_URL", world.cloud.tls_endpoint());
 }

@@ -4,16 +4,13 @@ use std::io::{Read, Write};
 use std::num::NonZero;
 use std::os::fd::BorrowedFd;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use super::World;
+use super::{World, comes_true, wait_until};
 
-/// The timeout for a change on the screen or in the terminal.
-const SCREEN_TIMEOUT: Duration = Duration::from_secs(20);
-
-pub struct Terminal {
+pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,
     writer: Box<dyn Write + Send>,
     chunks: Receiver<Vec<u8>>,
@@ -23,7 +20,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// Runs a shell command line in a terminal of 24 lines and 80 columns.
-    pub fn run(world: &World, line: &str) -> Self {
+    pub(crate) fn run(world: &World, line: &str) -> Self {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new("/bin/sh");
@@ -50,18 +47,18 @@ impl Terminal {
         Self { master: pair.master, writer, chunks, child, screen: vt100::Parser::new(non_zero(24), non_zero(80), 200) }
     }
 
-    pub fn type_in(&mut self, text: &str) {
+    pub(crate) fn type_in(&mut self, text: &str) {
         self.writer.write_all(text.as_bytes()).unwrap();
         self.writer.flush().unwrap();
     }
 
-    pub fn resize(&mut self, rows: u16, columns: u16) {
+    pub(crate) fn resize(&mut self, rows: u16, columns: u16) {
         self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
         self.screen.screen_mut().set_size(non_zero(rows), non_zero(columns));
     }
 
     /// Returns the text on the screen.
-    pub fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         while let Ok(chunk) = self.chunks.try_recv() {
             self.screen.process(&chunk);
         }
@@ -70,27 +67,18 @@ impl Terminal {
 
     /// Waits until the text is on the screen.
     #[track_caller]
-    pub fn wait_for(&mut self, wanted: &str) {
+    pub(crate) fn wait_for(&mut self, wanted: &str) {
         self.wait_until(wanted, |screen| screen.contains(wanted));
     }
 
     #[track_caller]
-    pub fn wait_until(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
-        let begun = Instant::now();
-        loop {
-            let text = self.text();
-            if is_there(&text) {
-                return;
-            }
-            assert!(begun.elapsed() < SCREEN_TIMEOUT, "waited in vain for {what:?}; the screen:\n{text}");
-            if let Ok(chunk) = self.chunks.recv_timeout(Duration::from_millis(50)) {
-                self.screen.process(&chunk);
-            }
-        }
+    pub(crate) fn wait_until(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
+        let found = comes_true(|| is_there(&self.text()));
+        assert!(found, "waited in vain for {what:?}; the screen:\n{}", self.text());
     }
 
     /// Whether the terminal's settings are those of raw mode: no line by line input and no echo.
-    pub fn is_raw(&self) -> bool {
+    pub(crate) fn is_raw(&self) -> bool {
         !self.modes().intersects(rustix::termios::LocalModes::ICANON | rustix::termios::LocalModes::ECHO)
     }
 
@@ -104,42 +92,39 @@ impl Terminal {
 
     /// Types a secret once the echo is off, which happens a moment after the prompt appears.
     #[track_caller]
-    pub fn type_secret(&mut self, text: &str) {
-        let begun = Instant::now();
-        while self.echoes() {
-            assert!(begun.elapsed() < SCREEN_TIMEOUT, "the echo is not switched off");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+    pub(crate) fn type_secret(&mut self, text: &str) {
+        self.wait_for_no_echo();
         self.type_in(text);
     }
 
-    fn echoes(&self) -> bool {
-        self.modes().intersects(rustix::termios::LocalModes::ECHO)
+    /// Waits until the terminal does not show what is typed.
+    #[track_caller]
+    pub(crate) fn wait_for_no_echo(&self) {
+        wait_until("the echo is switched off", || !self.modes().intersects(rustix::termios::LocalModes::ECHO));
     }
 
     #[track_caller]
-    pub fn wait_raw(&mut self, raw: bool) {
-        let begun = Instant::now();
-        while self.is_raw() != raw {
-            let text = self.text();
-            assert!(begun.elapsed() < SCREEN_TIMEOUT, "raw mode is not {raw}; the screen:\n{text}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    pub(crate) fn wait_raw(&mut self, raw: bool) {
+        let is_there = comes_true(|| {
+            self.text();
+            self.is_raw() == raw
+        });
+        assert!(is_there, "raw mode is not {raw}; the screen:\n{}", self.text());
     }
 
     /// Waits for the shell to exit and returns its status.
     #[track_caller]
-    pub fn wait(&mut self) -> u32 {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                std::thread::sleep(Duration::from_millis(50));
-                return status.exit_code();
-            }
-            let text = self.text();
-            assert!(begun.elapsed() < SCREEN_TIMEOUT, "it does not end; the screen:\n{text}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    pub(crate) fn wait(&mut self) -> u32 {
+        let mut status = None;
+        let ended = comes_true(|| {
+            self.text();
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(ended, "it does not end; the screen:\n{}", self.text());
+        // A thread of its own reads the last output.
+        std::thread::sleep(Duration::from_millis(50));
+        status.expect("it has ended").exit_code()
     }
 }
 

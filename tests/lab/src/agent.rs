@@ -81,7 +81,7 @@ impl Agent {
 /// A session of Session Manager.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the names are the API's own")]
-pub struct Session {
+pub(crate) struct Session {
     pub id: String,
     pub token: String,
     pub resumed: usize,
@@ -92,14 +92,14 @@ pub struct Session {
 }
 
 /// A data channel whose upgrade request is correctly signed.
-pub struct Channel {
+pub(crate) struct Channel {
     id: String,
     service: Service,
 }
 
 /// Checks an upgrade request as the service does.
 #[allow(clippy::result_large_err, reason = "the library's own type")]
-pub fn check(request: &Request, service: &Service) -> Result<Channel, ErrorResponse> {
+pub(crate) fn check(request: &Request, service: &Service) -> Result<Channel, ErrorResponse> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let signed = sigv4::Request { path, query, header: &header };
@@ -119,7 +119,7 @@ pub fn check(request: &Request, service: &Service) -> Result<Channel, ErrorRespo
 }
 
 /// Reads the first message, checks its token, and hands the socket to the session's agent.
-pub async fn attach(mut socket: Socket, channel: Channel) {
+pub(crate) async fn attach(mut socket: Socket, channel: Channel) {
     let Some(Ok(Message::Text(text))) = socket.next().await else { return };
     let hello: Value = serde_json::from_str(&text).unwrap_or_default();
     let state = lock(&channel.service.state);
@@ -139,7 +139,7 @@ pub async fn attach(mut socket: Socket, channel: Channel) {
 }
 
 /// Starts the agent of a session, which then waits for its websockets.
-pub fn start(
+pub(crate) fn start(
     agent: Agent,
     port: Option<u16>,
     id: String,

@@ -44,11 +44,11 @@ fn make() -> Authority {
 }
 
 /// Returns the authority's certificate in PEM, for AWS_CA_BUNDLE.
-pub fn pem() -> &'static str {
+pub(crate) fn pem() -> &'static str {
     &AUTHORITY.pem
 }
 
 /// Returns a TLS acceptor for `localhost` and `127.0.0.1`, and for the names of AWS hosts that a proxy leads here.
-pub fn acceptor() -> TlsAcceptor {
+pub(crate) fn acceptor() -> TlsAcceptor {
     AUTHORITY.acceptor.clone()
 }

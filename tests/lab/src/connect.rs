@@ -12,7 +12,7 @@ use crate::state::{PushedKey, State};
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Answers SendSSHPublicKey and stores the key.
-pub fn send_ssh_public_key(state: &mut State, body: &str) -> Response<Body> {
+pub(crate) fn send_ssh_public_key(state: &mut State, body: &str) -> Response<Body> {
     let Ok(request) = serde_json::from_str::<Value>(body) else {
         return error(400, "InvalidArgsException", "not JSON", true);
     };
@@ -35,14 +35,14 @@ pub fn send_ssh_public_key(state: &mut State, body: &str) -> Response<Body> {
 
 impl State {
     /// Returns the keys pushed for this user that have not expired.
-    pub fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
+    pub(crate) fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
         let alive = self.pushed.iter().filter(|pushed| pushed.at.elapsed() + pushed.aged < LIFETIME);
         let mine = alive.filter(|pushed| pushed.instance_id == instance_id && pushed.user == user);
         mine.map(|pushed| pushed.key.clone()).collect()
     }
 
     /// Replaces all pushed keys with these, one per line, as if they had just been pushed.
-    pub fn set_keys(&mut self, instance_id: &str, user: &str, keys: &str) {
+    pub(crate) fn set_keys(&mut self, instance_id: &str, user: &str, keys: &str) {
         let pushed = |key: &str| PushedKey {
             instance_id: instance_id.to_owned(),
             user: user.to_owned(),
@@ -54,7 +54,7 @@ impl State {
     }
 
     /// Makes all pushed keys older.
-    pub fn age_keys(&mut self, by: Duration) {
+    pub(crate) fn age_keys(&mut self, by: Duration) {
         for pushed in &mut self.pushed {
             pushed.aged += by;
         }

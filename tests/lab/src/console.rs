@@ -9,7 +9,7 @@ use crate::ec2::{parameter, unknown_instance, xml};
 use crate::state::State;
 
 /// Answers GetConsoleOutput. `Latest` is supported on Nitro instances only; every instance here is one.
-pub fn get_console_output(state: &State, body: &str) -> Response<Body> {
+pub(crate) fn get_console_output(state: &State, body: &str) -> Response<Body> {
     let id = parameter(body, "InstanceId").unwrap_or_default();
     if !state.instances.iter().any(|instance| instance.id == id) {
         return unknown_instance(&id);
@@ -25,7 +25,7 @@ pub fn get_console_output(state: &State, body: &str) -> Response<Body> {
 }
 
 /// Returns the console output of a first boot that prints these host keys.
-pub fn boot(keys: &[String]) -> Vec<u8> {
+pub(crate) fn boot(keys: &[String]) -> Vec<u8> {
     let keys: String = keys.iter().map(|key| format!("{key} root@ip-10-0-0-1\r\n")).collect();
     format!(
         "[    0.000000] Linux version 6.1.112 (mockbuild@ip-10-0-0-9)\r\n\

@@ -7,19 +7,19 @@ use crate::fault::{error, escape, respond};
 use crate::state::{Instance, State};
 
 /// Returns the parameters of a call in their order.
-pub fn parameters(body: &str) -> Vec<(String, String)> {
+pub(crate) fn parameters(body: &str) -> Vec<(String, String)> {
     let uri = format!("/?{body}").parse();
     let decoded = uri.ok().and_then(|uri| axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
     decoded.map(|query| query.0).unwrap_or_default()
 }
 
 /// Returns one parameter of a call.
-pub fn parameter(body: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(body: &str, name: &str) -> Option<String> {
     parameters(body).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// Returns the values of `PREFIX.1`, `PREFIX.2` and so on.
-pub fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
+pub(crate) fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
     (1..)
         .map_while(|n| {
             let name = format!("{prefix}.{n}");
@@ -29,7 +29,7 @@ pub fn numbered(parameters: &[(String, String)], prefix: &str) -> Vec<String> {
 }
 
 /// Returns the filters of a call as names and values.
-pub fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
+pub(crate) fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
     let names = (1..).map_while(|n| {
         let name = format!("Filter.{n}.Name");
         let found = parameters.iter().find(|(key, _)| *key == name)?;
@@ -39,7 +39,7 @@ pub fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<String>)> {
 }
 
 /// Answers DescribeInstances, with filters and paging.
-pub fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
+pub(crate) fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
     let parameters = parameters(body);
     let of = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let ids = numbered(&parameters, "InstanceId");
@@ -158,7 +158,7 @@ fn item(instance: &Instance) -> String {
 }
 
 /// Answers DescribeImages; as in EC2, an unknown id is an error.
-pub fn describe_images(state: &State, body: &str) -> Response<Body> {
+pub(crate) fn describe_images(state: &State, body: &str) -> Response<Body> {
     let ids = numbered(&parameters(body), "ImageId");
     let found: Vec<_> = state.images.iter().filter(|image| ids.contains(&image.id)).collect();
     if found.len() < ids.len() {
@@ -180,7 +180,7 @@ pub fn describe_images(state: &State, body: &str) -> Response<Body> {
 }
 
 /// Answers StartInstances; only stopped instances can be started.
-pub fn start_instances(state: &mut State, body: &str) -> Response<Body> {
+pub(crate) fn start_instances(state: &mut State, body: &str) -> Response<Body> {
     let ids = numbered(&parameters(body), "InstanceId");
     for instance in state.instances.iter_mut().filter(|instance| ids.contains(&instance.id)) {
         if instance.state != "stopped" {
@@ -197,12 +197,12 @@ pub fn start_instances(state: &mut State, body: &str) -> Response<Body> {
 }
 
 /// Returns the error for an unknown instance id.
-pub fn unknown_instance(id: &str) -> Response<Body> {
+pub(crate) fn unknown_instance(id: &str) -> Response<Body> {
     error(400, "InvalidInstanceID.NotFound", &format!("The instance ID '{id}' does not exist"), false)
 }
 
 /// Returns a successful response in EC2's XML format.
-pub fn xml(operation: &str, inner: &str) -> Response<Body> {
+pub(crate) fn xml(operation: &str, inner: &str) -> Response<Body> {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
          <requestId>00000000-0000-0000-0000-000000000000</requestId>{inner}</{operation}Response>"

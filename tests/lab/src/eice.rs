@@ -63,8 +63,6 @@ impl Endpoint {
 /// A fault of all tunnels.
 #[derive(Clone, Debug)]
 pub enum TunnelFault {
-    /// The connection is accepted, and the upgrade request is never answered.
-    Silent,
     /// The upgrade is rejected with this status and body.
     Refuse(u16, String),
     /// The upgrade succeeds, followed by a close with this code and reason.
@@ -78,7 +76,7 @@ pub enum TunnelFault {
 }
 
 /// Answers DescribeInstanceConnectEndpoints, with filters and paging.
-pub fn describe(state: &State, body: &str) -> Response<Body> {
+pub(crate) fn describe(state: &State, body: &str) -> Response<Body> {
     let parameters = parameters(body);
     let ids = numbered(&parameters, "InstanceConnectEndpointId");
     if let Some(unknown) = ids.iter().find(|id| !state.endpoints.iter().any(|endpoint| endpoint.id == **id)) {
@@ -130,7 +128,7 @@ fn item(endpoint: &Endpoint, port: u16) -> String {
 }
 
 /// A tunnel whose upgrade request was accepted.
-pub struct Tunnel {
+pub(crate) struct Tunnel {
     endpoint: String,
     /// The port on loopback that stands for the instance's.
     port: Option<u16>,
@@ -139,7 +137,7 @@ pub struct Tunnel {
 
 /// Checks the upgrade request of a tunnel as the service does.
 #[allow(clippy::result_large_err, reason = "the library's own type")]
-pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorResponse> {
+pub(crate) fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorResponse> {
     let query = request.uri().query().unwrap_or_default();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let signed = sigv4::Request { path: request.uri().path(), query, header: &header };
@@ -195,7 +193,7 @@ pub fn check(request: &Request, service: &Service) -> Result<Tunnel, ErrorRespon
 }
 
 /// Carries the data of a tunnel until it is closed or expires, or injects the fault.
-pub async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
+pub(crate) async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) {
     let fault = lock(&service.state).tunnel_fault.clone();
     match (fault, tunnel.port) {
         (Some(TunnelFault::Close(code, reason)), _) => close(&mut socket, code, &reason).await,

@@ -17,14 +17,14 @@ use crate::streams::Service;
 use crate::{authority, connect, console, ec2, eice, lock, ssm};
 
 /// Returns a random access key id that cannot be guessed.
-pub fn random_access_key() -> String {
+pub(crate) fn random_access_key() -> String {
     let random = crate::HostKey::fresh().fingerprint();
     let plain = random.chars().skip("SHA256:".len()).filter(char::is_ascii_alphanumeric).take(30);
     format!("AKIALAB{}", plain.collect::<String>())
 }
 
 /// Serves HTTP on a free port of loopback and returns the address.
-pub async fn serve(service: Service) -> std::io::Result<SocketAddr> {
+pub(crate) async fn serve(service: Service) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let router = router(service);
@@ -33,7 +33,7 @@ pub async fn serve(service: Service) -> std::io::Result<SocketAddr> {
 }
 
 /// Serves HTTPS as `localhost` on a free port of loopback and returns the port.
-pub async fn serve_tls(service: Service) -> std::io::Result<u16> {
+pub(crate) async fn serve_tls(service: Service) -> std::io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     let router = router(service);

@@ -168,8 +168,10 @@ fn whoami() -> String {
 /// Returns the path of a program that the tests need.
 ///
 /// # Panics
-/// If the program is missing; `make test` installs it.
+/// If the program is missing; `make test` installs it. Also in nextest's profile `quick`, which needs no program.
 pub fn tool(name: &str) -> PathBuf {
+    let is_quick = std::env::var("NEXTEST_PROFILE").is_ok_and(|profile| profile == "quick");
+    assert!(!is_quick, "this test needs {name}: exclude it from the profile `quick` in .config/nextest.toml");
     let folders = std::env::var("PATH").unwrap() + ":/usr/sbin:/usr/local/sbin";
     let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("{name} is not installed: run `make test`, which installs what the tests need"))

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 const CHUNK: usize = 32 * 1024;
 
 /// Serves one session channel to its end.
-pub async fn serve(channel: Channel<Msg>, handle: Handle) {
+pub(crate) async fn serve(channel: Channel<Msg>, handle: Handle) {
     let id = channel.id();
     let (mut reader, writer) = channel.split();
     let mut pty: Option<(String, PtySize)> = None;

@@ -15,7 +15,7 @@ const CHUNK: usize = 64 * 1024;
 const MAX_CHUNKS_IN_FLIGHT: usize = 4096;
 
 /// Serves a relay on a free port of loopback and returns the port.
-pub async fn serve(port: u16, round_trip: Duration) -> io::Result<u16> {
+pub(crate) async fn serve(port: u16, round_trip: Duration) -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let here = listener.local_addr()?.port();
     tokio::spawn(async move {

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 /// The parts of a request that are signed.
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub path: &'a str,
     pub query: &'a str,
     /// Returns the value of a header by its lower-case name.
@@ -16,7 +16,7 @@ pub struct Request<'a> {
 }
 
 /// The expected signer and scope of a signature.
-pub struct Expected<'a> {
+pub(crate) struct Expected<'a> {
     pub access_key: &'a str,
     pub secret: &'a str,
     pub service: &'a str,
@@ -26,7 +26,7 @@ pub struct Expected<'a> {
 }
 
 /// Checks a signature in the query.
-pub fn check_query(request: &Request, expected: &Expected) -> Result<(), String> {
+pub(crate) fn check_query(request: &Request, expected: &Expected) -> Result<(), String> {
     let parameters = parameters(request.query);
     let of = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let need = |name: &str| of(name).ok_or_else(|| format!("no {name}"));
@@ -40,7 +40,7 @@ pub fn check_query(request: &Request, expected: &Expected) -> Result<(), String>
 }
 
 /// Checks a signature in the headers.
-pub fn check_headers(request: &Request, expected: &Expected) -> Result<(), String> {
+pub(crate) fn check_headers(request: &Request, expected: &Expected) -> Result<(), String> {
     let authorization = (request.header)("authorization").ok_or("no authorization")?;
     let field = |name: &str| {
         let found = authorization.split([' ', ',']).find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
@@ -97,7 +97,7 @@ fn signature_of(
 }
 
 /// Decodes the query parameters; a plus is a space, as in a form.
-pub fn parameters(query: &str) -> Vec<(String, String)> {
+pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

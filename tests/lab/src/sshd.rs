@@ -62,7 +62,7 @@ impl Default for Sshd {
 }
 
 /// Serves SSH on loopback and returns the port.
-pub async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: Sshd) -> std::io::Result<u16> {
+pub(crate) async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: Sshd) -> std::io::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", sshd.port)).await?;
     let port = listener.local_addr()?.port();
     let mut methods = MethodSet::empty();

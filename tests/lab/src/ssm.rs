@@ -19,14 +19,14 @@ fn field(body: &str, name: &str) -> String {
 }
 
 /// Answers GetConnectionStatus; an instance without an agent is not connected.
-pub fn get_connection_status(state: &State, body: &str) -> Response<Body> {
+pub(crate) fn get_connection_status(state: &State, body: &str) -> Response<Body> {
     let target = field(body, "Target");
     let status = if state.agents.contains_key(&target) { "connected" } else { "notconnected" };
     answer(&json!({ "Target": target, "Status": status }))
 }
 
 /// Answers StartSession for the SSH document.
-pub fn start_session(state: &mut State, body: &str) -> Response<Body> {
+pub(crate) fn start_session(state: &mut State, body: &str) -> Response<Body> {
     let (target, document) = (field(body, "Target"), field(body, "DocumentName"));
     if document != "AWS-StartSSHSession" {
         return error(400, "InvalidDocument", "Document with name does not exist.", true);
@@ -61,7 +61,7 @@ fn grant(session: &Session, port: u16, stream: Option<String>) -> Value {
 }
 
 /// Answers ResumeSession with a new token and a new URL, or with empty ones if the session has ended.
-pub fn resume_session(state: &mut State, body: &str) -> Response<Body> {
+pub(crate) fn resume_session(state: &mut State, body: &str) -> Response<Body> {
     let (id, port, plain) = (field(body, "SessionId"), state.streams, state.stream_base.clone());
     let Some(session) = state.sessions.iter_mut().find(|session| session.id == id) else {
         return error(400, "DoesNotExistException", "The session does not exist.", true);
@@ -75,7 +75,7 @@ pub fn resume_session(state: &mut State, body: &str) -> Response<Body> {
 }
 
 /// Answers TerminateSession and ends the agent.
-pub fn terminate_session(state: &mut State, body: &str) -> Response<Body> {
+pub(crate) fn terminate_session(state: &mut State, body: &str) -> Response<Body> {
     let id = field(body, "SessionId");
     let Some(session) = state.sessions.iter_mut().find(|session| session.id == id) else {
         return error(400, "DoesNotExistException", "The session does not exist.", true);

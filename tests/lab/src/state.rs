@@ -122,7 +122,7 @@ pub struct RecordedCall {
 
 /// A public key that was pushed.
 #[derive(Clone, Debug)]
-pub struct PushedKey {
+pub(crate) struct PushedKey {
     pub instance_id: String,
     pub user: String,
     pub key: String,
@@ -131,7 +131,7 @@ pub struct PushedKey {
 }
 
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     pub instances: Vec<Instance>,
     pub images: Vec<Image>,
     pub page_limit: usize,
@@ -166,19 +166,19 @@ pub struct State {
 
 impl State {
     /// Takes the fault for this call, if one is due.
-    pub fn fault(&mut self, operation: &str) -> Option<Fault> {
+    pub(crate) fn fault(&mut self, operation: &str) -> Option<Fault> {
         let due = self.faults.iter_mut().find(|(name, _, times)| name == operation && *times > 0)?;
         due.2 -= 1;
         Some(due.1.clone())
     }
 
     /// Returns the port on loopback that stands for a port of the instance.
-    pub fn port_of(&self, instance_id: &str, port: u16) -> Option<u16> {
+    pub(crate) fn port_of(&self, instance_id: &str, port: u16) -> Option<u16> {
         self.ports.iter().find(|(id, remote, _)| id == instance_id && *remote == port).map(|(.., local)| *local)
     }
 
     /// Returns the keys in authorized_keys of a user on an instance.
-    pub fn authorized_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
+    pub(crate) fn authorized_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
         let mine = self.authorized.iter().filter(|(id, who, _)| id == instance_id && who == user);
         mine.map(|(_, _, key)| key.clone()).collect()
     }

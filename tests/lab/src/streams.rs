@@ -10,14 +10,14 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use crate::state::State;
-use crate::{agent, authority, eice, lock};
+use crate::{agent, authority, eice};
 
 /// A websocket of the embedded cloud.
-pub type Socket = WebSocketStream<TlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// The shared state, and the access key that signatures are checked with.
 #[derive(Clone)]
-pub struct Service {
+pub(crate) struct Service {
     pub state: Arc<Mutex<State>>,
     pub access_key: String,
 }
@@ -29,7 +29,7 @@ enum Accepted {
 }
 
 /// Serves websockets on a free port of loopback and returns the port.
-pub async fn serve(service: Service) -> io::Result<u16> {
+pub(crate) async fn serve(service: Service) -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(async move {
@@ -47,9 +47,6 @@ pub async fn serve(service: Service) -> io::Result<u16> {
 }
 
 async fn serve_connection(stream: TlsStream<TcpStream>, service: Service) {
-    if lock(&service.state).tunnel_fault.as_ref().is_some_and(|fault| matches!(fault, eice::TunnelFault::Silent)) {
-        return std::future::pending().await;
-    }
     let mut accepted = None;
     // tungstenite's callback is synchronous and has a large error type.
     #[allow(clippy::result_large_err, reason = "the library's own type")]
@@ -72,13 +69,13 @@ async fn serve_connection(stream: TlsStream<TcpStream>, service: Service) {
 }
 
 /// Rejects an upgrade with an error in the service's format.
-pub fn refuse(status: u16, code: &str, message: &str) -> ErrorResponse {
+pub(crate) fn refuse(status: u16, code: &str, message: &str) -> ErrorResponse {
     let body = serde_json::json!({ "ErrorCode": code, "Message": message }).to_string();
     refuse_with_body(status, &body)
 }
 
 /// Rejects an upgrade with this status and body.
-pub fn refuse_with_body(status: u16, body: &str) -> ErrorResponse {
+pub(crate) fn refuse_with_body(status: u16, body: &str) -> ErrorResponse {
     let mut response = ErrorResponse::new(Some(body.to_owned()));
     *response.status_mut() = status.try_into().expect("it is a status");
     let length = body.len().to_string().parse().expect("a number is a header's value");

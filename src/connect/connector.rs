@@ -1,0 +1,233 @@
+//! [`Connector`]: the connection to one instance, which can be made as often as needed. The key is pushed while the route is dialled
+//! and the keys are exchanged; then it logs in.
+
+use std::sync::Arc;
+
+use super::boot::{self, BootRetry};
+use super::error::Error;
+use super::key_file;
+use super::login::LoginLookup;
+use super::public_key::PublicKeyLine;
+use super::pushed_key::PushedKey;
+use super::speculative::Attempt;
+use crate::confirm::ConfirmGate;
+use crate::event::{Event, Events};
+use crate::plan::order::Route;
+use crate::plan::{self, Plan, RoutePlan};
+use crate::program::Purpose;
+use crate::route::{Dialed, RouteDialer, ssh_identification};
+use crate::settings::Settings;
+use crate::ssh;
+use crate::ssh::client::{Connection, HandshakeError, Timeouts, Window};
+use crate::ssh::key_file::KeyFile;
+use crate::ssh::keys::Key;
+use crate::transport::link::Link;
+use crate::trust::{self, InstanceVerifier};
+
+/// The key to log in with.
+enum LoginKey {
+    /// A key file, unlocked when it is first needed.
+    File(key_file::Unlocked),
+    /// A fresh key in memory, and its pushes.
+    Pushed(Key, PushedKey),
+}
+
+/// Connects to one instance.
+pub(super) struct Connector {
+    settings: Arc<Settings>,
+    dialer: RouteDialer,
+    login: LoginLookup,
+    key: LoginKey,
+    verifier: Arc<InstanceVerifier>,
+    confirmed: ConfirmGate,
+    purpose: Purpose,
+}
+
+impl Connector {
+    /// Makes a connector; `key_file` is used instead of a pushed key. On a first contact the instance's console is read from now
+    /// on, beside whatever follows.
+    pub(super) fn new(
+        attempt: Attempt,
+        key_file: Option<Arc<KeyFile>>,
+        purpose: Purpose,
+        events: &Events,
+    ) -> Result<Self, Error> {
+        let Attempt { search, located, plan, confirmed } = attempt;
+        let (aws, settings) = (search.aws, search.settings);
+        let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events).ok_or(Error::NoDataFolder)?;
+        let key = match key_file {
+            Some(file) => LoginKey::File(key_file::Unlocked::new(file)),
+            None => {
+                let key = Key::ephemeral();
+                let pushed = PushedKey::new(aws.clone(), &plan.instance.id, key.public_line(), &key.fingerprint());
+                LoginKey::Pushed(key, pushed)
+            }
+        };
+        let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
+        let dialer = RouteDialer::new(aws, plan, located.just_started, confirmed.clone());
+        Ok(Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed, purpose })
+    }
+
+    /// Returns the plan, with its login.
+    pub(super) async fn plan(&self, events: &Events) -> Plan {
+        plan::plan(&self.settings, self.route_plan().clone(), self.login.get(events).await.login.clone())
+    }
+
+    fn route_plan(&self) -> &RoutePlan {
+        &self.dialer.plan
+    }
+
+    /// Opens the connection and logs in. An attempt is repeated once where the first one could not succeed, and for a while on
+    /// an instance that was just started.
+    pub(super) async fn connect(&self, events: &Events) -> Result<Connection, Error> {
+        let mut retry = BootRetry::new();
+        let mut asked_for_printed = false;
+        let mut reconnected = false;
+        if let LoginKey::File(file) = &self.key {
+            // A prompt can outlast the server's LoginGraceTime, so the passphrase is asked for first.
+            file.key(events).await?;
+        }
+        loop {
+            let error = match self.attempt(events).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error,
+            };
+            match &error {
+                Error::HostKey { source, .. }
+                    if matches!(**source, trust::Error::AlgorithmNotPrinted) && !asked_for_printed =>
+                {
+                    asked_for_printed = true;
+                    events(Event::Step(format!("{source}: connecting again")));
+                }
+                // The server may have closed the connection while the user answered. The key is known by now.
+                Error::Ssh { source, .. } if was_cut_off(source) && self.verifier.take_prompted() && !reconnected => {
+                    reconnected = true;
+                    events(Event::Step(format!("{source} during the host key prompt: connecting again")));
+                }
+                error if self.dialer.just_started && retry.is_worthwhile(error) => {
+                    let (id, waited) = (&self.route_plan().instance.id, retry.elapsed().as_secs());
+                    events(Event::Progress(format!("waiting for {id} to accept logins ({waited} s)")));
+                    tokio::time::sleep(boot::RETRY_INTERVAL).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(&self, events: &Events) -> Result<Connection, Error> {
+        let (key, mut connection) = tokio::try_join!(self.authorized_key(events), self.handshake(events))?;
+        self.confirmed.wait().await;
+        let user = &self.login.get(events).await.login.user;
+        if let LoginKey::Pushed(_, pushed) = &self.key {
+            // The handshake may have taken as long as a user needs to answer.
+            pushed.ensure_fresh(user, events).await?;
+        }
+        match connection.authenticate(user, key).await {
+            Ok(()) => {}
+            Err(ssh::Error::Denied { methods, .. }) => return Err(self.denied(methods, events).await),
+            Err(source) => return Err(Error::ssh(self.route_plan(), source, Vec::new())),
+        }
+        events(Event::Step(format!("logged in as {user}")));
+        Ok(connection)
+    }
+
+    /// Returns the key, once the instance admits it.
+    async fn authorized_key(&self, events: &Events) -> Result<&Key, Error> {
+        match &self.key {
+            LoginKey::File(file) => file.key(events).await,
+            LoginKey::Pushed(key, pushed) => {
+                pushed.ensure_fresh(&self.login.get(events).await.login.user, events).await?;
+                Ok(key)
+            }
+        }
+    }
+
+    async fn denied(&self, methods: Vec<String>, events: &Events) -> Error {
+        let plan = Box::new(self.plan(events).await);
+        Error::Denied { plan, image: self.login.get(events).await.image.clone().map(Box::new), methods }
+    }
+
+    /// Dials and exchanges keys. Where the host key says that another machine answers at a private address, the other routes are
+    /// tried.
+    async fn handshake(&self, events: &Events) -> Result<Connection, Error> {
+        let Dialed { link, route, round_trip, failed } = self.dial(events).await?;
+        let window = Window::of(self.purpose, round_trip);
+        let refused = match self.exchange_keys(link, window, events).await {
+            Err(HandshakeError::HostKey(refused))
+                if route == Route::Direct && refused.is_contradiction() && self.dialer.may_be_foreign() =>
+            {
+                refused
+            }
+            other => return other.map_err(|error| self.handshake_error(error, failed)),
+        };
+        events(Event::Notice(format!(
+            "Another machine answers at the private address: {refused}. Trying other routes."
+        )));
+        self.dialer.disable_direct(events);
+        match self.dialer.open(&ssh_identification(), events).await {
+            Ok(Dialed { link, round_trip, .. }) => {
+                let window = Window::of(self.purpose, round_trip);
+                let connection = self.exchange_keys(link, window, events).await;
+                connection.map_err(|error| self.handshake_error(error, Vec::new()))
+            }
+            Err(failed) => Err(Error::host_key(self.route_plan(), refused, failed)),
+        }
+    }
+
+    async fn dial(&self, events: &Events) -> Result<Dialed, Error> {
+        dial(&self.dialer, events).await
+    }
+
+    async fn exchange_keys(
+        &self,
+        link: Link,
+        window: Window,
+        events: &Events,
+    ) -> Result<Connection, HandshakeError<trust::Error>> {
+        let above = Arc::clone(events);
+        let on_banner = move |text| above(Event::Banner(text));
+        let verifier = Arc::clone(&self.verifier);
+        let connection =
+            Connection::handshake(link.into_stream(), verifier, window, Timeouts::default(), on_banner).await?;
+        events(Event::Step("SSH key exchange done".to_owned()));
+        Ok(connection)
+    }
+
+    fn handshake_error(&self, error: HandshakeError<trust::Error>, failed: Vec<crate::route::FailedRoute>) -> Error {
+        match error {
+            HandshakeError::Ssh(source) => Error::ssh(self.route_plan(), source, failed),
+            HandshakeError::HostKey(source) => Error::host_key(self.route_plan(), source, failed),
+        }
+    }
+}
+
+fn was_cut_off(error: &ssh::Error) -> bool {
+    matches!(error, ssh::Error::Lost(_) | ssh::Error::ClosedEarly { .. })
+}
+
+/// Opens a link to the SSH port.
+pub(super) async fn dial(dialer: &RouteDialer, events: &Events) -> Result<Dialed, Error> {
+    let dialed = dialer.open(&ssh_identification(), events).await;
+    dialed.map_err(|failed| Error::NoRoute { plan: Box::new(dialer.plan.clone()), failed: failed.into() })
+}
+
+/// Pushes the caller's public key and dials, side by side: the byte stream of `proxy`.
+pub(super) async fn open_stream(attempt: Attempt, key: &PublicKeyLine, events: &Events) -> Result<Link, Error> {
+    let Attempt { search, located, plan, confirmed } = attempt;
+    let just_started = located.just_started;
+    let pushed =
+        PushedKey::new(search.aws.clone(), &plan.instance.id, key.line.clone(), &key.path.display().to_string());
+    let login = LoginLookup::new(search.aws.clone(), located, search.settings.user.clone());
+    let dialer = RouteDialer::new(search.aws, plan, just_started, confirmed.clone());
+    let push = async { Ok::<_, Error>(pushed.ensure_fresh(&login.get(events).await.login.user, events).await?) };
+    if just_started {
+        // The server may take minutes to come up, and the key would have expired by then.
+        let dialed = dial(&dialer, events).await?;
+        push.await?;
+        return Ok(dialed.link);
+    }
+    let ((), dialed) = tokio::try_join!(push, dial(&dialer, events))?;
+    confirmed.wait().await;
+    pushed.ensure_fresh(&login.get(events).await.login.user, events).await?;
+    Ok(dialed.link)
+}

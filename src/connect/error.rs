@@ -1,0 +1,94 @@
+//! Why there is no connection.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::public_key;
+use crate::aws;
+use crate::aws::model::Image;
+use crate::find;
+use crate::plan::{self, Plan, RoutePlan};
+use crate::route::FailedRoute;
+use crate::ssh;
+use crate::ssh::key_file;
+use crate::trust;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No instance was found, or it cannot be connected to.
+    #[error(transparent)]
+    Find(#[from] find::Error),
+    /// AWS could not be asked, or returned an error.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// No plan can be made.
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] key_file::Error),
+    /// There is no public key to push.
+    #[error(transparent)]
+    PublicKey(#[from] public_key::Error),
+    /// No route leads to the instance.
+    #[error("cannot reach {}", plan.instance.id)]
+    NoRoute {
+        /// The plan that was tried.
+        plan: Box<RoutePlan>,
+        /// The error of each route.
+        failed: Arc<[FailedRoute]>,
+    },
+    /// The host key is refused, or cannot be judged.
+    #[error("host key verification failed for {}", plan.instance.id)]
+    HostKey {
+        /// The plan that was tried.
+        plan: Box<RoutePlan>,
+        /// The refusal, or the reason why there is no judgement.
+        source: Box<trust::Error>,
+        /// The errors of the other routes.
+        failed: Vec<FailedRoute>,
+    },
+    /// The SSH layer failed.
+    #[error("cannot open an SSH connection to {}", plan.instance.id)]
+    Ssh {
+        /// The plan that was tried.
+        plan: Box<RoutePlan>,
+        /// The error of the SSH layer.
+        source: Box<ssh::Error>,
+        /// The errors of the other routes.
+        failed: Vec<FailedRoute>,
+    },
+    /// The instance denied the login.
+    #[error("permission denied for {}@{} (publickey)", plan.login.user, plan.route.instance.id)]
+    Denied {
+        /// The plan that was tried.
+        plan: Box<Plan>,
+        /// The instance's image, if it is known.
+        image: Option<Box<Image>>,
+        /// The methods that the server would accept; untrusted.
+        methods: Vec<String>,
+    },
+    /// The agent for ssh cannot be served.
+    #[error("cannot serve an SSH agent at {}", path.display())]
+    Agent {
+        /// The path where ssh looks for its agent.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// There is no folder for the program's files.
+    #[error("this account has no data folder to keep known_hosts in")]
+    NoDataFolder,
+}
+
+impl Error {
+    pub(super) fn ssh(plan: &RoutePlan, source: ssh::Error, failed: Vec<FailedRoute>) -> Self {
+        Self::Ssh { plan: Box::new(plan.clone()), source: Box::new(source), failed }
+    }
+
+    pub(super) fn host_key(plan: &RoutePlan, source: trust::Error, failed: Vec<FailedRoute>) -> Self {
+        Self::HostKey { plan: Box::new(plan.clone()), source: Box::new(source), failed }
+    }
+}

@@ -1,0 +1,129 @@
+//! Connects: look up, plan, then (push the key || dial and exchange keys), then log in.
+//!
+//! ```text
+//! read config -> check -i -> credentials -> DescribeInstances -> RoutePlan
+//!                               || TCP and TLS to the services       |
+//!              +------------------------------+----------------------+
+//!              |                              |                      |
+//!   [DescribeImages, first time]   dial, SSH key exchange   GetConsoleOutput, first time
+//!              |                              |                      |
+//!       SendSSHPublicKey                      +-- host key verified -+
+//!              |                              |
+//!              +------------------------------+-> log in -> session
+//! ```
+//!
+//! - `connector` is the connection itself, which can be made as often as needed
+//! - `speculative` starts it from the cached look-up
+//! - `pushed_key`, `key_file` and `public_key` are what is logged in with
+//! - `login` finds the login user
+//! - `openssh` serves an `ssh` whose ProxyCommand we are
+//!
+//! # The critical path
+//!
+//! From the second time on the look-up is cached: the work begins with it (`speculative`), and the fresh look-up runs beside it. In
+//! round trips to the instance (R), calls (A, and C for TCP and TLS to a service: two round trips to it) and the instance's
+//! look-ups of the keys pushed to it (L, about 0.19 s):
+//!
+//! ```text
+//! C, A  DescribeInstances --------------------+ the cached look-up is confirmed
+//! C, A  SendSSHPublicKey ---------------------+ the instance knows the key
+//! R     TCP                                   |
+//! R     identification, KEXINIT               |
+//! R     ECDH ---------------------------------+
+//!                                             R      service request
+//!                                             R + L  may this key log in?   (russh asks; RFC 4252 section 7 need not)
+//!                                             R + L  the signature
+//!                                             R      channel
+//!                                             R      program
+//! ```
+//!
+//! So calls cost nothing while they take no longer than three round trips to the instance. The first time ever DescribeInstances
+//! goes before all that, and DescribeImages runs beside the dialling. OpenSSH's client takes one round trip more: it asks for the
+//! methods of authentication first. Signing without a query would save R + L; russh 0.65 cannot.
+
+mod boot;
+mod connector;
+mod error;
+mod key_file;
+mod login;
+#[cfg(unix)]
+pub(crate) mod openssh;
+mod public_key;
+mod pushed_key;
+mod speculative;
+
+use std::sync::Arc;
+
+use crate::aws::AwsPool;
+use crate::event::Events;
+use crate::plan::{self, Plan};
+use crate::program::Purpose;
+use crate::route::{Survey, survey};
+use crate::settings::Settings;
+use crate::ssh::client::Connection;
+use crate::transport::link::Link;
+
+use connector::Connector;
+use login::LoginLookup;
+use speculative::{Attempt, connect_speculatively, search};
+
+pub(crate) use error::Error;
+pub(crate) use public_key::Error as PublicKeyError;
+
+/// Finds the instance and logs in.
+///
+/// # Errors
+/// Whatever prevents the login, with the plan where there is one.
+pub(crate) async fn session(
+    pool: &AwsPool,
+    settings: Settings,
+    purpose: Purpose,
+    events: &Events,
+) -> Result<(Plan, Connection), Error> {
+    let key_file = match &settings.identity {
+        Some(path) => Some(Arc::new(key_file::open(path, events).await?)),
+        None => None,
+    };
+    let search = search(pool, settings, key_file.is_none()).await?;
+    let work = |attempt: Attempt, events: Events| {
+        let key_file = key_file.clone();
+        async move {
+            let connector = Connector::new(attempt, key_file, purpose, &events)?;
+            let connection = Box::pin(connector.connect(&events)).await?;
+            Ok((connector.plan(&events).await, connection))
+        }
+    };
+    connect_speculatively(search, events, work).await
+}
+
+/// Finds the instance, pushes the public key and dials, side by side: the byte stream of `proxy`.
+///
+/// # Errors
+/// Whatever prevents the connection.
+pub(crate) async fn stream(pool: &AwsPool, settings: Settings, events: &Events) -> Result<Link, Error> {
+    let key = public_key::find(settings.identity.as_ref())?;
+    let search = search(pool, settings, true).await?;
+    let work = |attempt: Attempt, events: Events| {
+        let key = &key;
+        async move { Box::pin(connector::open_stream(attempt, key, &events)).await }
+    };
+    connect_speculatively(search, events, work).await
+}
+
+/// The plan of a connection that is not made, and what is known of its routes: for `--dry-run`.
+///
+/// # Errors
+/// Whatever prevents a plan.
+pub(crate) async fn dry_run(pool: &AwsPool, settings: Settings, events: &Events) -> Result<(Plan, Survey), Error> {
+    if let Some(path) = &settings.identity {
+        key_file::open(path, events).await?;
+    }
+    let search = search(pool, Settings { start: false, ..settings }, false).await?;
+    let located = Box::pin(search.find(events)).await?;
+    let (settings, aws) = (Arc::clone(&search.settings), search.aws.clone());
+    let route = plan::plan_route(&settings, located.account.clone(), located.instance.clone())?;
+    let login = LoginLookup::new(aws.clone(), located, settings.user.clone());
+    let plan = plan::plan(&settings, route, login.get(events).await.login.clone());
+    let survey = survey(&aws, &plan.route).await;
+    Ok((plan, survey))
+}

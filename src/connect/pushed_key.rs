@@ -1,0 +1,106 @@
+//! The one owner of the rule when a public key is pushed: an instance offers it to its sshd for 60 seconds, so it is pushed before
+//! it is needed, and pushed again when too little of that is left.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::aws::keys::KEY_LIFETIME;
+use crate::aws::{self, Aws};
+use crate::event::{Event, Events};
+
+/// The part of a key's lifetime in which it may still be used: the login itself takes a moment, too.
+const FRESH_FOR: Duration = Duration::from_secs(KEY_LIFETIME.as_secs() - 15);
+
+type Push = Box<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), aws::Error>> + Send>> + Send + Sync>;
+
+/// A public key that is pushed through EC2 Instance Connect.
+pub(super) struct PushedKey {
+    push: Push,
+    /// The key's fingerprint or file, and the instance, for `-v`.
+    description: String,
+    /// When the key was pushed last.
+    last: Mutex<Option<Instant>>,
+}
+
+impl PushedKey {
+    /// Makes one of a public key line (`algorithm base64`); `name` is its fingerprint or file. Pushes nothing yet.
+    pub(super) fn new(aws: Aws, instance_id: &str, line: String, name: &str) -> Self {
+        let id = instance_id.to_owned();
+        let push = move |user: String| -> Pin<Box<dyn Future<Output = Result<(), aws::Error>> + Send>> {
+            let (aws, id, line) = (aws.clone(), id.clone(), line.clone());
+            Box::pin(async move { aws.push_key(&id, &user, &line).await })
+        };
+        Self { push: Box::new(push), description: format!("{name} to {instance_id}"), last: Mutex::new(None) }
+    }
+
+    /// Returns once the instance has the key for long enough to log in with it; pushes it if necessary.
+    ///
+    /// # Errors
+    /// The error of the push. The next call pushes again.
+    pub(super) async fn ensure_fresh(&self, user: &str, events: &Events) -> Result<(), aws::Error> {
+        let mut last = self.last.lock().await;
+        if last.is_none_or(|pushed| pushed.elapsed() > FRESH_FOR) {
+            // The minute counts from the request, not from the answer.
+            let now = Instant::now();
+            (self.push)(user.to_owned()).await?;
+            events(Event::Step(format!("pushed the public key {} for {user}", self.description)));
+            *last = Some(now);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A key whose pushes are counted; the first `failures` of them fail.
+    fn counted(failures: usize) -> (PushedKey, Arc<AtomicUsize>) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&count);
+        let push: Push = Box::new(move |_| {
+            let number = counter.fetch_add(1, Ordering::Relaxed);
+            let result = if number < failures { Err(aws::Error::NoRegion) } else { Ok(()) };
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                result
+            })
+        });
+        (PushedKey { push, description: String::new(), last: Mutex::new(None) }, count)
+    }
+
+    fn silent() -> Events {
+        Arc::new(|_| ())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn key_is_pushed_again_after_45_seconds() {
+        let (key, count) = counted(0);
+        let pushes = || count.load(Ordering::Relaxed);
+        let events = silent();
+        let both = tokio::join!(key.ensure_fresh("a", &events), key.ensure_fresh("a", &events));
+        assert!(both.0.is_ok() && both.1.is_ok());
+        assert_eq!(pushes(), 1, "two that need it at once share one push");
+        // 44 seconds after the request, 43 after its answer.
+        tokio::time::advance(Duration::from_secs(43)).await;
+        key.ensure_fresh("a", &silent()).await.unwrap();
+        assert_eq!(pushes(), 1);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        key.ensure_fresh("a", &silent()).await.unwrap();
+        assert_eq!(pushes(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failed_push_is_repeated() {
+        let (key, count) = counted(1);
+        assert!(key.ensure_fresh("a", &silent()).await.is_err());
+        key.ensure_fresh("a", &silent()).await.unwrap();
+        assert_eq!(count.load(Ordering::Relaxed), 2);
+    }
+}

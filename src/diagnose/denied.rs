@@ -1,0 +1,116 @@
+//! Why an instance denies a login, by what is known of it. Pure.
+
+use crate::aws::model::Image;
+use crate::login::{InstanceConnect, LoginSource, distribution};
+use crate::plan::{Authorization, Plan};
+
+/// The facts of a denied login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PermissionDenied {
+    /// The user whose login was denied.
+    pub user: String,
+    /// The id of the instance.
+    pub instance_id: String,
+    /// Set when a key was pushed; otherwise a key file was used.
+    pub pushed: bool,
+    /// The possible reasons, most likely first.
+    pub reasons: Vec<DenialReason>,
+    /// The name of the key pair that the instance was launched with; untrusted.
+    pub key_pair: Option<String>,
+    /// Other methods that the server would accept; untrusted.
+    pub other_methods: Vec<String>,
+}
+
+/// A possible reason for a denied login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DenialReason {
+    /// EC2 Instance Connect hands keys out through the instance metadata service, which is disabled.
+    MetadataDisabled,
+    /// The image has another default user.
+    WrongUser {
+        /// The distribution of the image.
+        distribution: &'static str,
+        /// The default user of that distribution.
+        default_user: &'static str,
+    },
+    /// Images of this distribution come without EC2 Instance Connect.
+    NoInstanceConnect {
+        /// The distribution of the image.
+        distribution: &'static str,
+    },
+    /// The login user may not exist.
+    UnknownUser {
+        /// Where the user's name is from.
+        source: LoginSource,
+    },
+    /// EC2 Instance Connect may be missing, or sshd may not use it.
+    InstanceConnectMissing,
+}
+
+/// Judges a denied login: the reasons that are possible for this instance, most likely first.
+pub(crate) fn permission_denied(plan: &Plan, image: Option<&Image>, methods: &[String]) -> PermissionDenied {
+    let instance = &plan.route.instance;
+    let user = &plan.login.user;
+    let known = image.and_then(distribution);
+    let wrong_user = known.filter(|known| known.user != user.as_str());
+    let pushed = plan.authorization == Authorization::Push;
+    let absent = known.filter(|known| pushed && known.instance_connect == InstanceConnect::Absent);
+    let is_unknown = wrong_user.is_none() && (plan.login.source == LoginSource::Fallback || known.is_none());
+    let reasons = [
+        (pushed && instance.metadata_disabled).then_some(DenialReason::MetadataDisabled),
+        wrong_user.map(|known| DenialReason::WrongUser { distribution: known.name, default_user: known.user }),
+        absent.map(|known| DenialReason::NoInstanceConnect { distribution: known.name }),
+        is_unknown.then(|| DenialReason::UnknownUser { source: plan.login.source.clone() }),
+        (pushed && absent.is_none()).then_some(DenialReason::InstanceConnectMissing),
+    ];
+    PermissionDenied {
+        user: user.clone(),
+        instance_id: instance.id.clone(),
+        pushed,
+        reasons: reasons.into_iter().flatten().collect(),
+        key_pair: instance.key_name.clone(),
+        // The publickey method is implied.
+        other_methods: methods.iter().filter(|method| *method != "publickey").cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::plan;
+
+    fn image(name: &str) -> Image {
+        Image { name: name.to_owned(), ..Image::default() }
+    }
+
+    #[test]
+    fn most_likely_reason_comes_first() {
+        use DenialReason::{InstanceConnectMissing, MetadataDisabled, NoInstanceConnect, UnknownUser, WrongUser};
+        let plan = |user: &str| {
+            let mut plan = plan();
+            plan.login.user = user.to_owned();
+            plan.login.source = LoginSource::Typed;
+            plan
+        };
+        let (ubuntu, debian) = (image("ubuntu/images/jammy"), image("debian-12-amd64"));
+        let wrong = |distribution, default_user| WrongUser { distribution, default_user };
+        let reasons = |plan: &Plan, image: Option<&Image>| permission_denied(plan, image, &[]).reasons;
+        assert_eq!(reasons(&plan("root"), Some(&ubuntu)), [wrong("Ubuntu", "ubuntu"), InstanceConnectMissing]);
+        assert_eq!(reasons(&plan("ubuntu"), Some(&ubuntu)), [InstanceConnectMissing]);
+        assert_eq!(reasons(&plan("admin"), Some(&debian)), [NoInstanceConnect { distribution: "Debian" }]);
+        let unknown = UnknownUser { source: LoginSource::Typed };
+        assert_eq!(reasons(&plan("me"), None), [unknown.clone(), InstanceConnectMissing]);
+        let mut disabled = plan("ubuntu");
+        disabled.route.instance.metadata_disabled = true;
+        assert_eq!(reasons(&disabled, Some(&ubuntu)), [MetadataDisabled, InstanceConnectMissing]);
+        disabled.authorization = Authorization::KeyFile("k.pem".into());
+        assert!(reasons(&disabled, Some(&ubuntu)).is_empty());
+        assert_eq!(reasons(&disabled, None), [unknown]);
+    }
+
+    #[test]
+    fn other_methods_leave_publickey_out() {
+        let methods = ["publickey", "password"].map(str::to_owned);
+        assert_eq!(permission_denied(&plan(), None, &methods).other_methods, ["password"]);
+    }
+}

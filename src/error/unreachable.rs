@@ -1,0 +1,35 @@
+//! Renders a direct connection that failed.
+
+use super::CommandError;
+use crate::diagnose::{Unreachable, UnreachableReason};
+
+/// Renders an instance that does not answer.
+pub(super) fn render(facts: &Unreachable) -> CommandError {
+    let Unreachable { instance_id: id, port, detail, .. } = facts;
+    explain(facts, CommandError::failed(format!("cannot reach {id} on port {port}")).cause(detail))
+}
+
+/// Adds the likely reason and what to type.
+pub(super) fn explain(facts: &Unreachable, plain: CommandError) -> CommandError {
+    let (id, port) = (&facts.instance_id, facts.port);
+    match facts.reason {
+        UnreachableReason::NoAddress => plain
+            .cause("its DNS name does not resolve, and it has no address of the requested family")
+            .hint(format!("ec2ssh --address auto {id}, without -4 and -6")),
+        UnreachableReason::Refused => plain
+            .cause("the machine responds, but nothing listens on that port: sshd is not running (yet) or uses another port")
+            .hint(format!("use another port: ec2ssh -p PORT {id}; show the boot log: aws ec2 get-console-output --latest --output text --instance-id {id}")),
+        UnreachableReason::Private => plain
+            .cause("a private address is reachable only from inside its network (VPN, peering, the VPC itself)"),
+        UnreachableReason::Filtered { has_private } => {
+            let error = plain
+                .cause("a security group or network ACL blocks your address, there is no route to an internet gateway, or a local firewall blocks the connection")
+                .hint(format!("its security groups must allow TCP {port} from your address: aws ec2 describe-instances --instance-ids {id} --query 'Reservations[].Instances[].SecurityGroups'"));
+            if has_private {
+                error.hint(format!("from inside its network (VPN, peering): ec2ssh --address private {id}"))
+            } else {
+                error
+            }
+        }
+    }
+}

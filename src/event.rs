@@ -1,0 +1,85 @@
+//! Events: how every layer below the commands reports and asks. An event that asks carries its own reply; the layers neither
+//! print nor prompt. The terminal, `proxy` and the tests answer them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::aws::model::Instance;
+use crate::secret::Secret;
+
+/// A report to the user or a question for the user.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A step with `-v`.
+    Step(String),
+    /// A line that the user should see.
+    Notice(String),
+    /// The chosen route and the reason, in one line.
+    Route(String),
+    /// A progress line; it replaces the previous one.
+    Progress(String),
+    /// The server's text before authentication (RFC 4252, section 5.4); untrusted.
+    Banner(String),
+    /// Asks whether a new host key is the instance's. Dropping the reply means no.
+    HostKey {
+        /// The key in question.
+        question: HostKeyQuestion,
+        /// Receives the user's answer.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Asks for the passphrase of a key file. Dropping the reply means that there is none.
+    Passphrase {
+        /// The path of the key file.
+        path: PathBuf,
+        /// Set when the previous passphrase was wrong.
+        retry: bool,
+        /// Receives the user's answer.
+        reply: oneshot::Sender<Secret<String>>,
+    },
+    /// Asks whether the key file's mode may be set to 0400.
+    FixMode {
+        /// The description of the wrong mode.
+        problem: String,
+        /// Receives the user's answer.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Asks whether a stopped instance may be started.
+    Start {
+        /// The instance that is stopped.
+        instance: Box<Instance>,
+        /// Receives the user's answer.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Asks which of several instances is meant. The answer is an index, or `None` for none of them.
+    Choose {
+        /// The instances to choose from.
+        candidates: Vec<Instance>,
+        /// Receives the user's answer.
+        reply: oneshot::Sender<Option<usize>>,
+    },
+}
+
+/// The question whether a new host key is the instance's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostKeyQuestion {
+    /// The name that the user knows the instance by; untrusted.
+    pub label: String,
+    /// The id of the instance.
+    pub instance_id: String,
+    /// The key's algorithm, for example `ssh-ed25519`.
+    pub algorithm: String,
+    /// The key's fingerprint, `SHA256:…`.
+    pub fingerprint: String,
+}
+
+/// The receiver of events.
+pub(crate) type Events = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Asks and waits for the answer; `None` when the reply is dropped unanswered.
+pub(crate) async fn ask<T>(events: &Events, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    events(event(reply));
+    answer.await.ok()
+}

@@ -1,0 +1,102 @@
+//! The cache of instance names for shell completion. It is refreshed in the background and never waited for.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::cache_scope;
+use crate::aws::model::Instance;
+use crate::store::cache::{Entry, JsonCache};
+use crate::when;
+
+/// The age after which names are refreshed, in seconds.
+const REFRESH_AFTER: i64 = 30;
+/// The time after which a refresh that was started counts as failed, in seconds.
+const REFRESH_TIMEOUT: i64 = 10;
+/// The age after which names are no longer offered, in seconds, because instances come and go.
+const MAX_AGE: i64 = 24 * 3600;
+/// The number of profiles and regions whose names are kept.
+const MAX_ENTRIES: usize = 100;
+const CACHE: JsonCache<CachedNames> = JsonCache::new("names.json", MAX_AGE, MAX_ENTRIES);
+
+/// The cached names of one profile and region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CachedNames {
+    /// Time of the last successful refresh, in seconds since the Unix epoch.
+    read: i64,
+    /// Time when the last refresh was started, in seconds since the Unix epoch.
+    asked: i64,
+    names: Vec<String>,
+    ids: Vec<String>,
+}
+
+impl CachedNames {
+    /// Returns the names and IDs of these instances, read at `now`.
+    pub(crate) fn of(instances: &[Instance], now: i64) -> Self {
+        let mut names: Vec<String> =
+            instances.iter().filter_map(|instance| instance.name.clone()).filter(|name| is_plain(name)).collect();
+        names.sort();
+        names.dedup();
+        let ids = instances.iter().map(|instance| instance.id.clone()).collect();
+        Self { read: now, asked: now, names, ids }
+    }
+
+    /// Returns the names with this prefix. Instance IDs are included only if the prefix starts with `i-`.
+    pub(crate) fn beginning(&self, beginning: &str, now: i64) -> Vec<String> {
+        if now - self.read > MAX_AGE {
+            return Vec::new();
+        }
+        let all = if beginning.starts_with("i-") { [&self.names[..], &self.ids].concat() } else { self.names.clone() };
+        all.into_iter().filter(|name| name.starts_with(beginning)).collect()
+    }
+
+    /// Whether the names are stale and no refresh is in progress.
+    pub(crate) fn needs_refresh(&self, now: i64) -> bool {
+        now - self.read > REFRESH_AFTER && now - self.asked > REFRESH_TIMEOUT
+    }
+}
+
+/// Whether the name can stand on a command line unquoted. Tags are untrusted text, so other names are not offered.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || "._-+".contains(c);
+    !name.starts_with('-') && name.chars().all(is_plain)
+}
+
+/// Returns the key for a profile and region as requested, else as the environment has them. It has to be known without loading
+/// credentials: a completion must answer at once. Static keys in the environment name their account.
+pub(crate) fn key(profile: Option<&str>, region: Option<&str>) -> String {
+    let from_env = |names: &[&str]| {
+        names.iter().find_map(|name| std::env::var(name).ok()).filter(|value| !value.is_empty()).unwrap_or_default()
+    };
+    let scope = match from_env(&["AWS_ACCESS_KEY_ID"]) {
+        key if key.is_empty() => String::new(),
+        key => cache_scope(&key),
+    };
+    let profile = profile.map_or_else(|| from_env(&["AWS_PROFILE"]), str::to_owned);
+    let region = region.map_or_else(|| from_env(&["AWS_REGION", "AWS_DEFAULT_REGION"]), str::to_owned);
+    format!("{scope}/{profile}/{region}")
+}
+
+/// Returns the cached names for this key, empty if there are none.
+pub(crate) fn cached(key: &str) -> CachedNames {
+    CACHE.get(key, when::now()).unwrap_or_default()
+}
+
+/// Stores the names under this key.
+///
+/// # Errors
+/// File system errors.
+pub(crate) fn save(key: &str, names: CachedNames) -> io::Result<()> {
+    CACHE.put(key, names, when::now())
+}
+
+/// Records that a refresh of this key was started.
+///
+/// # Errors
+/// File system errors.
+pub(crate) fn mark_refreshing(key: &str, now: i64) -> io::Result<()> {
+    CACHE.update(key, now, |old| {
+        let (at, value) = old.map_or_else(|| (now, CachedNames::default()), |old| (old.at, old.value));
+        Some(Entry { at, value: CachedNames { asked: now, ..value } })
+    })
+}

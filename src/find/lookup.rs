@@ -1,0 +1,91 @@
+//! Finds the one instance that a selector means, with as few calls as the kind of selector allows.
+
+use super::error::Error;
+use super::select::{self, choose, near_misses};
+use crate::aws::instances::Query;
+use crate::aws::model::{Instance, State};
+use crate::aws::{self, Aws};
+use crate::event::{Event, Events, ask};
+use crate::settings::{Pick, Settings};
+use crate::target::Selector;
+
+/// The number of similar names that an error lists.
+const MAX_SIMILAR: usize = 5;
+
+/// An instance that was found.
+pub(super) enum Found {
+    /// The instance is running.
+    Running(Instance),
+    /// The instance is running, and the user chose it among several.
+    Chosen(Instance),
+    /// The instance is not running, and may be started.
+    Stopped(Instance),
+}
+
+/// Returns the one instance that the selector matches, whatever its state.
+///
+/// # Errors
+/// None or several match, or AWS cannot be asked.
+pub(crate) async fn single(aws: &Aws, selector: &Selector) -> Result<Instance, Error> {
+    match choose(selector, aws.search(selector).await?, Pick::Only) {
+        Ok(instance) => Ok(instance),
+        Err(select::Error::NotRunning(instance)) => Ok(*instance),
+        Err(select::Error::None) => Err(not_found(aws, selector).await),
+        Err(select::Error::Several(candidates)) => {
+            Err(Error::Ambiguous { target: selector.to_string(), candidates, shown: false })
+        }
+    }
+}
+
+/// Finds the instance. The user is asked which of several, and whether a stopped one may be started.
+pub(super) async fn find(aws: &Aws, settings: &Settings, events: &Events) -> Result<Found, Error> {
+    let selector = &settings.target.selector;
+    let found = aws.search(selector).await?;
+    let target = selector.to_string();
+    match choose(selector, found, settings.pick) {
+        Ok(instance) => {
+            events(Event::Step(format!("found {} in {}", instance.id, aws.account().region)));
+            Ok(Found::Running(instance))
+        }
+        Err(select::Error::None) => Err(not_found(aws, selector).await),
+        Err(select::Error::NotRunning(instance)) => may_start(*instance, target, settings.start, events).await,
+        Err(select::Error::Several(candidates)) => {
+            let shown = candidates.clone();
+            let answer = ask(events, |reply| Event::Choose { candidates: shown, reply }).await;
+            let was_shown = answer.is_some();
+            match answer.flatten().and_then(|index| candidates.get(index)).cloned() {
+                Some(chosen) if chosen.state == State::Running => Ok(Found::Chosen(chosen)),
+                Some(chosen) => may_start(chosen, target, settings.start, events).await,
+                None => Err(Error::Ambiguous { target, candidates, shown: was_shown }),
+            }
+        }
+    }
+}
+
+async fn may_start(instance: Instance, target: String, start: bool, events: &Events) -> Result<Found, Error> {
+    let can_start = matches!(instance.state, State::Stopped | State::Stopping | State::Pending);
+    if !can_start || !start {
+        return Err(Error::NotRunning { target, instance: Box::new(instance) });
+    }
+    // A pending instance is starting already: there is nothing to ask.
+    if instance.state != State::Pending {
+        let shown = Box::new(instance.clone());
+        if ask(events, |reply| Event::Start { instance: shown, reply }).await != Some(true) {
+            return Err(Error::NotRunning { target, instance: Box::new(instance) });
+        }
+    }
+    Ok(Found::Stopped(instance))
+}
+
+/// Returns the error for no match. For a name, one more call looks for similar ones; its failure changes nothing.
+async fn not_found(aws: &Aws, selector: &Selector) -> Error {
+    let similar = match selector {
+        Selector::Name(name) => similar_names(aws, name).await.unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Error::NotFound { target: selector.to_string(), account: aws.account().clone(), similar }
+}
+
+async fn similar_names(aws: &Aws, name: &str) -> Result<Vec<String>, aws::Error> {
+    Ok(near_misses(name, &aws.instances(&Query::all()).await?, MAX_SIMILAR))
+}

@@ -1,0 +1,40 @@
+//! The instance that the last look-up of a selector found, for the speculative start of the next connection. It may have
+//! changed since: everything from here is confirmed before an irreversible step.
+
+use std::io;
+
+use crate::aws::model::{Account, Instance};
+use crate::settings::Settings;
+use crate::store::cache::JsonCache;
+use crate::when;
+
+/// Older entries are not worth a connection to an address that may be another machine's by now, in seconds.
+const MAX_AGE: i64 = 7 * 24 * 3600;
+/// A user who works through a fleet comes back to few of its instances.
+const MAX_ENTRIES: usize = 200;
+const CACHE: JsonCache<Instance> = JsonCache::new("instances.json", MAX_AGE, MAX_ENTRIES);
+
+/// Returns the key of a look-up: account, region, selector and how it chooses among several.
+pub(super) fn key(account: &Account, settings: &Settings) -> String {
+    account.cache_key(&format!("{:?}/{}", settings.pick, settings.target.selector))
+}
+
+/// Returns the instance that was found under this key last.
+pub(super) fn get(key: &str) -> Option<Instance> {
+    CACHE.get(key, when::now())
+}
+
+/// Whether the cache has exactly this instance and need not be written. An entry in the second half of its life is written
+/// again, so that daily use keeps it.
+pub(super) fn is_current(key: &str, instance: &Instance) -> bool {
+    let now = when::now();
+    CACHE.entry(key, now).is_some_and(|entry| entry.value == *instance && now - entry.at < MAX_AGE / 2)
+}
+
+/// Stores the instance. It may wait for another process that writes.
+///
+/// # Errors
+/// File system errors.
+pub(super) fn put(key: &str, instance: &Instance) -> io::Result<()> {
+    CACHE.put(key, instance.clone(), when::now())
+}

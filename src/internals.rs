@@ -1,0 +1,39 @@
+//! What the integration tests and the fuzzer need of the inside. Not an interface: it changes with the code.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::aws::AwsPool;
+use crate::config::{Options, Via};
+use crate::connect;
+use crate::settings::{Settings, Typed};
+use crate::trust::console::{ConsoleMatch, parse};
+
+pub use crate::cli::with_panic_hook;
+pub use crate::terminal::raw::RawMode;
+
+/// Opens a byte stream to the target's SSH port through Session Manager, with this public key.
+///
+/// # Panics
+/// If there is no connection.
+pub async fn open_session_manager_stream(target: &str, public_key: PathBuf) -> impl Sized {
+    let options = Options { via: Some(Via::Ssm), identity: Some(public_key), ..Options::default() };
+    let target = target.parse().expect("the test's target is valid");
+    let settings = Settings::merge(target, Typed { options, ..Typed::default() }, &Options::default());
+    Box::pin(connect::stream(&AwsPool::default(), settings, &(Arc::new(|_| {}) as _)))
+        .await
+        .expect("there is a connection")
+}
+
+/// Parses a console output and checks what every result must fulfil.
+///
+/// # Panics
+/// If the result has two keys of an algorithm, or a key that does not count as printed.
+pub fn check_console(output: &[u8]) {
+    let printed = parse(output);
+    for key in &printed.keys {
+        assert_eq!(printed.compare(key), ConsoleMatch::Printed);
+    }
+    let algorithms = printed.algorithms();
+    assert!(algorithms.iter().enumerate().all(|(at, algorithm)| !algorithms[..at].contains(algorithm)));
+}

@@ -1,0 +1,71 @@
+//! Tests of the plan that follows from the target, the options, the config file and the instance.
+
+use std::path::PathBuf;
+
+use crate::aws::model::{Account, Image, Instance};
+use crate::config::{AddressKind, HostKeyPolicy, Options, Via};
+use crate::login::default_login_user;
+use crate::plan::{Authorization, Error, Plan, plan, plan_route};
+use crate::settings::{Settings, Typed};
+use crate::testing::instance;
+
+fn settings(options: Options) -> Settings {
+    Settings::merge("web".parse().unwrap(), Typed { options, ..Typed::default() }, &Options::default())
+}
+
+fn full() -> Instance {
+    Instance {
+        public_ip: Some("54.1.2.3".parse().unwrap()),
+        private_ip: Some("10.0.0.7".parse().unwrap()),
+        ..instance()
+    }
+}
+
+fn planned(options: Options, instance: Instance) -> Result<Plan, Error> {
+    let settings = settings(options);
+    let route = plan_route(&settings, Account::default(), instance)?;
+    Ok(plan(&settings, route, default_login_user(None)))
+}
+
+#[test]
+fn identity_file_disables_the_push() {
+    let identity =
+        Options { identity: Some("k.pem".into()), host_keys: Some(HostKeyPolicy::Strict), ..Options::default() };
+    let plan = planned(identity, full()).unwrap();
+    assert_eq!(plan.authorization, Authorization::KeyFile(PathBuf::from("k.pem")));
+    assert_eq!(plan.host_keys, HostKeyPolicy::Strict);
+    let plan = planned(Options::default(), full()).unwrap();
+    assert_eq!(plan.authorization, Authorization::Push);
+}
+
+#[test]
+fn direct_route_requires_an_address() {
+    let with = |via, address| {
+        let options = Options { via, address, ..Options::default() };
+        planned(options, Instance::default())
+    };
+    let error = with(Some(Via::Direct), None).unwrap_err();
+    assert!(matches!(error, Error::NoAddress(_, AddressKind::Auto)));
+    let error = with(None, Some(AddressKind::Public)).unwrap_err();
+    assert!(matches!(error, Error::NoAddress(_, AddressKind::Public)));
+    // Session Manager needs no address.
+    assert_eq!(with(None, None).unwrap().route.addresses, []);
+    with(Some(Via::Eice), Some(AddressKind::Private)).unwrap();
+}
+
+#[test]
+fn printed_plan_is_complete_and_escaped() {
+    let image = Image { name: "ubuntu/images/hvm\u{1b}[31m".into(), ..Image::default() };
+    let instance = Instance { name: Some("evil\u{1b}]0;pwned\u{7}".into()), ..full() };
+    let account = Account { region: "eu-west-1".into(), profile: Some("prod".into()), ..Account::default() };
+    let settings = settings(Options::default());
+    let route = plan_route(&settings, account, instance).unwrap();
+    insta::assert_snapshot!(plan(&settings, route, default_login_user(Some(&image))), @r"
+    instance   i-0123456789abcdef0 (evil\u{1b}]0;pwned\u{7}), running, zone unknown
+    account    region eu-west-1, profile prod
+    user       ubuntu (default user of Ubuntu, from the image ubuntu/images/hvm\u{1b}[31m)
+    key        a fresh ed25519 key, pushed through EC2 Instance Connect
+    route      direct to 54.1.2.3, else EC2 Instance Connect Endpoint (EICE), else Session Manager, port 22
+    host key   auto
+    ");
+}

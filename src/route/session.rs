@@ -1,0 +1,93 @@
+//! Session Manager as a route: starts a session by the AWS API, lets [`crate::ssm`] carry it, and ends it at the service however
+//! the stream ends.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::error::RouteError;
+use crate::aws::{self, Aws, sessions};
+use crate::event::{Event, Events};
+use crate::ssm;
+use crate::ssm::api::{BoxFuture, ChannelToken, ResumeError, SessionApi};
+use crate::ssm::registry;
+use crate::ssm::stream::SessionStream;
+
+/// Starts a session to a port of the instance and waits for its agent. A caller that stops waiting leaves no session behind.
+pub(super) async fn open(
+    aws: &Aws,
+    instance_id: &str,
+    port: u16,
+    events: &Events,
+) -> Result<SessionStream, RouteError> {
+    let (mut reply, answer) = oneshot::channel();
+    let (aws, instance_id, events) = (aws.clone(), instance_id.to_owned(), Arc::clone(events));
+    registry::spawn(async move {
+        let started = match aws.start_session(&instance_id, port).await {
+            Ok(started) => started,
+            Err(error) => return drop(reply.send(Err(error.into()))),
+        };
+        events(Event::Step(format!("started the session {}", started.session_id)));
+        let api = Arc::new(AwsSession { aws: aws.clone(), session_id: started.session_id.clone(), events });
+        let ended_by = Arc::clone(&api);
+        tokio::select! {
+            opened = ssm::channel::open(aws.connector().clone(), token(started), api) => {
+                // A stream that is not received is dropped, which ends its session.
+                let _ = reply.send(opened.map_err(RouteError::from));
+            }
+            () = reply.closed() => ended_by.terminate().await,
+        }
+    });
+    answer.await.unwrap_or_else(|_| Err(ssm::Error::Lost("its task has ended".to_owned()).into()))
+}
+
+fn token(from: sessions::ChannelToken) -> ChannelToken {
+    ChannelToken { url: from.url, token: from.token, headers: from.headers }
+}
+
+/// Whether the network failed. Credentials that are renewed over the network fail with it.
+fn is_network(error: &aws::Error) -> bool {
+    use aws::Error::{Credentials, Timeout, Unreachable, Web};
+    matches!(error, Web { .. } | Timeout { .. } | Unreachable { .. } | Credentials { .. })
+}
+
+struct AwsSession {
+    aws: Aws,
+    session_id: String,
+    events: Events,
+}
+
+impl SessionApi for AwsSession {
+    fn resume(&self, old_url: String) -> BoxFuture<'_, Result<Option<ChannelToken>, ResumeError>> {
+        Box::pin(async move {
+            match self.aws.resume_session(&self.session_id, &old_url).await {
+                Ok(resumed) => Ok(resumed.map(token)),
+                Err(error) if error.code() == Some("DoesNotExistException") => Ok(None),
+                Err(error) => Err(ResumeError { why: error.to_string(), is_network: is_network(&error) }),
+            }
+        })
+    }
+
+    fn terminate(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.aws.terminate_session(&self.session_id).await {
+                self.step(format!("the session {} may still be open: {error}", self.session_id));
+            }
+        })
+    }
+
+    fn terminate_with_fresh_pool(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // The program ends by a panic: a failure cannot be reported any more.
+            let _ = self.aws.with_fresh_pool().terminate_session(&self.session_id).await;
+        })
+    }
+
+    fn step(&self, text: String) {
+        (self.events)(Event::Step(text));
+    }
+
+    fn notice(&self, text: String) {
+        (self.events)(Event::Notice(text));
+    }
+}

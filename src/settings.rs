@@ -1,0 +1,100 @@
+//! [`Settings`]: what was typed and what the config file says, merged once. Nobody asks afterwards whether a flag was given.
+
+use std::path::PathBuf;
+
+use crate::aws::model::Access;
+use crate::config::{AddressKind, HostKeyPolicy, Options, Via, expand_home};
+use crate::login::{LoginSource, LoginUser};
+use crate::target::Target;
+use crate::transport::tcp::IpFamily;
+
+/// The default SSH port.
+pub(crate) const DEFAULT_SSH_PORT: u16 = 22;
+
+/// How one of several matching instances is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// None is chosen: the selector must match exactly one.
+    #[default]
+    Only,
+    /// The instance that was launched last.
+    Newest,
+    /// The instance that was launched first.
+    Oldest,
+}
+
+/// The options of the command line, beside the target.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Typed {
+    /// The options that the config file has, too.
+    pub options: Options,
+    /// How one of several is chosen.
+    pub pick: Pick,
+    /// Start the instance if it is stopped.
+    pub start: bool,
+    /// The address family for a direct connection.
+    pub family: IpFamily,
+}
+
+/// The resolved settings of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The target as it was typed.
+    pub target: Target,
+    /// The AWS profile and region.
+    pub access: Access,
+    /// The login user if one was typed or configured; `None` leaves it to the image.
+    pub user: Option<LoginUser>,
+    /// The port on the instance.
+    pub port: u16,
+    /// The key file that `-i` or the config file names.
+    pub identity: Option<PathBuf>,
+    /// The kind of address that a direct connection dials.
+    pub address: AddressKind,
+    /// The route that was asked for.
+    pub via: Via,
+    /// How a new host key is treated.
+    pub host_keys: HostKeyPolicy,
+    /// The EC2 Instance Connect Endpoint to use, instead of the nearest.
+    pub eice_id: Option<String>,
+    /// The maximum duration of a tunnel through an endpoint, in seconds.
+    pub max_tunnel_duration: Option<u32>,
+    /// How one of several is chosen.
+    pub pick: Pick,
+    /// Start the instance if it is stopped.
+    pub start: bool,
+    /// The address family for a direct connection.
+    pub family: IpFamily,
+}
+
+impl Settings {
+    /// Merges: the target's own user and port first, then the options typed, then the config file's.
+    pub(crate) fn merge(target: Target, typed: Typed, configured: &Options) -> Self {
+        let user = user(&target, &typed.options, configured);
+        let options = typed.options.or(configured);
+        Self {
+            access: Access { profile: options.profile, region: options.region },
+            user,
+            port: target.port.or(options.port).unwrap_or(DEFAULT_SSH_PORT),
+            identity: options.identity.map(|path| expand_home(&path)),
+            address: options.address.unwrap_or_default(),
+            via: options.via.unwrap_or_default(),
+            host_keys: options.host_keys.unwrap_or_default(),
+            eice_id: options.eice_id,
+            max_tunnel_duration: options.max_tunnel_duration,
+            pick: typed.pick,
+            start: typed.start,
+            family: typed.family,
+            target,
+        }
+    }
+}
+
+fn user(target: &Target, typed: &Options, configured: &Options) -> Option<LoginUser> {
+    let login = |source| move |user: &String| LoginUser { user: user.clone(), source };
+    let typed = target.user.as_ref().or(typed.user.as_ref()).map(login(LoginSource::Typed));
+    typed.or_else(|| configured.user.as_ref().map(login(LoginSource::Config)))
+}
+
+#[cfg(test)]
+mod tests;

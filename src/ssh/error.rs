@@ -1,0 +1,87 @@
+//! Why an SSH connection could not be opened, or why it ended.
+
+use std::sync::Arc;
+
+/// The reason why a session could not be opened, or why it ended.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The peer does not speak SSH.
+    #[error("the peer is not an SSH server")]
+    NotSsh {
+        /// The first line that the peer sent; untrusted.
+        said: String,
+    },
+    /// The connection was closed before the server sent its identification string, or before the end of the key
+    /// exchange.
+    #[error("connection closed by remote host before the key exchange finished")]
+    ClosedEarly {
+        /// The server's identification string, if it sent one; untrusted.
+        identification: Option<String>,
+    },
+    /// The key exchange timed out before its end.
+    #[error("connection timed out during the SSH handshake ({seconds} s)")]
+    HandshakeTimeout {
+        /// The timeout that elapsed, in seconds.
+        seconds: u64,
+        /// The server's identification string, if it sent one; untrusted.
+        identification: Option<String>,
+    },
+    /// The two sides have no algorithm of some kind in common.
+    #[error("no common {kind} algorithm")]
+    NoCommonAlgorithm {
+        /// The kind of algorithm.
+        kind: String,
+        /// The algorithms that the client offered.
+        ours: Vec<String>,
+        /// The algorithms that the server offered; untrusted.
+        theirs: Vec<String>,
+    },
+    /// The server does not accept this key for the user.
+    #[error("permission denied for {user} (publickey)")]
+    Denied {
+        /// The login user that was refused.
+        user: String,
+        /// The authentication methods that the server would still accept.
+        methods: Vec<String>,
+    },
+    /// The server stopped answering keepalives.
+    #[error("connection timed out: the server no longer answers keepalives")]
+    KeepaliveTimeout,
+    /// The server disconnected, or the connection broke.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    /// The server refused to open the session or to start the command.
+    #[error("the server refused to {0}")]
+    Refused(&'static str),
+    /// Any other error of the SSH protocol.
+    #[error("SSH protocol error: {0}")]
+    Protocol(String),
+    /// A local standard stream failed.
+    #[error("local {stream} failed")]
+    Local {
+        /// The name of the stream.
+        stream: &'static str,
+        /// The error of the system.
+        source: Arc<std::io::Error>,
+    },
+}
+
+impl Error {
+    /// Converts a russh error into an error of this layer.
+    pub(super) fn from_protocol(error: russh::Error) -> Self {
+        match error {
+            russh::Error::KeepaliveTimeout => Self::KeepaliveTimeout,
+            russh::Error::NoCommonAlgo { kind, ours, theirs } => {
+                Self::NoCommonAlgorithm { kind: format!("{kind:?}").to_lowercase(), ours, theirs }
+            }
+            russh::Error::HUP | russh::Error::Disconnect | russh::Error::SendError | russh::Error::RecvError => {
+                Self::Lost("closed by remote host".to_owned())
+            }
+            russh::Error::IO(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Self::Lost("closed by remote host".to_owned())
+            }
+            russh::Error::IO(error) => Self::Lost(error.to_string()),
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+}

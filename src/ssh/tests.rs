@@ -1,0 +1,182 @@
+//! Tests of the SSH layer over in-memory pipes, against russh's server.
+
+mod channels;
+mod handshake;
+mod session;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::keys::{Algorithm, PrivateKey};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session as ServerSession, VerifiedPublicKey};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, Pty};
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+use super::client::{Connection, HandshakeError, Timeouts, Window};
+use super::host_key::PresentedKey;
+use super::keys::Key;
+use super::verifier::{HostKeyVerifier, Preferences};
+
+/// The server's behavior in one session channel.
+pub(super) type Script = fn(Channel<Msg>, russh::server::Handle) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// russh's server with a script for its session channels.
+pub(super) struct Server {
+    script: Script,
+    refuse: bool,
+}
+
+impl Handler for Server {
+    type Error = russh::Error;
+
+    async fn auth_publickey(&mut self, user: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        Ok(if user == "stranger" { Auth::reject() } else { Auth::Accept })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        session: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        tokio::spawn((self.script)(channel, session.handle()));
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &[(Pty, u32)],
+        session: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _: &[u8],
+        session: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        if self.refuse { session.channel_failure(channel) } else { session.channel_success(channel) }
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        self.echo(channel, format!("{host}:{port}"), reply).await
+    }
+
+    async fn channel_open_direct_streamlocal(
+        &mut self,
+        channel: Channel<Msg>,
+        path: &str,
+        reply: ChannelOpenHandle,
+        _: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        self.echo(channel, path.to_owned(), reply).await
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut ServerSession,
+    ) -> Result<(), russh::Error> {
+        if name == "sftp" { session.channel_success(channel) } else { session.channel_failure(channel) }
+    }
+}
+
+impl Server {
+    /// Accepts the channel, names its target and sends back what comes; refuses a target with the word "closed".
+    async fn echo(&self, channel: Channel<Msg>, target: String, reply: ChannelOpenHandle) -> Result<(), russh::Error> {
+        if target.contains("closed") {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        }
+        reply.accept().await;
+        tokio::spawn(async move {
+            let (mut from, mut to) = tokio::io::split(channel.into_stream());
+            to.write_all(format!("{target} ").as_bytes()).await.unwrap();
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+            let _ = to.shutdown().await;
+        });
+        Ok(())
+    }
+}
+
+/// Waits until the client requests the command; the server's handler has accepted it before the script sends anything.
+pub(super) async fn wait_for_exec(channel: &mut Channel<Msg>) {
+    while let Some(message) = channel.wait().await {
+        if matches!(message, ChannelMsg::Exec { .. }) {
+            return;
+        }
+    }
+}
+
+/// Makes a host key.
+pub(super) fn host_key() -> PrivateKey {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()
+}
+
+/// Serves SSH on this stream.
+pub(super) fn serve(stream: DuplexStream, key: PrivateKey, script: Script, refuse: bool) {
+    let config = Config { keys: vec![key], auth_rejection_time: Duration::ZERO, ..Config::default() };
+    tokio::spawn(async move {
+        if let Ok(session) = russh::server::run_stream(Arc::new(config), stream, Server { script, refuse }).await {
+            let _ = session.await;
+        }
+    });
+}
+
+/// Accepts every host key.
+pub(super) struct AcceptAll;
+
+impl HostKeyVerifier for AcceptAll {
+    type Error = Infallible;
+
+    fn preferences(&self) -> Result<Preferences, Infallible> {
+        Ok(Preferences::default())
+    }
+
+    async fn verify(&self, _: &PresentedKey) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// Performs the handshake with a server of any host key.
+pub(super) async fn handshake(stream: DuplexStream) -> Result<Connection, super::Error> {
+    match Connection::handshake(stream, Arc::new(AcceptAll), Window::MIN, Timeouts::default(), drop).await {
+        Ok(connection) => Ok(connection),
+        Err(HandshakeError::Ssh(error)) => Err(error),
+        Err(HandshakeError::HostKey(never)) => match never {},
+    }
+}
+
+/// Returns a connection, logged in, to a server that runs the script.
+pub(super) async fn connected(script: Script) -> Connection {
+    connected_to(script, false).await
+}
+
+/// Returns a connection, logged in, to a server that may refuse commands.
+pub(super) async fn connected_to(script: Script, refuse: bool) -> Connection {
+    let (ours, theirs) = duplex(256 * 1024);
+    serve(theirs, host_key(), script, refuse);
+    let mut connection = handshake(ours).await.unwrap();
+    connection.authenticate("user", &Key::ephemeral()).await.unwrap();
+    connection
+}

@@ -1,0 +1,134 @@
+//! Tests of the handshake, the login, and how a connection ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::duplex;
+use tokio::time::Instant;
+
+use super::{connected, handshake, host_key, serve};
+use crate::program::Purpose;
+use crate::ssh::Error;
+use crate::ssh::client::{Connection, HandshakeError, Timeouts, Window};
+use crate::ssh::host_key::PresentedKey;
+use crate::ssh::keys::Key;
+use crate::ssh::verifier::{HostKeyVerifier, Preferences};
+
+#[tokio::test]
+async fn rejected_user_is_denied() {
+    let (ours, theirs) = duplex(64 * 1024);
+    serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
+    let mut connection = handshake(ours).await.unwrap();
+    let error = connection.authenticate("stranger", &Key::ephemeral()).await.unwrap_err();
+    assert!(matches!(&error, Error::Denied { user, .. } if user == "stranger"), "{error:?}");
+}
+
+/// A connection that closes early and a server that does not speak SSH are different errors. Both quote what the server
+/// sent.
+#[tokio::test]
+async fn non_ssh_server_error_quotes_its_banner() {
+    async fn handshake_error(script: &'static [u8]) -> Error {
+        let (ours, mut theirs) = duplex(64 * 1024);
+        tokio::spawn(async move {
+            tokio::io::AsyncWriteExt::write_all(&mut theirs, script).await.unwrap();
+        });
+        handshake(ours).await.err().unwrap()
+    }
+    let error = handshake_error(b"").await;
+    assert!(matches!(&error, Error::ClosedEarly { identification: None }), "{error:?}");
+    let error = handshake_error(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+    assert!(
+        matches!(&error, Error::ClosedEarly { identification: Some(banner) } if banner == "SSH-2.0-OpenSSH_9.2"),
+        "{error:?}"
+    );
+    let error = handshake_error(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    assert!(matches!(&error, Error::NotSsh { said } if said == "HTTP/1.1 400 Bad Request"), "{error:?}");
+    let error = handshake_error(b"SSH-1.5-old\r\n").await;
+    assert!(!matches!(&error, Error::NotSsh { .. }), "{error:?}");
+}
+
+/// The window grows with the round-trip time for bulk data, up to a maximum. A terminal keeps the smallest window.
+#[test]
+fn window_grows_with_round_trip_for_bulk() {
+    let of = |purpose, milliseconds| Window::of(purpose, Duration::from_millis(milliseconds));
+    assert_eq!(of(Purpose::Bulk, 0), Window::MIN);
+    assert_eq!(of(Purpose::Bulk, 5), Window::MIN);
+    let far = [20, 80, 140].map(|milliseconds| of(Purpose::Bulk, milliseconds));
+    assert!(far.windows(2).all(|pair| pair[0] != pair[1]) && far[0] != Window::MIN, "{far:?}");
+    // The window has a maximum, however long the round trip.
+    assert_eq!(of(Purpose::Bulk, 1_000), of(Purpose::Bulk, u64::MAX / 10_000));
+    assert_eq!(of(Purpose::Terminal, 1_000), Window::MIN);
+}
+
+/// Refuses every host key, by its own error.
+struct RefuseAll;
+
+impl HostKeyVerifier for RefuseAll {
+    type Error = &'static str;
+
+    fn preferences(&self) -> Result<Preferences, &'static str> {
+        Ok(Preferences::default())
+    }
+
+    async fn verify(&self, _: &PresentedKey) -> Result<(), &'static str> {
+        Err("another machine")
+    }
+}
+
+#[tokio::test]
+async fn refusal_of_the_verifier_is_returned_as_it_is() {
+    let (ours, theirs) = duplex(64 * 1024);
+    serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
+    let result = Connection::handshake(ours, Arc::new(RefuseAll), Window::MIN, Timeouts::default(), drop).await;
+    assert!(matches!(result, Err(HandshakeError::HostKey("another machine"))));
+}
+
+/// A server that falls silent is noticed by its missing answers to keepalives, in the time that the timeouts give.
+#[tokio::test]
+async fn silent_server_ends_the_connection_by_keepalives() {
+    let (ours, near) = duplex(256 * 1024);
+    let (far, theirs) = duplex(256 * 1024);
+    serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
+    let (mut from_client, mut to_client) = tokio::io::split(near);
+    let (mut from_server, mut to_server) = tokio::io::split(far);
+    let down = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    let mut connection = handshake(ours).await.unwrap();
+    connection.authenticate("user", &Key::ephemeral()).await.unwrap();
+    // From here on the network swallows everything.
+    tokio::time::pause();
+    let begun = Instant::now();
+    down.abort();
+    let error = connection.closed().await;
+    assert!(matches!(error, Error::KeepaliveTimeout), "{error:?}");
+    let limit = Timeouts::default();
+    let least = limit.keepalive_interval * u32::try_from(limit.keepalive_misses).unwrap();
+    assert!((least..=least + 2 * limit.keepalive_interval).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    drop(up);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_server_ends_the_handshake() {
+    let (ours, theirs) = duplex(64 * 1024);
+    let error = handshake(ours).await.err().unwrap();
+    assert!(matches!(error, Error::HandshakeTimeout { seconds: 15, identification: None }), "{error:?}");
+    drop(theirs);
+}
+
+/// The reason why a connection ended is there for everybody who asks, now and later.
+#[tokio::test]
+async fn reason_of_the_end_is_shared() {
+    let connection = connected(|channel, handle| {
+        Box::pin(async move {
+            let _ = handle.disconnect(russh::Disconnect::ByApplication, "going down".into(), "en".into()).await;
+            drop(channel);
+        })
+    })
+    .await;
+    let opened = connection.open_subsystem("sftp");
+    let (_, one, other) = tokio::join!(opened, connection.closed(), connection.closed());
+    for reason in [one, other, connection.closed().await] {
+        assert!(matches!(&reason, Error::Lost(text) if text.contains("going down")), "{reason:?}");
+    }
+    assert!(connection.is_closed());
+}

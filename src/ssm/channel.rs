@@ -1,0 +1,54 @@
+//! Opens a session's data channel, runs its task, and makes sure that the service is told of its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::api::{ChannelToken, SessionApi};
+use super::error::Error;
+use super::registry;
+use super::relay::Relay;
+use super::stream::{SessionStream, session_stream};
+use super::ws::connect;
+use crate::web::Connector;
+
+/// The time limit for the handshake on an open websocket; the agent itself gives up after 15 s.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Capacity in bytes of the pipe between the task and the user of the stream.
+const PIPE_CAPACITY: usize = 128 * 1024;
+
+/// Opens the data channel and waits for the agent's handshake. On failure the session is ended; a caller that drops
+/// this future has to end it itself. Must be called within [`registry::spawn`].
+///
+/// # Errors
+/// Fails if the websocket cannot be opened, or if the handshake fails or times out.
+pub(crate) async fn open(
+    connector: Connector,
+    token: ChannelToken,
+    api: Arc<dyn SessionApi>,
+) -> Result<SessionStream, Error> {
+    registry::register(&api);
+    let url = token.url.expose().clone();
+    let opened = async {
+        let mut task = Relay::new(connect(&connector, token).await?, connector, url, Arc::clone(&api));
+        match timeout(HANDSHAKE_TIMEOUT, task.handshake()).await {
+            Ok(done) => done.map(|()| task),
+            Err(_) => Err(Error::NoHandshake(HANDSHAKE_TIMEOUT.as_secs())),
+        }
+    };
+    let task = match opened.await {
+        Ok(task) => task,
+        Err(error) => {
+            api.terminate().await;
+            return Err(error);
+        }
+    };
+    let (ours, theirs) = tokio::io::duplex(PIPE_CAPACITY);
+    let (stream, dropped) = session_stream(theirs, Arc::clone(&task.end));
+    registry::spawn(task.run(ours, dropped));
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests;

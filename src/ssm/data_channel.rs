@@ -1,0 +1,338 @@
+//! The client side of a data channel as a state machine: takes messages, produces messages and bytes. Does no I/O; the
+//! time is passed in.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Bytes;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::frame::{Frame, Kind, flag, payload};
+use super::handshake::{self, Version};
+use super::reliable::{Receipt, ReceiveWindow, SendWindow};
+
+/// The largest payload sent, in bytes, as in the plugin and the agent.
+pub(crate) const MAX_PAYLOAD: usize = 1024;
+/// Limit in characters for text from the service that is shown to the user.
+const MAX_TEXT_CHARS: usize = 1000;
+/// Limit for the messages that wait for the websocket. Above it no messages are read, because each one adds an
+/// acknowledgement.
+const MAX_QUEUED_MESSAGES: usize = 4096;
+/// Limit for the received bytes that wait for the reader; above it the far side is slowed down. Not too small, because
+/// acknowledgements and pings arrive on the same websocket.
+const MAX_UNREAD_BYTES: usize = 1 << 20;
+/// The flags of an acknowledgement: SYN and FIN, as the plugin sets them.
+const ACKNOWLEDGE_FLAGS: u64 = 3;
+
+/// The current time in the two forms that messages need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// The monotonic time, for timeouts.
+    pub instant: Instant,
+    /// The wall-clock time for message headers, in ms since the Unix epoch.
+    pub unix_ms: u64,
+}
+
+/// The phase of the data channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The agent has not completed the handshake yet.
+    Handshake,
+    Open,
+    /// The service closed the channel, with this reason, which may be empty.
+    Closed(String),
+}
+
+/// The state of one data channel.
+#[derive(Debug)]
+pub(crate) struct DataChannel {
+    phase: Phase,
+    agent: Version,
+    /// Whether the agent's handshake request has been answered.
+    answered: bool,
+    incoming: ReceiveWindow<PendingMessage>,
+    outgoing: SendWindow<Bytes>,
+    /// Whether the service has asked us to pause sending.
+    is_paused: bool,
+    /// Encoded messages that wait for the websocket.
+    to_send: VecDeque<Bytes>,
+    /// Received bytes of the session, in order.
+    received: VecDeque<Bytes>,
+    /// The total length of `received`, in bytes.
+    received_bytes: usize,
+    /// A counter of messages received in order and acknowledgements that moved the window; only its growth matters.
+    progress: u64,
+    /// A message that the account's administrators show to every user; untrusted.
+    message: Option<String>,
+    /// The counter for message ids, which only have to be unique.
+    next_id: u128,
+}
+
+/// A message from the agent that waits to be processed in order.
+#[derive(Debug)]
+struct PendingMessage {
+    payload_type: u32,
+    payload: Bytes,
+}
+
+impl AsRef<[u8]> for PendingMessage {
+    fn as_ref(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+impl DataChannel {
+    /// Creates the state of a new channel; `seed` is random, for the ids of the messages.
+    pub(crate) fn new(seed: u128) -> Self {
+        Self {
+            phase: Phase::Handshake,
+            agent: Version::default(),
+            answered: false,
+            incoming: ReceiveWindow::default(),
+            outgoing: SendWindow::default(),
+            is_paused: false,
+            to_send: VecDeque::new(),
+            received: VecDeque::new(),
+            received_bytes: 0,
+            progress: 0,
+            message: None,
+            next_id: seed,
+        }
+    }
+
+    /// Processes a message from the websocket.
+    ///
+    /// # Errors
+    /// Fails if the message is invalid, if the agent requests something unsupported, or if it cannot connect to the
+    /// port.
+    pub(crate) fn take(&mut self, bytes: &Bytes, now: Now) -> Result<(), Error> {
+        let frame = Frame::decode(bytes).map_err(|error| Error::Malformed(error.to_string()))?;
+        match frame.kind {
+            Kind::OutputStreamData => self.take_data(frame, now)?,
+            Kind::Acknowledge => self.take_acknowledgement(&frame, now)?,
+            Kind::ChannelClosed => self.phase = Phase::Closed(reason(&frame.payload)),
+            Kind::PausePublication => self.is_paused = true,
+            Kind::StartPublication => self.is_paused = false,
+            // Data in our own direction, or a message type that is newer than this version.
+            Kind::InputStreamData | Kind::Other => {}
+        }
+        Ok(())
+    }
+
+    fn take_data(&mut self, frame: Frame, now: Now) -> Result<(), Error> {
+        // Incoming data ends a pause.
+        self.is_paused = false;
+        let (sequence, id) = (frame.sequence, frame.id);
+        // The payload is copied, because a slice would keep the whole read buffer in memory.
+        let pending =
+            PendingMessage { payload_type: frame.payload_type, payload: Bytes::copy_from_slice(&frame.payload) };
+        if self.incoming.take(sequence, pending) == Receipt::Refused {
+            return Ok(());
+        }
+        self.acknowledge(sequence, id, now);
+        while let Some(PendingMessage { payload_type, payload }) = self.incoming.next_in_order() {
+            self.progress += 1;
+            self.process(payload_type, payload, now)?;
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, payload_type: u32, bytes: Bytes, now: Now) -> Result<(), Error> {
+        match payload_type {
+            payload::HANDSHAKE_REQUEST if self.answered => {
+                Err(Error::Malformed("a second handshake request".to_owned()))
+            }
+            payload::HANDSHAKE_REQUEST => {
+                self.answered = true;
+                let answered = handshake::answer(&bytes)?;
+                self.agent = answered.agent;
+                self.send_data(payload::HANDSHAKE_RESPONSE, answered.response.into(), now);
+                answered.declined.map_or(Ok(()), |what| Err(Error::Unsupported(what)))
+            }
+            payload::HANDSHAKE_COMPLETE => {
+                let complete: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+                let message = complete["CustomerMessage"].as_str().filter(|text| !text.trim().is_empty());
+                self.message = message.map(truncated);
+                if self.phase == Phase::Handshake {
+                    self.phase = Phase::Open;
+                }
+                Ok(())
+            }
+            payload::OUTPUT if self.phase == Phase::Handshake => {
+                Err(Error::Malformed("data before the handshake was complete".to_owned()))
+            }
+            payload::OUTPUT if bytes.is_empty() => Ok(()),
+            payload::OUTPUT => {
+                self.received_bytes += bytes.len();
+                self.received.push_back(bytes);
+                Ok(())
+            }
+            payload::FLAG if bytes[..] == flag::CONNECT_TO_PORT_ERROR.to_be_bytes() => Err(Error::PortRefused),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_acknowledgement(&mut self, frame: &Frame, now: Now) -> Result<(), Error> {
+        self.is_paused = false;
+        let content: Value = serde_json::from_slice(&frame.payload).unwrap_or_default();
+        let sequence = content["AcknowledgedMessageSequenceNumber"].as_i64();
+        let sequence =
+            sequence.ok_or_else(|| Error::Malformed("an acknowledgement without a sequence number".to_owned()))?;
+        let before = self.outgoing.in_flight();
+        self.outgoing.acknowledge(sequence, now.instant);
+        self.progress += u64::from(self.outgoing.in_flight() < before);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, sequence: i64, id: u128, now: Now) {
+        let content = json!({
+            "AcknowledgedMessageType": Kind::OutputStreamData.name(),
+            "AcknowledgedMessageId": Uuid::from_u128(id).to_string(),
+            "AcknowledgedMessageSequenceNumber": sequence,
+            "IsSequentialMessage": true,
+        });
+        let frame = Frame {
+            kind: Kind::Acknowledge,
+            sequence: 0,
+            flags: ACKNOWLEDGE_FLAGS,
+            id: self.fresh_id(),
+            created: now.unix_ms,
+            payload_type: 0,
+            payload: content.to_string().into(),
+        };
+        self.to_send.push_back(frame.encode());
+    }
+
+    fn send_data(&mut self, payload_type: u32, payload: Bytes, now: Now) {
+        let frame = Frame {
+            kind: Kind::InputStreamData,
+            sequence: self.outgoing.next(),
+            flags: 0,
+            id: self.fresh_id(),
+            created: now.unix_ms,
+            payload_type,
+            payload,
+        };
+        let bytes = frame.encode();
+        self.outgoing.push(bytes.clone(), now.instant);
+        self.to_send.push_back(bytes);
+    }
+
+    fn fresh_id(&mut self) -> u128 {
+        self.next_id = self.next_id.wrapping_add(1);
+        // Sets the version and variant of a random UUID (RFC 9562, section 5.4).
+        uuid::Builder::from_random_bytes(self.next_id.to_be_bytes()).into_uuid().as_u128()
+    }
+
+    /// Whether the channel is open for data.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Returns the reason given by the service, once it has closed the channel.
+    pub(crate) fn closed(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Whether bytes can be sent now.
+    pub(crate) fn can_send(&self) -> bool {
+        self.is_open() && !self.is_paused && !self.outgoing.is_full()
+    }
+
+    /// Whether messages may be taken from the websocket now.
+    pub(crate) fn can_take(&self) -> bool {
+        self.to_send.len() < MAX_QUEUED_MESSAGES && self.received_bytes < MAX_UNREAD_BYTES
+    }
+
+    /// Sends bytes to the instance's port.
+    pub(crate) fn send(&mut self, bytes: &[u8], now: Now) {
+        for chunk in bytes.chunks(MAX_PAYLOAD) {
+            self.send_data(payload::OUTPUT, Bytes::copy_from_slice(chunk), now);
+        }
+    }
+
+    /// Asks the agent to close its connection to the port, because our side sends no more.
+    pub(crate) fn disconnect(&mut self, now: Now) {
+        self.send_data(payload::FLAG, flag::DISCONNECT_TO_PORT.to_be_bytes().to_vec().into(), now);
+    }
+
+    /// Asks the agent to end the session. Returns false if the agent is too old to support that.
+    pub(crate) fn terminate(&mut self, now: Now) -> bool {
+        let knows = self.agent.supports_terminate();
+        if knows {
+            self.send_data(payload::FLAG, flag::TERMINATE_SESSION.to_be_bytes().to_vec().into(), now);
+        }
+        knows
+    }
+
+    /// Queues overdue messages for retransmission, unless sending is paused or messages still wait for the websocket.
+    pub(crate) fn tick(&mut self, now: Now) {
+        if !self.is_paused && self.to_send.is_empty() {
+            self.to_send.extend(self.outgoing.due(now.instant));
+        }
+    }
+
+    /// Returns when to call [`Self::tick`] next.
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
+        if self.is_paused || !self.to_send.is_empty() { None } else { self.outgoing.next_due() }
+    }
+
+    /// Switches to a new websocket: every unacknowledged message is sent again.
+    pub(crate) fn reconnected(&mut self, now: Now) {
+        self.is_paused = false;
+        self.to_send = self.outgoing.unacknowledged(now.instant).into();
+    }
+
+    /// Whether everything that was sent has been acknowledged.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    /// Returns how long the oldest message has been waiting for its acknowledgement.
+    pub(crate) fn waiting_for(&self, now: Now) -> std::time::Duration {
+        self.outgoing.waiting_for(now.instant)
+    }
+
+    /// Removes and returns the next message for the websocket.
+    pub(crate) fn next_to_send(&mut self) -> Option<Bytes> {
+        self.to_send.pop_front()
+    }
+
+    /// Removes and returns the next received bytes of the session.
+    pub(crate) fn next_received(&mut self) -> Option<Bytes> {
+        let bytes = self.received.pop_front()?;
+        self.received_bytes -= bytes.len();
+        Some(bytes)
+    }
+
+    /// Returns a counter that grows with each message received in order and each acknowledgement that moved the window.
+    pub(crate) fn progress(&self) -> u64 {
+        self.progress
+    }
+
+    /// Whether the service has paused sending.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Takes the message of the account's administrators, if there is one; untrusted.
+    pub(crate) fn take_message(&mut self) -> Option<String> {
+        self.message.take()
+    }
+}
+
+/// Truncates text for display to `MAX_TEXT_CHARS` characters.
+fn truncated(text: &str) -> String {
+    text.chars().take(MAX_TEXT_CHARS).collect()
+}
+
+/// Returns the reason given in a `channel_closed` message.
+fn reason(payload: &[u8]) -> String {
+    let content: Value = serde_json::from_slice(payload).unwrap_or_default();
+    truncated(content["Output"].as_str().unwrap_or_default().trim())
+}

@@ -1,0 +1,36 @@
+//! Session Manager's data channel: a connection to one port of the instance through its agent, without the plugin.
+//!
+//! ```text
+//! frame         one message on the wire
+//! reliable      ordering, acknowledgements and retransmission, for each direction separately
+//! handshake     the agent's handshake request, and its version
+//! data_channel  the three combined: frames in, frames and bytes out; no clock, no socket
+//! resume        reconnect policy: attempts, backoff, deadline
+//!
+//! api           the service interface by which a session is resumed and ended
+//! registry      the sessions that are still to be ended
+//! channel       opens a session and starts its relay
+//! relay         the task that moves bytes between the websocket and the local stream
+//! ws            the two halves of the websocket
+//! stream        the local end of the session
+//! ```
+//!
+//! The first five do no I/O; the time is passed in.
+
+pub(crate) mod api;
+pub(crate) mod channel;
+pub(crate) mod data_channel;
+mod error;
+pub(crate) mod frame;
+pub(crate) mod handshake;
+pub(crate) mod registry;
+mod relay;
+pub(crate) mod reliable;
+pub(crate) mod resume;
+pub(crate) mod stream;
+mod ws;
+
+pub(crate) use error::Error;
+
+#[cfg(test)]
+mod tests;

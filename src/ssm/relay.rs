@@ -1,0 +1,372 @@
+//! The task of a data channel: moves bytes between the websocket and the local stream, runs the timers, resumes the
+//! session after the connection was lost, and ends it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Bytes;
+use uuid::Uuid;
+
+use super::api::{ResumeError, SessionApi};
+use super::data_channel::{DataChannel, Now};
+use super::error::Error;
+use super::resume::Resumption;
+use super::ws::{self, Received, WsSink, WsStream, connect};
+use crate::web::Connector;
+use crate::web::websocket::WebSocket;
+
+/// Size of a read from the local stream, in bytes.
+const CHUNK: usize = 16 * 1024;
+/// Timeout for more data from the far side, once all of ours is acknowledged.
+const REMOTE_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout for the acknowledgement of our last bytes while the far side sends nothing.
+const LAST_ACK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout for the service's confirmation that the session has ended, and again for closing the websocket.
+const TERMINATE_TIMEOUT: Duration = Duration::from_millis(700);
+/// Shortest interval between two checks of the connection.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+
+fn now() -> Now {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { instant: Instant::now(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or_default() }
+}
+
+/// The I/O event that woke the task.
+enum IoEvent {
+    /// Messages arrived from the websocket, or it ended.
+    Received(Received),
+    /// The number of bytes read from the local stream; 0 is its end.
+    Read(usize),
+    /// The number of waiting bytes written to the local stream.
+    Written(usize),
+    /// The local stream was dropped.
+    LocalDropped,
+    /// A timer, or an event that needs no action.
+    Nothing,
+}
+
+/// The outcome of a relay that did not fail.
+enum End {
+    /// The service closed the channel, with this reason.
+    Closed(String),
+    /// The local side closed the stream, or both directions reached EOF.
+    LocalDone,
+}
+
+/// The state of the local end of the session.
+#[derive(Default)]
+struct LocalEnd {
+    /// Received bytes that wait to be written to the local stream.
+    waiting: Bytes,
+    /// The time when the local side stopped sending, or of the last transfer after that.
+    input_ended: Option<Instant>,
+    /// Whether the agent has been told that the local side stopped sending.
+    end_sent: bool,
+}
+
+/// The task that runs a session.
+pub(super) struct Relay {
+    data_channel: DataChannel,
+    ws_sink: WsSink,
+    ws_stream: WsStream,
+    resumption: Resumption,
+    connector: Connector,
+    url: String,
+    api: Arc<dyn SessionApi>,
+    /// The error that ended the session, if any; shared with the local stream.
+    pub(super) end: Arc<OnceLock<Error>>,
+}
+
+impl Relay {
+    pub(super) fn new(socket: WebSocket, connector: Connector, url: String, api: Arc<dyn SessionApi>) -> Self {
+        let (ws_sink, ws_stream) = ws::split(socket);
+        Self {
+            data_channel: DataChannel::new(Uuid::new_v4().as_u128()),
+            ws_sink,
+            ws_stream,
+            resumption: Resumption::default(),
+            connector,
+            url,
+            api,
+            end: Arc::default(),
+        }
+    }
+
+    fn take(&mut self, messages: &[Bytes]) -> Result<(), Error> {
+        messages.iter().try_for_each(|bytes| self.data_channel.take(bytes, now()))
+    }
+
+    /// Runs the handshake until data may be sent.
+    pub(super) async fn handshake(&mut self) -> Result<(), Error> {
+        while !self.data_channel.is_open() {
+            let (next_tick, can_take) = (self.data_channel.next_tick(), self.data_channel.can_take());
+            tokio::select! {
+                received = self.ws_stream.recv(), if can_take => match received {
+                    Received::Messages(messages) => self.take(&messages)?,
+                    Received::End(why) => return Err(Error::Lost(why)),
+                },
+                () = self.ws_sink.flush(&mut self.data_channel) => {}
+                () = until(next_tick) => {}
+            }
+            self.data_channel.tick(now());
+            if let Some(reason) = self.data_channel.closed() {
+                return Err(Error::Ended(reason.to_owned()));
+            }
+        }
+        if let Some(message) = self.data_channel.take_message() {
+            self.api.notice(format!("Session Manager says: {message}"));
+        }
+        Ok(())
+    }
+
+    /// Runs the session from the handshake to its end.
+    pub(super) async fn run(mut self, pipe: DuplexStream, mut dropped: oneshot::Receiver<()>) {
+        let (from_local, mut to_local) = tokio::io::split(pipe);
+        match self.relay(from_local, &mut to_local, &mut dropped).await {
+            // The service closed the session, so there is nothing left to end.
+            Ok(End::Closed(reason)) if reason.is_empty() => {}
+            Ok(End::Closed(reason)) => drop(self.end.set(Error::Ended(reason))),
+            Ok(End::LocalDone) => self.end_session().await,
+            Err(error) => {
+                let _ = self.end.set(error);
+                // The local side is told first, because ending the session takes longer.
+                let _ = to_local.shutdown().await;
+                drop(to_local);
+                return self.api.terminate().await;
+            }
+        }
+        let _ = to_local.shutdown().await;
+    }
+
+    async fn relay(
+        &mut self,
+        mut from_local: ReadHalf<DuplexStream>,
+        to_local: &mut WriteHalf<DuplexStream>,
+        dropped: &mut oneshot::Receiver<()>,
+    ) -> Result<End, Error> {
+        let mut chunk = vec![0; CHUNK];
+        let mut local = LocalEnd::default();
+        // The outcome, once it is known. Received bytes are delivered before the local side is told.
+        let mut end: Option<Result<End, Error>> = None;
+        loop {
+            if let Some(local_done) = self.next_action(&mut local, end.is_some()) {
+                return end.unwrap_or(Ok(local_done));
+            }
+            let is_over = end.is_some() || self.data_channel.closed().is_some();
+            let can_read = self.data_channel.can_send() && local.input_ended.is_none() && !is_over;
+            let can_take = self.data_channel.can_take() && !is_over;
+            let (next_tick, next_check) = (self.data_channel.next_tick(), self.next_check(&local));
+            let event = tokio::select! {
+                () = self.ws_sink.flush(&mut self.data_channel), if !is_over => IoEvent::Nothing,
+                written = to_local.write(&local.waiting), if !local.waiting.is_empty() => {
+                    written.map_or(IoEvent::LocalDropped, IoEvent::Written)
+                }
+                // Messages that are not read here are not read from the network, so the far side slows down.
+                received = self.ws_stream.recv(), if can_take => IoEvent::Received(received),
+                read = from_local.read(&mut chunk), if can_read => IoEvent::Read(read.unwrap_or_default()),
+                _ = &mut *dropped => IoEvent::LocalDropped,
+                () = until(next_tick), if !is_over => IoEvent::Nothing,
+                () = sleep_until(next_check.into()), if !is_over => IoEvent::Nothing,
+            };
+            if !can_take {
+                self.ws_stream.restart_idle_timer();
+            }
+            let lost = match event {
+                IoEvent::LocalDropped => return Ok(End::LocalDone),
+                event => match self.on_event(event, &chunk, &mut local) {
+                    Ok(lost) => lost,
+                    Err(error) => {
+                        end = Some(Err(error));
+                        continue;
+                    }
+                },
+            };
+            if is_over || self.data_channel.closed().is_some() {
+                continue;
+            }
+            self.data_channel.tick(now());
+            // While nothing is read, the reason of an end may still be unread, so the connection is not checked.
+            let Some(why) = lost.or_else(|| if can_take { self.check_alive() } else { None }) else { continue };
+            match self.resume_while_draining(&why, to_local, &mut local, dropped).await {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => end = Some(Ok(End::Closed("it timed out or was terminated".to_owned()))),
+                Some(Err(error)) => end = Some(Err(error)),
+                None => return Ok(End::LocalDone),
+            }
+        }
+    }
+
+    /// Resumes the session while received bytes are still written to the local stream. Returns `None` if that stream
+    /// was dropped.
+    async fn resume_while_draining(
+        &mut self,
+        why: &str,
+        to_local: &mut WriteHalf<DuplexStream>,
+        local: &mut LocalEnd,
+        dropped: &mut oneshot::Receiver<()>,
+    ) -> Option<Result<bool, Error>> {
+        let resumed = self.resume(why);
+        tokio::pin!(resumed);
+        loop {
+            tokio::select! {
+                resumed = &mut resumed => return Some(resumed),
+                written = to_local.write(&local.waiting), if !local.waiting.is_empty() => match written {
+                    Ok(count) => drop(local.waiting.split_to(count)),
+                    Err(_) => return None,
+                },
+                _ = &mut *dropped => return None,
+            }
+        }
+    }
+
+    /// Handles an event. Returns the reason if the connection was lost.
+    fn on_event(&mut self, event: IoEvent, chunk: &[u8], local: &mut LocalEnd) -> Result<Option<String>, Error> {
+        match event {
+            IoEvent::Received(Received::Messages(messages)) => {
+                self.take(&messages)?;
+                local.event();
+            }
+            IoEvent::Received(Received::End(why)) => return Ok(Some(why)),
+            IoEvent::Read(0) => local.input_ended = Some(Instant::now()),
+            IoEvent::Read(count) => self.data_channel.send(&chunk[..count], now()),
+            IoEvent::Written(count) => {
+                drop(local.waiting.split_to(count));
+                local.event();
+            }
+            IoEvent::LocalDropped | IoEvent::Nothing => {}
+        }
+        Ok(None)
+    }
+
+    /// Prepares the next bytes for the local stream, tells the agent when the local side stopped sending, and returns
+    /// the outcome once both sides are done. `is_over`: nothing more will arrive.
+    fn next_action(&mut self, local: &mut LocalEnd, is_over: bool) -> Option<End> {
+        if local.waiting.is_empty() {
+            local.waiting = self.data_channel.next_received().unwrap_or_default();
+        }
+        if !local.waiting.is_empty() {
+            return None;
+        }
+        if let Some(reason) = self.data_channel.closed() {
+            return Some(End::Closed(reason.to_owned()));
+        }
+        if is_over {
+            return Some(End::LocalDone);
+        }
+        let quiet = local.input_ended?.elapsed();
+        match (self.data_channel.is_settled(), local.end_sent) {
+            (true, false) => {
+                self.data_channel.disconnect(now());
+                local.end_sent = true;
+                None
+            }
+            (true, true) if quiet >= REMOTE_IDLE_TIMEOUT => Some(End::LocalDone),
+            (false, _) if quiet >= LAST_ACK_TIMEOUT => Some(End::LocalDone),
+            _ => None,
+        }
+    }
+
+    fn next_check(&self, local: &LocalEnd) -> Instant {
+        let check_alive = self.ws_stream.next_check(&self.ws_sink, self.awaits_ack());
+        let wait = if self.data_channel.is_settled() { REMOTE_IDLE_TIMEOUT } else { LAST_ACK_TIMEOUT };
+        let check_alive = match local.input_ended {
+            Some(when) if local.waiting.is_empty() => check_alive.min(when + wait),
+            _ => check_alive,
+        };
+        check_alive.max(Instant::now() + MIN_CHECK_INTERVAL)
+    }
+
+    /// Whether an acknowledgement is outstanding and sending is not paused.
+    fn awaits_ack(&self) -> bool {
+        !self.data_channel.is_settled() && !self.data_channel.is_paused()
+    }
+
+    fn check_alive(&mut self) -> Option<String> {
+        let awaits_ack = self.awaits_ack().then(|| self.data_channel.waiting_for(now()));
+        self.ws_stream.check_alive(&mut self.ws_sink, awaits_ack)
+    }
+
+    /// Opens a new websocket for the same session. Returns `false` if the service reports that the session is over.
+    async fn resume(&mut self, why: &str) -> Result<bool, Error> {
+        self.api.step(format!("connection to Session Manager lost ({why}); resuming the session"));
+        let mut pause = self.resumption.lost(self.data_channel.progress(), Instant::now());
+        if self.resumption.is_exhausted(Instant::now()) {
+            return Err(Error::Lost(why.to_owned()));
+        }
+        loop {
+            sleep(pause).await;
+            let ResumeError { why, is_network } = match self.api.resume(self.url.clone()).await {
+                Ok(None) => return Ok(false),
+                Ok(Some(grant)) => {
+                    let url = grant.url.expose().clone();
+                    match connect(&self.connector, grant).await {
+                        Ok(socket) => {
+                            self.on_resumed(socket, url);
+                            return Ok(true);
+                        }
+                        Err(error) => ResumeError { why: error.to_string(), is_network: error.is_transient() },
+                    }
+                }
+                Err(no) => no,
+            };
+            match self.resumption.failed(is_network, Instant::now()) {
+                Some(next) => pause = next,
+                None => return Err(Error::Lost(why)),
+            }
+            self.api.step(format!("resuming failed: {why}; retrying"));
+        }
+    }
+
+    fn on_resumed(&mut self, socket: WebSocket, url: String) {
+        (self.ws_sink, self.ws_stream) = ws::split(socket);
+        self.url = url;
+        self.resumption.restored(Instant::now());
+        self.data_channel.reconnected(now());
+        self.api.step("session resumed".to_owned());
+    }
+
+    /// Ends the session after the local side is done: through the agent, or by an API call if that is not confirmed in
+    /// time.
+    async fn end_session(&mut self) {
+        let end_sent = self.data_channel.terminate(now());
+        let confirmed = async {
+            while end_sent && self.data_channel.closed().is_none() {
+                tokio::select! {
+                    () = self.ws_sink.flush(&mut self.data_channel) => {}
+                    received = self.ws_stream.recv() => match received {
+                        Received::Messages(messages) => {
+                            let taken = messages.iter().try_for_each(|bytes| self.data_channel.take(bytes, now()));
+                            if taken.is_err() {
+                                return false;
+                            }
+                        }
+                        Received::End(_) => return false,
+                    },
+                }
+                while self.data_channel.next_received().is_some() {}
+            }
+            end_sent
+        };
+        if timeout(TERMINATE_TIMEOUT, confirmed).await != Ok(true) {
+            self.api.terminate().await;
+        }
+        let _ = timeout(TERMINATE_TIMEOUT, self.ws_sink.close()).await;
+    }
+}
+
+impl LocalEnd {
+    /// Restarts the timeout that follows the end of the local input, because data was still transferred.
+    fn event(&mut self) {
+        self.input_ended = self.input_ended.map(|_| Instant::now());
+    }
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,119 @@
+//! Small files in the user's data and cache folders: their paths, and atomic writes that are private to the user and
+//! under a lock. Knows nothing about the contents.
+
+pub(crate) mod cache;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Returns the data folder, `ec2ssh/` in the user's data folder, for what must not be lost.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    Some(dirs::data_dir()?.join("ec2ssh"))
+}
+
+/// Returns the cache folder, `ec2ssh/` in the user's cache folder, for what can be fetched again.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    Some(dirs::cache_dir()?.join("ec2ssh"))
+}
+
+/// Returns the runtime folder, for sockets: in the login session's runtime folder if the system has one, else in the
+/// cache folder. The caller must verify that it is private to the user.
+pub(crate) fn runtime_folder() -> Option<PathBuf> {
+    match dirs::runtime_dir() {
+        Some(folder) => Some(folder.join("ec2ssh")),
+        None => Some(cache_folder()?.join("run")),
+    }
+}
+
+/// Runs `change` while no other ec2ssh process does so for the same file. The lock is a separate file beside it, so
+/// that the file itself can be replaced; the system releases it when the process dies.
+///
+/// # Errors
+/// Fails if the folder or the lock cannot be created, if the lock times out, or with the error of `change`.
+pub(crate) fn under_lock<T>(path: &Path, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    if let Some(folder) = path.parent() {
+        create_private_folder(folder)?;
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock = private(OpenOptions::new().create(true).truncate(false).write(true)).open(lock_path)?;
+    wait_for(&lock)?;
+    let result = change();
+    drop(lock);
+    result
+}
+
+/// Waits for the lock, with a timeout: it is normally held for milliseconds, unless its holder is stuck.
+fn wait_for(lock: &File) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            // This file system has no locks. Each write is still consistent: one line in one write, or a whole file by
+            // renaming.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begun.elapsed() > LOCK_TIMEOUT => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "timed out: another ec2ssh process holds the lock",
+                ));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Appends a line to the file; the caller must hold the lock ([`under_lock`]). An unfinished last line is terminated
+/// first.
+///
+/// # Errors
+/// Fails with the I/O error of the file.
+pub(crate) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    let old = match fs::read(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let join = if old.is_empty() || old.ends_with(b"\n") { "" } else { "\n" };
+    let mut file = private(OpenOptions::new().append(true).create(true)).open(path)?;
+    // A single write lets a reader without the lock see the whole line or nothing of it.
+    file.write_all(format!("{join}{line}\n").as_bytes())?;
+    file.sync_data()
+}
+
+/// Replaces the content of the file atomically.
+///
+/// # Errors
+/// Fails with the I/O error of the file.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        create_private_folder(folder)?;
+    }
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(format!(".{}", std::process::id()));
+    let fresh = PathBuf::from(fresh);
+    let mut file: File = private(OpenOptions::new().create(true).truncate(true).write(true)).open(&fresh)?;
+    file.write_all(content)?;
+    drop(file);
+    fs::rename(&fresh, path)
+}
+
+fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes new files readable by the user alone, on systems with file modes.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}

@@ -1,0 +1,69 @@
+//! Escaping of untrusted text, tables, redacted secrets and times.
+
+use crate::secret::Secret;
+use crate::table::Table;
+use crate::text::{sanitize, sanitize_lines, shell_word};
+use crate::when::{age, utc};
+use proptest::prelude::*;
+
+#[test]
+fn control_characters_become_visible() {
+    assert_eq!(sanitize("a\u{1b}[31mb\u{7}\r\n\t\u{9b}\u{202e}c"), r"a\u{1b}[31mb\u{7}\u{d}\u{a}\u{9}\u{9b}\u{202e}c");
+    assert_eq!(sanitize("Ünïcödé ✓ 名前"), "Ünïcödé ✓ 名前");
+    assert_eq!(sanitize_lines("a\r\nb\u{1b}c\n"), "a\nb\\u{1b}c");
+}
+
+#[test]
+fn secret_is_redacted_in_debug_output() {
+    let secret = Secret::new("hunter2".to_owned());
+    assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "(redacted) Some((redacted))");
+    assert_eq!(secret.expose(), "hunter2");
+}
+
+#[test]
+fn table_fits_the_terminal() {
+    let mut table = Table::new(&["NAME", "ID"]);
+    table.push(vec!["a-very-long-name-for-a-machine".into(), "i-0123456789abcdef0".into()]);
+    table.push(vec!["名前\u{1b}".into(), "i-1".into()]);
+    assert_eq!(table.render(None).lines().nth(1), Some("a-very-long-name-for-a-machine  i-0123456789abcdef0"));
+    insta::assert_snapshot!(table.render(Some(30)), @r"
+    NAME            ID
+    a-very-long-n…  i-0123456789a…
+    名前\u{1b}      i-1
+    ");
+}
+
+#[test]
+fn times_are_human_readable() {
+    assert_eq!(utc(0), "1970-01-01 00:00Z");
+    assert_eq!(utc(1_795_435_200), "2026-11-23 12:00Z");
+    assert_eq!(utc(i64::MAX), "");
+    let ages = [(5, "5s"), (119, "119s"), (120, "2m"), (7_199, "119m"), (7_200, "2h"), (172_800, "2d"), (-5, "0s")];
+    for (seconds, text) in ages {
+        assert_eq!(age(1_000_000, 1_000_000 - seconds), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_control_characters_are_left(text in any::<String>()) {
+        prop_assert!(!sanitize(&text).chars().any(char::is_control));
+    }
+
+    #[test]
+    fn table_never_exceeds_its_width(cells in prop::collection::vec(any::<String>(), 3), width in 22usize..200) {
+        use unicode_width::UnicodeWidthStr;
+        let mut table = Table::new(&["A", "B", "C"]);
+        table.push(cells);
+        for line in table.render(Some(width)).lines() {
+            prop_assert!(line.width() <= width, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn shell_word_round_trips(text in "[^\0]{0,40}") {
+        let command = format!("printf %s {}", shell_word(&text));
+        let output = std::process::Command::new("/bin/sh").args(["-c", &command]).output().unwrap();
+        prop_assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+    }
+}

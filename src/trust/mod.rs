@@ -1,0 +1,21 @@
+//! Decides whether to trust an instance's host key.
+//!
+//! A revoked key is refused first. Then the sources are asked in this order: a certificate of a trusted authority
+//! (`certificate`), ec2ssh's own file ([`known_hosts`]), the instance's console ([`console`]), the caller's known_hosts files
+//! ([`lines`]), and finally the policy and the user. `verifier` asks them one after the other and is ssh's
+//! [`HostKeyVerifier`](crate::ssh::verifier::HostKeyVerifier); `openssh` answers the same for plain ssh; `source` collects what an
+//! instance's verifier needs.
+
+mod certificate;
+pub(crate) mod console;
+mod error;
+pub(crate) mod known_hosts;
+pub(crate) mod lines;
+mod openssh;
+mod source;
+mod verdict;
+pub(crate) mod verifier;
+
+pub(crate) use error::{Error, Refusal};
+pub(crate) use source::verifier;
+pub(crate) use verifier::InstanceVerifier;

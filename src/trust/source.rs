@@ -1,0 +1,96 @@
+//! Collects what an instance's verifier needs: our own file, its console, the caller's known_hosts, its names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::console::parse;
+use super::known_hosts::{KnownHosts, alias};
+use super::lines::at_port;
+use super::verifier::{Answer, Console, InstanceVerifier};
+use crate::aws::{self, Aws};
+use crate::confirm::ConfirmGate;
+use crate::event::Events;
+use crate::plan::RoutePlan;
+use crate::settings::Settings;
+
+/// The time limit for reading the console: the user waits for it if the server's key is not known. The SDK would retry longer.
+const CONSOLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes the verifier of the planned instance; `None` if there is no data folder for its known_hosts. On a first contact the
+/// console is read from now on, beside whatever follows.
+pub(crate) fn verifier(
+    aws: &Aws,
+    plan: &RoutePlan,
+    settings: &Settings,
+    confirmed: &ConfirmGate,
+    events: &Events,
+) -> Option<InstanceVerifier> {
+    let instance = &plan.instance;
+    let verifier = InstanceVerifier {
+        store: KnownHosts::of_the_user()?,
+        instance_id: instance.id.clone(),
+        alias: alias(&instance.id, plan.port),
+        label: instance.label().to_owned(),
+        names: names(plan, &settings.target.selector.to_string()),
+        caller_files: caller_files(),
+        console: console(aws.clone(), instance.id.clone()),
+        policy: settings.host_keys,
+        confirmed: confirmed.clone(),
+        events: Arc::clone(events),
+        progress: Arc::default(),
+    };
+    if verifier.is_first_contact() {
+        let console = verifier.console.clone();
+        tokio::spawn(async move {
+            console.answer().await;
+        });
+    }
+    Some(verifier)
+}
+
+/// Returns the files where ssh looks, too (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile).
+fn caller_files() -> Vec<PathBuf> {
+    let own = dirs::home_dir().map(|home| home.join(".ssh/known_hosts"));
+    own.into_iter().chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect()
+}
+
+/// Returns every name and address of the instance, as ssh looks for them.
+fn names(plan: &RoutePlan, typed: &str) -> Vec<String> {
+    let instance = &plan.instance;
+    let mut all = vec![instance.id.clone(), typed.to_owned()];
+    all.extend([&instance.name, &instance.public_dns, &instance.private_dns].into_iter().flatten().cloned());
+    all.extend([instance.public_ip, instance.private_ip].iter().flatten().map(ToString::to_string));
+    all.extend(instance.ipv6.iter().map(ToString::to_string));
+    all.iter().map(|name| at_port(name, plan.port)).collect()
+}
+
+fn console(aws: Aws, instance_id: String) -> Console {
+    Console::new(move || {
+        let (aws, instance_id) = (aws.clone(), instance_id.clone());
+        async move {
+            let read = tokio::time::timeout(CONSOLE_TIMEOUT, read(&aws, &instance_id)).await;
+            read.unwrap_or_else(|_| Err(format!("could not be read within {} s.", CONSOLE_TIMEOUT.as_secs())))
+        }
+    })
+}
+
+/// Reads the output that was posted after boot, which has the keys that are printed on the first boot only; if it was not posted
+/// yet, reads the latest output.
+async fn read(aws: &Aws, instance_id: &str) -> Answer {
+    let posted = parse(&aws.console_output(instance_id, false).await.map_err(|error| reason(&error))?);
+    if !posted.is_empty() {
+        return Ok(posted);
+    }
+    // Only Nitro instances have a latest output, so a failure here is normal.
+    Ok(aws.console_output(instance_id, true).await.map(|latest| parse(&latest)).unwrap_or_default())
+}
+
+fn reason(error: &aws::Error) -> String {
+    match error {
+        aws::Error::Service { code, call, .. } if code == "UnauthorizedOperation" => {
+            format!("cannot be read: the credentials lack {}.", call.iam_action())
+        }
+        other => format!("cannot be read: {other}."),
+    }
+}
