@@ -131,6 +131,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         let result = run(&ctx, command);
         raw::restore();
         ui.set_raw(false);
+        ui.clear_progress();
         ExitCode::from(match result {
             Ok(code) => code,
             Err(error) => {
@@ -151,13 +152,15 @@ pub fn with_panic_hook(program: impl FnOnce() -> ExitCode) -> ExitCode {
             std::thread::park();
         }
         raw::restore();
+        let ui = Ui::without_stdout(Verbosity::default(), terminal_width);
+        ui.clear_progress();
         let shut_down = shut_down_after_panic();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let words = panic.payload_as_str().unwrap_or("no message");
         let error = CommandError::failed("internal error (panic)")
             .cause(format!("{words} ({place})"))
             .hint("report it with the output of: ec2ssh -vv …");
-        report(&Ui::without_stdout(Verbosity::default(), terminal_width), Verbosity::default(), &error);
+        report(&ui, Verbosity::default(), &error);
         shut_down.wait();
         std::process::exit(255);
     }));
@@ -171,11 +174,7 @@ pub fn command() -> clap::Command {
 
 fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
     let args = subcommand_first(args);
-    let is_tool = args
-        .get(1)
-        .and_then(|word| word.to_str())
-        .is_some_and(|word| matches!(word, "list" | "known-hosts" | "config" | "complete" | "completions" | "help"));
-    let family = if is_tool { CommandKind::Tool } else { CommandKind::Session };
+    let family = args.get(1).and_then(|word| word.to_str()).map_or(CommandKind::Session, family_of);
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
         Err(error) => {
@@ -184,6 +183,12 @@ fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
             Err(ExitCode::from(code))
         }
     }
+}
+
+/// Returns the kind of the command with this name; what is no command is a target of `ssh`.
+fn family_of(name: &str) -> CommandKind {
+    let is_command = name == "help" || App::command().find_subcommand(name).is_some();
+    if is_command && !matches!(name, "ssh" | "proxy") { CommandKind::Tool } else { CommandKind::Session }
 }
 
 /// Moves a subcommand that follows options (`ec2ssh --profile p list`) to the front, where clap expects it. The first

@@ -14,30 +14,32 @@
 //!      | connect: the Connector works side by side
 //!      |   route: race the routes, each proven by a Probe ------> Link (transport)
 //!      |   ssh: handshake; trust judges the host key -----------> Connection (ssh)
-//!      |   login: DescribeImages, where no user was typed; connect::pushed_key: SendSSHPublicKey
+//!      |   connect::login: DescribeImages, where no user was typed; connect::pushed_key: SendSSHPublicKey
 //!   Connection, logged in
 //!      | commands join it to the terminal (LocalTerminal) or to standard input and output
 //!   exit status
 //! ```
 //!
-//! An error goes the other way: a layer's own error type, then [`diagnose`] judges it (a `Finding`: a code and its facts), then
-//! [`error`] renders it as a `CommandError` with causes and hints, then [`cli`] prints it and chooses the exit code.
+//! An error goes the other way: a layer's own error type, with the facts as fields; [`error`] turns it into a `CommandError` with
+//! causes and hints, and has [`diagnose`] judge what needs judging (a `Finding`: a code and its facts); [`cli`] prints it and
+//! chooses the exit code. Facts that need a call to AWS are collected in [`connect`] and travel in its error.
 //!
 //! # The rooms, from the top down
 //!
 //! Imports go down only, and no file imports itself through others; `tests/it/structure` reads every import and checks it against
 //! a table.
 //!
-//! - [`cli`]: the arguments, dispatch, the report, the exit code. [`context`]: `Ctx { ui, config, aws }`, made once.
-//! - [`commands`]: one file per command, with its `XArgs` and `run(&Ctx, args)`. The only room that joins the lower ones to [`ui`]
-//!   and [`terminal`].
+//! - [`cli`]: the arguments, dispatch, the report, the exit code.
+//! - [`commands`]: a file or folder per command, with its `XArgs` and `run`, which is given the `Ctx`; `options`, `prompts` and
+//!   `session_io` are shared by several. They join the lower rooms to [`ui`] and [`terminal`].
+//! - [`context`]: `Ctx { ui, config, aws }`, made once by `cli`.
 //! - [`error`], [`diagnose`]: what is wrong, and how it is said.
 //! - [`connect`]: the [`Connector`](connect), the pushed key, the speculative start, plain ssh's ProxyCommand.
 //! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
 //! - [`mod@plan`], [`settings`], [`login`]: pure decisions. [`event`]: how these rooms report and ask.
 //! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
-//! - [`web`], [`transport`]: HTTPS and websockets by the caller's proxies; TCP, links and probes.
 //! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`].
+//! - [`web`], [`transport`]: HTTPS and websockets by the caller's proxies; TCP, links and probes.
 //! - [`agent`], [`openssh`]: for plain ssh: an agent with one key, and the block in `~/.ssh/config`.
 //! - [`terminal`], [`ui`]: the local terminal in raw mode; the one door to standard output, standard error and the user.
 //! - Small ones that import nothing, or nearly so: [`account`], [`config`], [`confirm`], [`io`], [`program`], [`secret`],
@@ -45,26 +47,36 @@
 //!
 //! # Where something new goes
 //!
-//! - A command: a file in [`commands`], a variant in [`cli`]. It gets a `Ctx`; to reach an instance it calls [`connect::session`],
-//!   [`connect::stream`], or [`find`] alone.
-//! - A route: a variant of [`plan::order::Route`], its opening in `route::dial`, its errors in `route::error`. It returns a
-//!   [`Link`](transport::link::Link).
-//! - A way to know that a port answers: a [`Probe`](transport::probe::Probe), which the caller passes to the dialer.
-//! - An AWS call: a file in [`aws`] that returns a plain type; its error codes in `error::aws`.
-//! - A check of a diagnosis: a pure function in [`diagnose`] that returns a `Finding`; its text in [`error`].
-//! - A timeout: a constant with a name in the file that waits, or a field of [`ssh::client::Timeouts`]; never a number in a call.
+//! - A command: a file in [`commands`], a variant of `Command` in [`cli`]. To reach an instance it calls [`connect::session`],
+//!   [`connect::stream`] or [`connect::dry_run`]; to know one, [`find::single`]. A positional argument that is to be completed with
+//!   names has the id `target`. The completion scripts and `docs/reference.md` follow.
+//! - A route: a value of [`config::Via`], a variant of [`plan::order::Route`] and its place in the order, its opening in
+//!   `route::dial`, its head start in `route::dialer`, its line of `--dry-run` in [`mod@plan`] and `route::survey`, its errors in
+//!   `route::error` and their text in `error::route`. What is opened holds a [`Link`](transport::link::Link).
+//! - A proof that a port answers: a [`Probe`](transport::probe::Probe), which the caller passes to the dialer, as
+//!   [`route::ssh_identification`] is.
+//! - An AWS call: its name and IAM action in [`aws::Call`], a file in [`aws`] like `images`, its answer in [`aws::model`], its error
+//!   codes in `error::aws`; then `docs/iam.md` and the embedded cloud, `tests/lab`.
+//! - A check: facts and a pure judgement of them in [`diagnose`], a variant of `Finding`, its text in [`error`].
+//! - A timeout: a constant with a name, in the file that waits or that makes the probe (`aws::clients`: the calls;
+//!   `route::ssh_probe`: the identification), or a field of [`ssh::client::Timeouts`]. Those that a user can notice are listed in
+//!   `docs/reference.md`.
 //! - A cache: a [`JsonCache`](store::cache::JsonCache), keyed by [`Account::cache_key`](aws::model::Account::cache_key).
 //! - A source of trusted host keys: [`trust`], in the order of its first page.
 //!
 //! # Invariants
 //!
-//! - Nothing but the session's bytes goes to standard output of `ssh` and `proxy`: they have a [`ui::Ui::without_stdout`].
+//! - Nothing but the session's bytes goes to standard output of `ssh` (without `--dry-run`) and `proxy`: they have a
+//!   [`ui::Ui::without_stdout`].
 //! - Rooms below the commands neither print nor prompt: they send an [`event::Event`], which carries its own reply.
-//! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`].
-//! - A key that is pushed is made in memory and wiped, also the one that plain ssh uses; a passphrase is a [`secret::Secret`].
+//! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`] and its siblings; a session's own output passes
+//!   as it is.
+//! - A key that ec2ssh makes exists in memory only and is wiped, also the one of `proxy --agent`; a passphrase is a
+//!   [`secret::Secret`].
 //! - A speculative start uses a cached instance at once. Until DescribeInstances agrees nobody logs in, ssh has no connection, no
 //!   host key is stored and nobody is asked anything: they wait at a [`confirm::ConfirmGate`].
-//! - Two accounts never share a cache entry: [`account`].
+//! - Two accounts never share a cache entry: [`account`]. Completions, which may load no credentials, go by the profile and the state
+//!   of the shared config files.
 //! - The agent signs a login of its one user with its one key, and nothing else.
 //! - On a first contact a host key that contradicts the instance's console is refused in every mode; later the console never
 //!   replaces a key that is known.

@@ -3,6 +3,7 @@
 //! [`Ui::without_stdout`] is for commands whose standard output carries the session's data: it cannot write to standard output.
 //! All text for standard error is made safe by [`sanitize_lines`], whatever its source.
 
+pub(crate) mod progress;
 pub(crate) mod trace;
 
 use std::fs::{File, OpenOptions};
@@ -11,8 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use progress::{Progress, ProgressLine, Unit};
+
 use crate::secret::Secret;
 use crate::text::{sanitize, sanitize_lines};
+
+/// The time within which the signal of a Ctrl-C ends this process.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The verbosity of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,8 +44,8 @@ struct Inner {
     started: Instant,
     /// Set while the terminal is in raw mode, where a line feed alone does not return the carriage.
     raw: AtomicBool,
-    /// Set while a progress line is shown that the next output overwrites.
-    progress: AtomicBool,
+    /// The progress line, which other output is written above of.
+    progress: ProgressLine,
     /// Held while a question is asked, so that there is one at a time.
     prompt_lock: Mutex<()>,
 }
@@ -62,7 +68,7 @@ impl Ui {
             stdout,
             started: Instant::now(),
             raw: AtomicBool::new(false),
-            progress: AtomicBool::new(false),
+            progress: progress::line(),
             prompt_lock: Mutex::new(()),
         };
         Self { inner: Arc::new(inner) }
@@ -136,11 +142,25 @@ impl Ui {
             return;
         }
         if io::stderr().is_terminal() {
-            self.inner.progress.store(true, Ordering::Relaxed);
-            write_stderr(&format!("\r\x1b[K{}", sanitize(text)));
+            // Not while a question waits for its answer.
+            if self.inner.prompt_lock.try_lock().is_ok() {
+                self.inner.progress.spin(sanitize(text));
+            }
         } else {
             self.line(&sanitize(text));
         }
+    }
+
+    /// Makes a progress bar for work that may take over a second; `total` is in the unit, if it is known. It is shown on a
+    /// terminal, unless `-q` is given.
+    pub(crate) fn progress_bar(&self, label: &'static str, unit: Unit, total: Option<u64>) -> Progress {
+        let visible = !self.inner.verbosity.quiet && io::stderr().is_terminal();
+        self.inner.progress.progress(label, unit, total, visible)
+    }
+
+    /// Removes the progress line, before others write to the terminal: the remote program, ssh, the shell.
+    pub(crate) fn clear_progress(&self) {
+        self.inner.progress.clear();
     }
 
     /// Prints an error: what failed, why, and what to type.
@@ -170,9 +190,8 @@ impl Ui {
     fn line(&self, text: &str) {
         // In a session the remote side may have left the cursor anywhere in the line.
         let (begin, end) = if self.inner.raw.load(Ordering::Relaxed) { ("\r\n", "\r\n") } else { ("", "\n") };
-        let clear = if self.inner.progress.swap(false, Ordering::Relaxed) { "\r\x1b[K" } else { "" };
         let text = sanitize_lines(text).replace('\n', end);
-        write_stderr(&format!("{clear}{begin}{text}{end}"));
+        self.inner.progress.above(|| write_stderr(&format!("{begin}{text}{end}")));
     }
 
     /// Whether the user can be asked: standard error and the controlling terminal are available.
@@ -210,19 +229,13 @@ impl Ui {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 // On Ctrl-C the prompt has sent the signal that ends this process; no answer must be returned before
                 // that.
-                std::thread::sleep(Duration::from_secs(5));
+                std::thread::sleep(INTERRUPT_TIMEOUT);
                 return None;
             }
             Err(_) => return None,
         };
         let secret = Secret::new(answer);
         (!secret.expose().is_empty()).then_some(secret)
-    }
-
-    fn clear_progress(&self) {
-        if self.inner.progress.swap(false, Ordering::Relaxed) {
-            write_stderr("\r\x1b[K");
-        }
     }
 
     fn lock_prompt(&self) -> MutexGuard<'_, ()> {

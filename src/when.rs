@@ -1,4 +1,7 @@
-//! Formats points in time for people. Pure except for [`today`] and [`now`]; elsewhere the caller reads the clock.
+//! The one wall clock, and points in time formatted for people. Nothing else reads the system's time; durations are measured with
+//! `Instant`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 
@@ -27,6 +30,17 @@ pub(crate) fn age(now: i64, then: i64) -> String {
 pub(crate) fn today() -> String {
     let now = OffsetDateTime::now_utc();
     format!("{:04}-{:02}-{:02}", now.year(), u8::from(now.month()), now.day())
+}
+
+/// Returns the system's time.
+pub(crate) fn system_time() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Returns the milliseconds since the Unix epoch.
+pub(crate) fn unix_milliseconds() -> u64 {
+    let since = system_time().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
 /// Returns the seconds since the Unix epoch.

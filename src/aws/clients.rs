@@ -138,7 +138,7 @@ impl Aws {
         &self.account
     }
 
-    /// Returns the dialler that the API calls use, so that WebSockets can use it too.
+    /// Returns the connector that the API calls use, so that websockets can use it too.
     pub(crate) fn connector(&self) -> &Connector {
         &self.connector
     }

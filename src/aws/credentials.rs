@@ -1,13 +1,15 @@
 //! Loads the credentials before the first call, and again when they are about to expire.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use tokio::time::timeout;
+
+use crate::when;
 
 /// The remaining lifetime below which credentials are renewed. It allows for the duration of a call and for clock skew.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(120);
@@ -43,11 +45,12 @@ impl CachedCredentials {
 
     async fn current(&self) -> Result<Credentials, CredentialsError> {
         let last = self.last().clone();
-        if let Some(last) = last.filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now() + EXPIRY_MARGIN))
+        if let Some(last) =
+            last.filter(|last| last.expiry().is_none_or(|end| end > when::system_time() + EXPIRY_MARGIN))
         {
             return Ok(last);
         }
-        let last = self.last().clone().filter(|last| last.expiry().is_none_or(|end| end > SystemTime::now()));
+        let last = self.last().clone().filter(|last| last.expiry().is_none_or(|end| end > when::system_time()));
         let fresh = match last {
             // The old credentials are still valid, so do not wait long for a network that may be down.
             Some(last) => match timeout(RENEWAL_TIMEOUT, self.chain.provide_credentials()).await {

@@ -2,7 +2,7 @@
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceConnectEndpoints.html>).
 
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_ec2::types::{self, Filter};
 
@@ -12,6 +12,7 @@ use super::error::Error;
 use super::model::{AddressType, Endpoint};
 use super::sign::percent_encode;
 use crate::secret::Secret;
+use crate::when;
 
 /// The largest page size that the service allows.
 const PAGE_SIZE: i32 = 50;
@@ -116,7 +117,7 @@ impl Aws {
         let has_other_parts = uri.port().is_some() || uri.host() != Some(&*host);
         self.check_host(call, uri.host().unwrap_or_default(), HOST_LABELS, has_other_parts, self.ec2_overridden)?;
         let signer = self.signer(call).await?;
-        let signed = signer.presign(SERVICE, &url, SIGNATURE_LIFETIME, SystemTime::now());
+        let signed = signer.presign(SERVICE, &url, SIGNATURE_LIFETIME, when::system_time());
         signed.map_err(|detail| Error::InvalidResponse { call, detail })
     }
 }

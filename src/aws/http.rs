@@ -44,7 +44,7 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// Creates a client that connects with this dialler.
+    /// Creates a client that connects with this connector.
     pub(super) fn new(connector: Connector) -> Self {
         Self { connector: SdkConnector { connector, preconnected: Preconnected::default() }, client: Arc::default() }
     }

@@ -92,6 +92,18 @@ impl Aws {
     /// # Errors
     /// Any error of the API call; an unknown id is `InvalidInstanceID.NotFound`.
     pub(crate) async fn instances(&self, query: &Query) -> Result<Vec<Instance>, Error> {
+        self.instances_by_page(query, |_| ()).await
+    }
+
+    /// Returns all instances as [`Aws::instances`] does; `on_page` is given the number found so far.
+    ///
+    /// # Errors
+    /// As for [`Aws::instances`].
+    pub(crate) async fn instances_by_page(
+        &self,
+        query: &Query,
+        on_page: impl Fn(usize),
+    ) -> Result<Vec<Instance>, Error> {
         let mut found: Vec<Instance> = Vec::new();
         let mut token = None;
         for _ in 0..MAX_PAGES {
@@ -113,6 +125,7 @@ impl Aws {
             found.extend(
                 instances.filter(|found| !found.state.is_shutting_down_or_terminated() && is_instance_id(&found.id)),
             );
+            on_page(found.len());
             token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             // A page may be empty although more pages follow; only a missing token ends the list.
             if token.is_none() || matches!(query, Query::Id(_)) {

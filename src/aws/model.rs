@@ -192,7 +192,7 @@ impl Account {
     /// Whether the instance's owner is the account that the credentials' access key encodes; where either is unknown nothing
     /// contradicts it.
     pub(crate) fn confirms_owner(&self, instance: &Instance) -> bool {
-        let is_number = self.scope.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = !self.scope.is_empty() && self.scope.bytes().all(|byte| byte.is_ascii_digit());
         instance.owner_id.as_deref().is_none_or(|owner| !is_number || owner == self.scope)
     }
 }
@@ -207,4 +207,25 @@ pub(crate) enum LoginMethod {
     /// Access keys, a program, a role, the environment, or an unknown method.
     #[default]
     Other,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_is_compared_where_both_are_known() {
+        let table = [
+            ("111111111111", Some("111111111111"), true),
+            ("111111111111", Some("222222222222"), false),
+            ("111111111111", None, true),
+            ("key-0123456789abcdef", Some("222222222222"), true),
+            ("", Some("222222222222"), true),
+        ];
+        for (scope, owner, confirmed) in table {
+            let account = Account { scope: scope.to_owned(), ..Account::default() };
+            let instance = Instance { owner_id: owner.map(str::to_owned), ..Instance::default() };
+            assert_eq!(account.confirms_owner(&instance), confirmed, "{scope} {owner:?}");
+        }
+    }
 }

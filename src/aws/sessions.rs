@@ -1,13 +1,12 @@
 //! Session Manager sessions: starts a session, resumes it after its connection was lost, and terminates it
 //! (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html>).
 
-use std::time::SystemTime;
-
 use super::call::Call;
 use super::clients::Aws;
 use super::error::Error;
 use super::sign::Header;
 use crate::secret::Secret;
+use crate::when;
 
 /// The SSM document for SSH sessions, which connects a session to a port of the instance.
 const SSH_DOCUMENT: &str = "AWS-StartSSHSession";
@@ -118,7 +117,7 @@ impl Aws {
             Vec::new()
         } else {
             let https = url.replacen("ws", "http", 1);
-            self.signer(call).await?.headers(SERVICE, &https, SystemTime::now()).map_err(wrong)?
+            self.signer(call).await?.headers(SERVICE, &https, when::system_time()).map_err(wrong)?
         };
         Ok(ChannelToken { session_id: session_id.to_owned(), url: Secret::new(url), token, headers })
     }

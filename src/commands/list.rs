@@ -5,12 +5,15 @@ use clap::Args;
 use super::options::{AwsOptions, OutputOptions};
 use crate::aws::instances::Query;
 use crate::aws::model::Instance;
+use crate::aws::{self, Aws};
 use crate::context::Ctx;
 use crate::error::CommandError;
 use crate::find::completion_cache::{self, CachedNames};
 use crate::table::Table;
 use crate::target::Selector;
 use crate::text::sanitize_json;
+use crate::ui::Ui;
+use crate::ui::progress::Unit;
 use crate::when::{age, now};
 
 /// The arguments of `ec2ssh list`.
@@ -41,7 +44,7 @@ pub(crate) async fn run(ctx: &Ctx, args: ListArgs) -> Result<u8, CommandError> {
     let aws = ctx.aws.get(&access, false).await?;
     let found = match &selector {
         Some(selector) => aws.search(selector).await?,
-        None => aws.instances(&Query::all()).await?,
+        None => all(ui, &aws).await?,
     };
     if selector.is_none() {
         // This saves the completions a request of their own. They refresh the cache themselves if it fails.
@@ -61,6 +64,14 @@ pub(crate) async fn run(ctx: &Ctx, args: ListArgs) -> Result<u8, CommandError> {
     }
     ui.out(&table(&found, now()).render(ui.stdout_width()))?;
     Ok(0)
+}
+
+/// Returns all instances. An account with thousands takes seconds, page by page.
+async fn all(ui: &Ui, aws: &Aws) -> Result<Vec<Instance>, aws::Error> {
+    let progress = ui.progress_bar("reading instances", Unit::Count, None);
+    let query = Query::all();
+    let reading = aws.instances_by_page(&query, |count| progress.set(u64::try_from(count).unwrap_or(u64::MAX)));
+    progress.watch(reading).await
 }
 
 /// Returns the table of instances, with ages relative to `now` (seconds since the Unix epoch).

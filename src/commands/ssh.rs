@@ -88,6 +88,7 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
     };
     let purpose = if request.wants_pty() { Purpose::Terminal } else { Purpose::Bulk };
     let (plan, connection) = connect::session(&ctx.aws, settings, purpose, &events).await?;
+    ui.clear_progress();
     let result = session_io::run(ui, &connection, &request).await;
     connection.close().await;
     let id = &plan.route.instance.id;

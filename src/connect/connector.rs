@@ -80,13 +80,13 @@ impl Connector {
     /// Opens the connection and logs in. An attempt is repeated once where the first one could not succeed, and for a while on
     /// an instance that was just started.
     pub(super) async fn connect(&self, events: &Events) -> Result<Connection, Error> {
-        let mut retry = BootRetry::new();
-        let mut asked_for_printed = false;
-        let mut reconnected = false;
         if let LoginKey::File(file) = &self.key {
             // A prompt can outlast the server's LoginGraceTime, so the passphrase is asked for first.
             file.key(events).await?;
         }
+        let mut retry = BootRetry::new();
+        let mut asked_for_printed = false;
+        let mut reconnected = false;
         loop {
             let error = match self.attempt(events).await {
                 Ok(connection) => return Ok(connection),
@@ -131,12 +131,13 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Returns the key, once the instance admits it.
+    /// Returns the key, once the login user is known and the instance admits the key.
     async fn authorized_key(&self, events: &Events) -> Result<&Key, Error> {
+        let user = &self.login.get(events).await.login.user;
         match &self.key {
             LoginKey::File(file) => file.key(events).await,
             LoginKey::Pushed(key, pushed) => {
-                pushed.ensure_fresh(&self.login.get(events).await.login.user, events).await?;
+                pushed.ensure_fresh(user, events).await?;
                 Ok(key)
             }
         }

@@ -23,12 +23,14 @@ pub(super) struct LoginLookup {
     located: Located,
     requested: Option<LoginUser>,
     found: OnceCell<FoundLogin>,
+    /// The image, asked for at most once.
+    image: OnceCell<Option<Image>>,
 }
 
 impl LoginLookup {
     /// Makes a look-up; `requested` is the user that was typed or configured.
     pub(super) fn new(aws: Aws, located: Located, requested: Option<LoginUser>) -> Self {
-        Self { aws, located, requested, found: OnceCell::new() }
+        Self { aws, located, requested, found: OnceCell::new(), image: OnceCell::new() }
     }
 
     /// Returns the login user. Asks AWS for the image only if no user was requested.
@@ -38,7 +40,7 @@ impl LoginLookup {
                 let found = match self.requested.clone() {
                     Some(login) => FoundLogin { login, image: find::cached_image(&self.located) },
                     None => {
-                        let image = find::image(&self.aws, &self.located, events).await;
+                        let image = self.image(events).await;
                         FoundLogin { login: default_login_user(image.as_ref()), image }
                     }
                 };
@@ -50,9 +52,6 @@ impl LoginLookup {
 
     /// Returns the image, asking AWS for it if necessary.
     pub(super) async fn image(&self, events: &Events) -> Option<Image> {
-        match &self.get(events).await.image {
-            Some(image) => Some(image.clone()),
-            None => find::image(&self.aws, &self.located, events).await,
-        }
+        self.image.get_or_init(|| find::image(&self.aws, &self.located, events)).await.clone()
     }
 }

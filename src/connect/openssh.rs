@@ -92,7 +92,8 @@ pub(crate) async fn open(
     events: &Events,
     reporter: &Reporter,
 ) -> Result<Opened, Error> {
-    let search = search(pool, settings, true).await?;
+    // The key is always a pushed one, whatever the config file names.
+    let search = search(pool, Settings { identity: None, ..settings }, true).await?;
     let work = |attempt: Attempt, events: Events| {
         let (caller, reporter) = (caller.clone(), Arc::clone(reporter));
         async move { Box::pin(open_attempt(attempt, caller, &events, reporter)).await }
@@ -229,8 +230,10 @@ impl AgentBackend for ConnectionAgent {
         match self.pushed.ensure_fresh(user, &self.events).await {
             Ok(()) => Some((self.key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id))),
             Err(error) => {
-                // The next request pushes again.
-                self.report(error.into(), false);
+                // The next request pushes again. An error about an instance that AWS has not confirmed may be about the wrong one.
+                if self.dialer.confirmed.decided().await {
+                    self.report(error.into(), false);
+                }
                 None
             }
         }

@@ -1,5 +1,5 @@
 //! What is wrong, as data. A [`Finding`] is a judgement with its facts; how it is said is rendering, in [`crate::error`]. A failed
-//! connection and a diagnosis render the same findings.
+//! connection renders them, and so will every other command that diagnoses.
 //!
 //! Each file judges one kind of failure, by a pure function of the facts at hand.
 

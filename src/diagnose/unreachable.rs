@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn single_direct_failure_is_unreachable_others_are_no_route() {
+    fn single_direct_failure_is_unreachable() {
         let direct = |error| FailedRoute { route: Route::Direct, error };
         let tcp = || direct(RouteError::Tcp(failed(io::ErrorKind::TimedOut)));
         let agent = || FailedRoute { route: Route::Ssm, error: RouteError::AgentOffline };

@@ -1,6 +1,8 @@
 //! The cache of instance names for shell completion. It is refreshed in the background and never waited for.
 
 use std::io;
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,8 @@ pub(crate) struct CachedNames {
     asked: i64,
     names: Vec<String>,
     ids: Vec<String>,
+    /// The state of the shared config files when the names were read: they decide which account a profile means.
+    config_files: String,
 }
 
 impl CachedNames {
@@ -38,7 +42,7 @@ impl CachedNames {
         names.sort();
         names.dedup();
         let ids = instances.iter().map(|instance| instance.id.clone()).collect();
-        Self { read: now, asked: now, names, ids }
+        Self { read: now, asked: now, names, ids, config_files: config_files_state() }
     }
 
     /// Returns the names with this prefix. Instance IDs are included only if the prefix starts with `i-`.
@@ -77,9 +81,24 @@ pub(crate) fn key(profile: Option<&str>, region: Option<&str>) -> String {
     format!("{scope}/{profile}/{region}")
 }
 
+/// Returns the size and the time of the last change of the AWS CLI's shared config files.
+fn config_files_state() -> String {
+    let paths =
+        [("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")].map(|(variable, name)| {
+            std::env::var_os(variable).map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".aws").join(name)))
+        });
+    let state = |path: PathBuf| {
+        let file = std::fs::metadata(path).ok()?;
+        let changed = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(format!("{}-{}", file.len(), changed.as_nanos()))
+    };
+    paths.map(|path| path.and_then(state).unwrap_or_default()).join(",")
+}
+
 /// Returns the cached names for this key, empty if there are none.
 pub(crate) fn cached(key: &str) -> CachedNames {
-    CACHE.get(key, when::now()).unwrap_or_default()
+    let state = config_files_state();
+    CACHE.get(key, when::now()).filter(|cached| cached.config_files == state).unwrap_or_default()
 }
 
 /// Stores the names under this key.
@@ -95,8 +114,11 @@ pub(crate) fn save(key: &str, names: CachedNames) -> io::Result<()> {
 /// # Errors
 /// File system errors.
 pub(crate) fn mark_refreshing(key: &str, now: i64) -> io::Result<()> {
+    let config_files = config_files_state();
     CACHE.update(key, now, |old| {
-        let (at, value) = old.map_or_else(|| (now, CachedNames::default()), |old| (old.at, old.value));
+        let old = old.filter(|old| old.value.config_files == config_files);
+        let empty = || CachedNames { config_files: config_files.clone(), ..CachedNames::default() };
+        let (at, value) = old.map_or_else(|| (now, empty()), |old| (old.at, old.value));
         Some(Entry { at, value: CachedNames { asked: now, ..value } })
     })
 }

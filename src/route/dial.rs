@@ -36,7 +36,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the routes of one race.
-pub(super) struct Dialer<'a> {
+pub(super) struct RouteOpener<'a> {
     /// The clients for the instance's account and region.
     pub aws: &'a Aws,
     /// The port to reach, and how.
@@ -53,7 +53,7 @@ pub(super) struct Dialer<'a> {
     pub session_first: bool,
 }
 
-impl Dialer<'_> {
+impl RouteOpener<'_> {
     /// Opens one of the routes.
     pub(super) async fn open(&self, route: Route, slot: Slot) -> Result<Opened, RouteError> {
         match route {

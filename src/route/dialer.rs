@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cache::{self, CachedRoute};
-use super::dial::{Dialer, Opened};
+use super::dial::{Opened, RouteOpener};
 use super::error::{FailedRoute, RouteError};
 use super::explain::{FirstReason, explain_choice};
 use super::race::{Winner, race_first};
@@ -82,7 +82,7 @@ impl RouteDialer {
     async fn try_routes(&self, probe: &Probe, events: &Events) -> Result<Dialed, Vec<FailedRoute>> {
         let (order, reason) = self.order();
         let has_public_address = self.plan.instance.has_public_address();
-        let dialer = Dialer {
+        let dialer = RouteOpener {
             aws: &self.aws,
             plan: &self.plan,
             just_started: self.just_started,

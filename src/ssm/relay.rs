@@ -2,7 +2,7 @@
 //! session after the connection was lost, and ends it.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
@@ -17,6 +17,7 @@ use super::resume::Resumption;
 use super::ws::{self, Received, WsSink, WsStream, connect};
 use crate::web::Connector;
 use crate::web::websocket::WebSocket;
+use crate::when;
 
 /// Size of a read from the local stream, in bytes.
 const CHUNK: usize = 16 * 1024;
@@ -30,8 +31,7 @@ const TERMINATE_TIMEOUT: Duration = Duration::from_millis(700);
 const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 fn now() -> Now {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now { instant: Instant::now(), unix_ms: u64::try_from(unix.as_millis()).unwrap_or_default() }
+    Now { instant: Instant::now(), unix_ms: when::unix_milliseconds() }
 }
 
 /// The I/O event that woke the task.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,11 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonCache<T> {
 
     /// Returns the entry under this key if it is fresh at `now`.
     pub(crate) fn entry(&self, key: &str, now: i64) -> Option<Entry<T>> {
-        let entry = self.load(&self.path()?).remove(key)?;
+        self.entry_in(&self.path()?, key, now)
+    }
+
+    fn entry_in(&self, path: &Path, key: &str, now: i64) -> Option<Entry<T>> {
+        let entry = load(path).remove(key)?;
         self.is_fresh(&entry, now).then_some(entry)
     }
 
@@ -67,14 +71,26 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonCache<T> {
         now: i64,
         change: impl Fn(Option<Entry<T>>) -> Option<Entry<T>>,
     ) -> io::Result<()> {
-        let Some(path) = self.path() else { return Ok(()) };
+        match self.path() {
+            Some(path) => self.update_in(&path, key, now, change),
+            None => Ok(()),
+        }
+    }
+
+    fn update_in(
+        &self,
+        path: &Path,
+        key: &str,
+        now: i64,
+        change: impl Fn(Option<Entry<T>>) -> Option<Entry<T>>,
+    ) -> io::Result<()> {
         let fresh = |all: &Entries<T>| all.get(key).filter(|entry| self.is_fresh(entry, now)).cloned();
         // Most updates change nothing, and then nothing has to be locked.
-        if change(fresh(&self.load(&path))).is_none() {
+        if change(fresh(&load(path))).is_none() {
             return Ok(());
         }
-        under_lock(&path, || {
-            let mut all = self.load(&path);
+        under_lock(path, || {
+            let mut all = load(path);
             let Some(entry) = change(fresh(&all)) else { return Ok(()) };
             all.retain(|_, entry| self.is_fresh(entry, now));
             all.insert(key.to_owned(), entry);
@@ -82,7 +98,7 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonCache<T> {
                 let oldest = all.iter().min_by_key(|(_, entry)| entry.at).map(|(key, _)| key.clone());
                 oldest.and_then(|key| all.remove(&key));
             }
-            replace(&path, &serde_json::to_vec(&all).map_err(io::Error::other)?)
+            replace(path, &serde_json::to_vec(&all).map_err(io::Error::other)?)
         })
     }
 
@@ -94,9 +110,12 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonCache<T> {
     fn path(&self) -> Option<PathBuf> {
         Some(cache_folder()?.join(self.file))
     }
-
-    /// A file that cannot be read or has another format counts as empty: everything in it can be asked for again.
-    fn load(&self, path: &PathBuf) -> Entries<T> {
-        std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
 }
+
+/// Reads all entries. A file that cannot be read or has another format counts as empty: everything in it can be asked for again.
+fn load<T: DeserializeOwned>(path: &Path) -> Entries<T> {
+    std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

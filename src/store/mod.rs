@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Returns the data folder, `ec2ssh/` in the user's data folder, for what must not be lost.
 pub(crate) fn data_folder() -> Option<PathBuf> {
@@ -63,7 +64,7 @@ fn wait_for(lock: &File) -> io::Result<()> {
                     "timed out: another ec2ssh process holds the lock",
                 ));
             }
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL_INTERVAL),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The local terminal: raw mode, escapes, signals, window size. Knows nothing of SSH or AWS. Most platform-specific
-//! code is here, in `store` and in `ssh::key_file`.
+//! The local terminal: raw mode, escapes, signals, window size. Knows nothing of SSH or AWS. Code for Unix only is
+//! here, in `store`, `agent`, `openssh` and `ssh::key_file`.
 
 pub(crate) mod escape;
 pub(crate) mod local;

@@ -85,11 +85,11 @@ pub(crate) struct InstanceVerifier {
     pub confirmed: ConfirmGate,
     /// Receives the steps, notices and questions.
     pub events: Events,
-    /// The course of the verification so far.
+    /// The state of the verification so far.
     pub progress: Arc<Progress>,
 }
 
-/// The course of a verification, shared by the clones of a verifier.
+/// The state of a verification, shared by the clones of a verifier.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     /// The console's keys were known before the handshake, so that their algorithms were asked for first.

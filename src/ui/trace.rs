@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use super::progress;
 use crate::text::sanitize;
 
 /// A writer to standard error that takes one whole tracing event per write.
@@ -14,7 +15,7 @@ impl Write for SafeStderr {
         let text = String::from_utf8_lossy(event);
         // The terminal may be in raw mode during a session; in a file the carriage return does no harm.
         let line = format!("{}\r\n", sanitize(text.trim_end_matches('\n')));
-        io::stderr().lock().write_all(line.as_bytes())?;
+        progress::line().above(|| io::stderr().lock().write_all(line.as_bytes()))?;
         Ok(event.len())
     }
 

@@ -1,8 +1,11 @@
 //! Tests of `ec2ssh list`: table, pages, patterns and JSON.
 
+use std::time::Duration;
+
 use ec2ssh_lab::Instance;
 
 use crate::support::World;
+use crate::support::pty::Terminal;
 
 #[test]
 fn list_reads_all_pages_and_filters() {
@@ -39,4 +42,20 @@ fn options_may_stand_before_the_subcommand() {
     // The long form reaches an instance whose name is also a subcommand.
     let run = world.run("ssh --dry-run list").expect(0);
     assert!(run.out().starts_with("instance   i-0123456789abcde01 (list)"), "{run}");
+}
+
+/// An account with many pages takes seconds: the number read so far is shown meanwhile, and nothing of it is left.
+#[test]
+fn long_reading_shows_its_progress() {
+    let world = World::empty();
+    for n in 1..=3 {
+        world.cloud.add(Instance::named(&format!("i-0123456789abcde0{n}"), &format!("web-{n}")));
+    }
+    world.cloud.page_limit(1);
+    world.cloud.delay_calls(Duration::from_millis(800));
+    let mut terminal = Terminal::run(&world, "\"$EC2SSH\" list; echo \"status $?\"");
+    terminal.wait_for("reading instances: ");
+    terminal.wait_for("status 0");
+    let text = terminal.text();
+    assert!(text.contains("web-3") && !text.contains("reading"), "{text}");
 }

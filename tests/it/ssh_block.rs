@@ -371,7 +371,7 @@ fn a_host_certificate_counts_for_ssh_too() {
     let run = place.ssh(&[ID, "exit 4"]).expect(4);
     assert_eq!(run.stderr, "");
     let kept = fs::read_to_string(place.world.known_hosts()).unwrap();
-    assert_eq!(kept.lines().count(), 1, "what a certificate vouches for is not kept: {kept}");
+    assert_eq!(kept.lines().count(), 1, "a certified key is not stored: {kept}");
 }
 
 /// OpenSSH before 8.5 has no KnownHostsCommand, so the block for it uses a file that is written before the server sends

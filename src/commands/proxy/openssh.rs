@@ -165,7 +165,9 @@ async fn open(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) ->
         owner,
         known_hosts: known_hosts.map(|file| (file, at_port(&args.target.to_lowercase(), port))),
     };
-    Ok(openssh::open(&ctx.aws, settings, &caller, &events, &reporter(&ctx.ui)).await?)
+    let opened = openssh::open(&ctx.aws, settings, &caller, &events, &reporter(&ctx.ui)).await;
+    ctx.ui.clear_progress();
+    Ok(opened?)
 }
 
 /// Returns the reporter that shows failures which ssh itself does not explain.

@@ -53,7 +53,7 @@ async fn large_data_passes_in_both_directions() {
 }
 
 #[tokio::test]
-async fn refused_channels_are_errors_and_the_connection_goes_on() {
+async fn refused_channels_leave_the_connection_open() {
     let connection = connected(IDLE).await;
     let refusals = [
         (connection.open_tcp("closed", 1, ("127.0.0.1", 1)).await.err(), "connect to the port"),

@@ -76,7 +76,7 @@ impl HostKeyVerifier for RefuseAll {
 }
 
 #[tokio::test]
-async fn refusal_of_the_verifier_is_returned_as_it_is() {
+async fn refusal_of_the_verifier_is_returned() {
     let (ours, theirs) = duplex(64 * 1024);
     serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
     let result = Connection::handshake(ours, Arc::new(RefuseAll), Window::MIN, Timeouts::default(), drop).await;

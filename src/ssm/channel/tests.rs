@@ -39,7 +39,7 @@ impl SessionApi for Service {
 }
 
 #[tokio::test(start_paused = true)]
-async fn mute_agent_is_given_up_and_its_session_ended() {
+async fn mute_agent_ends_the_session() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     // The service accepts the websocket and reads, but the agent never says anything.

@@ -8,6 +8,7 @@ const PRONOUNS: &[&str] = &[
     "her", "this", "that", "these", "those", "who", "whose", "which", "what", "whatever", "whoever", "one", "ones",
 ];
 const MIN_WORDS: usize = 4;
+const MAX_NAME_WORDS: usize = 8;
 
 /// Returns the doc comments of a text, each with the number of its first line.
 fn doc_comments(text: &str) -> Vec<(usize, String)> {
@@ -56,6 +57,25 @@ fn doc_comments_say_something() {
         found.extend(complaints.map(|(line, why, text)| format!("{}:{line} {why}: {text}", source.path)));
     }
     assert!(found.is_empty(), "{} of them: {found:#?}", found.len());
+}
+
+/// A test's name is easy to grep, and its story is in its doc comment.
+#[test]
+fn names_of_tests_are_short() {
+    let mut found = Vec::new();
+    for source in checked() {
+        let mut is_test = false;
+        for line in source.text.lines().map(str::trim) {
+            let name = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+            match name.and_then(|name| name.split('(').next()) {
+                Some(name) if is_test && name.split('_').count() > MAX_NAME_WORDS => found.push(name.to_owned()),
+                _ => {}
+            }
+            is_test =
+                line.starts_with("#[test]") || line.starts_with("#[tokio::test") || is_test && line.starts_with('#');
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

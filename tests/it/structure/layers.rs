@@ -25,9 +25,9 @@ const ROOMS: &[(&str, &str)] = &[
     ("settings", "aws config login target transport"),
     ("login", "aws text"),
     ("event", "aws secret"),
-    ("aws", "account io secret target web"),
+    ("aws", "account io secret target web when"),
     ("eice", "web"),
-    ("ssm", "io secret web"),
+    ("ssm", "io secret web when"),
     ("web", "io secret transport"),
     ("ssh", "io program secret"),
     ("transport", "io"),
@@ -116,7 +116,7 @@ fn independent_rooms_stay_independent(found: &BTreeMap<(&str, &str), String>) {
     }
 }
 
-/// Only `aws` uses the AWS SDK, only `ssh` uses russh, only `ui` prints, and only `terminal` and its tests are told raw mode.
+/// Only `aws` uses the AWS SDK, only `ssh` uses russh, only `ui` prints, and only `when` reads the clock.
 #[test]
 fn libraries_stay_in_their_rooms() {
     const OWNERS: &[(&str, &[&str])] = &[
@@ -132,6 +132,7 @@ fn libraries_stay_in_their_rooms() {
             ],
         ),
         ("ssh", &["russh"]),
+        ("when", &["SystemTime::now", "now_utc"]),
         ("ui", &["println!", "eprintln!", "print!", "eprint!", "io::stderr().lock", "indicatif"]),
     ];
     for source in product() {
