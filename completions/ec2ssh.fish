@@ -43,7 +43,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'Handle new 
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s q -l quiet -d 'Only errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 4 -l ipv4 -d 'Use IPv4 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 6 -l ipv6 -d 'Use IPv6 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l newest -d 'Use the match that was launched last'
@@ -83,7 +83,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'Hand
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s q -l quiet -d 'Only errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 4 -l ipv4 -d 'Use IPv4 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 6 -l ipv6 -d 'Use IPv6 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l newest -d 'Use the match that was launched last'
@@ -121,7 +121,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l typed -d 'TARGET
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l known-hosts -d 'Write the host keys to this file, for ssh before 8.5' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l owner -d 'Process id of the ssh that a detached agent serves' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s q -l quiet -d 'Only errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 4 -l ipv4 -d 'Use IPv4 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 6 -l ipv6 -d 'Use IPv6 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l newest -d 'Use the match that was launched last'
@@ -133,11 +133,11 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s h -l help -d 'Pr
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Use this profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Look for instances in this region' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s q -l quiet -d 'Only errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l json -d 'Print JSON with every field'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s q -l quiet -d 'Only errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "list" -d 'List every key and how it came to be trusted'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "forget" -d 'Forget the keys of an instance whose host keys were regenerated'
@@ -160,7 +160,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_se
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "add" -d 'Trust a key that you have read on the instance itself'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -s q -l quiet -d 'Only errors and warnings'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "print" -d 'Print the block without installing it'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "install" -d 'Add the block to ~/.ssh/config, or replace the existing one'

@@ -139,7 +139,7 @@ impl Playground<'_> {
 
     /// Opens a session on my-instance, then a shell to try more.
     fn tour(&self) -> std::io::Result<ExitCode> {
-        eprintln!("An EC2 of six instances runs on loopback at {}.", self.cloud.endpoint());
+        eprintln!("An embedded cloud with six instances runs on loopback at {}.", self.cloud.endpoint());
         eprintln!(
             "Now: ec2ssh my-instance. It is looked up by name, a key that lives only in memory is pushed through"
         );

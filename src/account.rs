@@ -1,4 +1,4 @@
-//! Which AWS account cached data belongs to, without a call: an access key id encodes its account. Pure.
+//! The AWS account that cached data belongs to, found without a call: an access key id encodes its account. Pure.
 //!
 //! The encoding is not documented by AWS; it was published by Tal Be'ery ("A short note on AWS key ID", 2023). Access key ids
 //! made since 2019 are a four-letter prefix and base32 whose first 48 bits hold the account number, shifted left by seven. The

@@ -1,5 +1,5 @@
-//! The command line: parses it, creates the [`Ui`](crate::ui::Ui), dispatches the command and reports errors. The only place where a
-//! result becomes an exit code.
+//! The command line: parses it, creates the [`Ui`](crate::ui::Ui), dispatches the command and reports errors. The only
+//! place where a result becomes an exit code.
 
 mod shutdown;
 
@@ -73,7 +73,7 @@ enum Command {
 }
 
 impl Command {
-    fn family(&self) -> CommandKind {
+    fn kind(&self) -> CommandKind {
         match self {
             Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
             #[cfg(unix)]
@@ -123,7 +123,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         };
         disable_core_dumps();
         let ui = command.ui();
-        let family = command.family();
+        let kind = command.kind();
         let verbosity = Verbosity::from(command.output());
         trace(verbosity.verbose);
         let ctx = Ctx::new(ui);
@@ -136,7 +136,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(code) => code,
             Err(error) => {
                 report(ui, verbosity, &error);
-                error.exit_code(family)
+                error.exit_code(kind)
             }
         })
     })
@@ -174,19 +174,19 @@ pub fn command() -> clap::Command {
 
 fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
     let args = subcommand_first(args);
-    let family = args.get(1).and_then(|word| word.to_str()).map_or(CommandKind::Session, family_of);
+    let kind = args.get(1).and_then(|word| word.to_str()).map_or(CommandKind::Session, kind_of);
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
         Err(error) => {
             let _ = error.print();
-            let code = if error.use_stderr() { CommandError::new(ErrorKind::Usage, "").exit_code(family) } else { 0 };
+            let code = if error.use_stderr() { CommandError::new(ErrorKind::Usage, "").exit_code(kind) } else { 0 };
             Err(ExitCode::from(code))
         }
     }
 }
 
-/// Returns the kind of the command with this name; what is no command is a target of `ssh`.
-fn family_of(name: &str) -> CommandKind {
+/// Returns the kind of the command with this name; any other word is a target of `ssh`.
+fn kind_of(name: &str) -> CommandKind {
     let is_command = name == "help" || App::command().find_subcommand(name).is_some();
     if is_command && !matches!(name, "ssh" | "proxy") { CommandKind::Tool } else { CommandKind::Session }
 }

@@ -39,7 +39,7 @@ pub(crate) enum HostKeyPolicy {
     AcceptNew,
 }
 
-/// The route to an instance.
+/// The route that `--via` requests; `auto` lets the routes race.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Via {

@@ -49,6 +49,8 @@ impl Confirmer {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -58,6 +60,8 @@ mod tests {
             let gate = gate.clone();
             async move { gate.decided().await }
         });
+        tokio::task::yield_now().await;
+        assert!(!early.is_finished() && gate.wait().now_or_never().is_none(), "the gate is closed");
         confirmer.confirm();
         assert!(early.await.unwrap());
         assert!(gate.decided().await);
@@ -68,6 +72,7 @@ mod tests {
     async fn dropped_confirmer_decides_against() {
         let (confirmer, gate) = ConfirmGate::closed();
         drop(confirmer);
+        assert!(gate.wait().now_or_never().is_none(), "it never opens");
         assert!(!gate.decided().await);
         assert!(ConfirmGate::open().decided().await);
     }

@@ -132,9 +132,9 @@ impl CommandError {
         self
     }
 
-    /// Returns the exit code, which depends on the kind of error and the family of commands.
-    pub(crate) fn exit_code(&self, family: CommandKind) -> u8 {
-        match (self.kind, family) {
+    /// Returns the exit code, which depends on the kinds of error and command.
+    pub(crate) fn exit_code(&self, kind: CommandKind) -> u8 {
+        match (self.kind, kind) {
             (ErrorKind::Interrupted(signal), _) => 128 + signal,
             (ErrorKind::Usage | ErrorKind::Failed, CommandKind::Session) => 255,
             (ErrorKind::Usage, CommandKind::Tool) => 2,

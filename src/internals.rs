@@ -1,4 +1,4 @@
-//! What the integration tests and the fuzzer need of the inside. Not an interface: it changes with the code.
+//! The parts of the inside that the integration tests and the fuzzer need. Not an interface: it changes with the code.
 
 use std::path::PathBuf;
 use std::sync::Arc;

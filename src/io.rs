@@ -1,4 +1,4 @@
-//! One wrapper for byte streams that add something to reading or writing and forward the rest: [`Layered`] implements
+//! The wrapper for byte streams that add something to reading or writing and forward the rest: [`Layered`] implements
 //! [`AsyncRead`] and [`AsyncWrite`] once, a [`Layer`] overrides what it changes. Knows no protocol.
 
 use std::io;

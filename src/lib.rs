@@ -55,7 +55,8 @@
 //!   `route::error` and their text in `error::route`. What is opened holds a [`Link`](transport::link::Link).
 //! - A proof that a port answers: a [`Probe`](transport::probe::Probe), which the caller passes to the dialer, as
 //!   [`route::ssh_identification`] is.
-//! - An AWS call: its name and IAM action in [`aws::Call`], a file in [`aws`] like `images`, its answer in [`aws::model`], its error
+//! - An AWS call: its name and IAM action in [`aws::Call`], a file in [`aws`] like `images`, its answer in
+//!   [`aws::model`], its error
 //!   codes in `error::aws`; then `docs/iam.md` and the embedded cloud, `tests/lab`.
 //! - A check: facts and a pure judgement of them in [`diagnose`], a variant of `Finding`, its text in [`error`].
 //! - A timeout: a constant with a name, in the file that waits or that makes the probe (`aws::clients`: the calls;
@@ -69,13 +70,15 @@
 //! - Nothing but the session's bytes goes to standard output of `ssh` (without `--dry-run`) and `proxy`: they have a
 //!   [`ui::Ui::without_stdout`].
 //! - Rooms below the commands neither print nor prompt: they send an [`event::Event`], which carries its own reply.
-//! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`] and its siblings; a session's own output passes
+//! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`] and its siblings; a session's own
+//!   output passes
 //!   as it is.
 //! - A key that ec2ssh makes exists in memory only and is wiped, also the one of `proxy --agent`; a passphrase is a
 //!   [`secret::Secret`].
 //! - A speculative start uses a cached instance at once. Until DescribeInstances agrees nobody logs in, ssh has no connection, no
 //!   host key is stored and nobody is asked anything: they wait at a [`confirm::ConfirmGate`].
-//! - Two accounts never share a cache entry: [`account`]. Completions, which may load no credentials, go by the profile and the state
+//! - Two accounts never share a cache entry: [`account`]. Completions, which may load no credentials, go by the profile
+//!   and the state
 //!   of the shared config files.
 //! - The agent signs a login of its one user with its one key, and nothing else.
 //! - On a first contact a host key that contradicts the instance's console is refused in every mode; later the console never

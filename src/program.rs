@@ -1,4 +1,4 @@
-//! The vocabulary of a remote program, whatever carries it: an SSH channel, Session Manager's shell, the serial console. Pure.
+//! The types for running a remote program: what to run, its input and output, and how it exited. Pure; knows no protocol.
 
 /// The program to run on the far side.
 #[derive(Clone, Debug, PartialEq, Eq)]

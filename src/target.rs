@@ -44,7 +44,7 @@ pub(crate) enum Selector {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// The selector is empty, with or without a user or port.
-    #[error("the instance's name is empty")]
+    #[error("the target is empty")]
     Empty,
     /// The user before the `@` is empty.
     #[error("the user before '@' is empty")]

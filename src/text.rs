@@ -21,7 +21,7 @@ pub(crate) fn sanitize_lines(text: &str) -> String {
 }
 
 /// Replaces characters that a terminal interprets by JSON escapes (`\u009b`), which leaves the strings' values
-/// unchanged. The serialiser itself escapes the rest of the control characters.
+/// unchanged. The serializer itself escapes the rest of the control characters.
 pub(crate) fn sanitize_json(json: &str) -> String {
     json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
         if is_dangerous(c) && c != '\n' {

@@ -44,7 +44,7 @@ struct Inner {
     started: Instant,
     /// Set while the terminal is in raw mode, where a line feed alone does not return the carriage.
     raw: AtomicBool,
-    /// The progress line, which other output is written above of.
+    /// The progress line; other output is written above it.
     progress: ProgressLine,
     /// Held while a question is asked, so that there is one at a time.
     prompt_lock: Mutex<()>,

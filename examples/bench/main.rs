@@ -5,7 +5,7 @@
 //! make bench                                     everything
 //! make bench ARGS="time typing"                  these parts
 //! AWS_CLI=/path/to/aws MSSH=/path/to/mssh make bench ARGS=time
-//! OTHER_EC2SSH=/path/to/ec2ssh make bench ARGS=time   beside another build of it
+//! OTHER_EC2SSH=/path/to/ec2ssh make bench            beside another build of it
 //! RUNS=20                                        runs of each command (else 12)
 //! ONLY=endpoint                                  throughput of this way alone, beside ssh
 //! ```

@@ -20,6 +20,16 @@ pub(crate) fn ec2ssh_binary() -> String {
     path.display().to_string()
 }
 
+/// Returns the path of another build of ec2ssh to compare with, or of another program, if the variable names one.
+pub(crate) fn other(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists())
+}
+
+/// Returns the command line with another build in place of this one.
+pub(crate) fn with_other_build(line: &str) -> Option<String> {
+    Some(line.replacen(&ec2ssh_binary(), other("OTHER_EC2SSH")?.to_str()?, 1))
+}
+
 /// The simulated distance to the instance and to AWS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Distance {

@@ -6,13 +6,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::figures::{median, table};
-use crate::setup::{Distance, Setup};
+use crate::setup::{Distance, Setup, with_other_build};
 
 const ROUNDS: usize = 3;
 
 /// A measured command and its results.
 struct Case {
-    name: &'static str,
+    name: String,
     /// The command line, up to the remote command.
     line: String,
     down: Vec<f64>,
@@ -27,13 +27,18 @@ pub(crate) fn run() {
 fn measure(name: &str, distance: Distance, megabytes: u64) {
     let setup = Setup::new(distance, Duration::ZERO);
     File::create(setup.path("input")).unwrap().set_len(megabytes * 1_000_000).unwrap();
-    let case = |name, line| Case { name, line, down: Vec::new(), up: Vec::new() };
+    let case = |name: &str, line| Case { name: name.to_owned(), line, down: Vec::new(), up: Vec::new() };
     let mut cases = vec![
         case("ssh", setup.ssh("filed", "")),
         case("ec2ssh, direct", setup.ec2ssh("my-instance ")),
-        case("ec2ssh, endpoint", Setup::ec2ssh_by_tunnel("--via eice my-instance ")),
+        case("ec2ssh, EICE", Setup::ec2ssh_by_tunnel("--via eice my-instance ")),
         case("ec2ssh, Session Manager", Setup::ec2ssh_by_tunnel("--via ssm my-instance ")),
     ];
+    let others = cases.iter().skip(1).filter_map(|this| {
+        let name = this.name.replace("ec2ssh", "the other ec2ssh");
+        Some(Case { name, line: with_other_build(&this.line)?, down: Vec::new(), up: Vec::new() })
+    });
+    cases.extend(others.collect::<Vec<_>>());
     if let Ok(only) = std::env::var("ONLY") {
         cases.retain(|case| case.name == "ssh" || case.name.contains(&only));
     }
@@ -50,7 +55,7 @@ fn measure(name: &str, distance: Distance, megabytes: u64) {
     let row = |case: &Case| {
         let (down, up) = (median(&case.down), median(&case.up));
         vec![
-            case.name.to_owned(),
+            case.name.clone(),
             format!("{down:.0}"),
             format!("{up:.0}"),
             format!("{:.2}", down / floor.0),

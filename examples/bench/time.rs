@@ -2,12 +2,11 @@
 //! should find: its own key, or none.
 
 use std::fs;
-use std::path::PathBuf;
 
 use ec2ssh_lab::openssh::tool;
 
 use crate::figures::{median, quantile, table};
-use crate::setup::{Distance, ID, KEY_LOOKUP_TIME, Setup};
+use crate::setup::{Distance, ID, KEY_LOOKUP_TIME, Setup, other, with_other_build};
 
 /// The number of rounds. hyperfine runs one command after the other; in rounds, a temporary slowdown of the machine
 /// affects all of them.
@@ -62,13 +61,12 @@ fn runners(setup: &Setup) -> Vec<Runner> {
         runner("ssh, key pushed beforehand (the floor)", setup.ssh("floor", "true"), "floor-key"),
         runner("ssh, key authorized by file", setup.ssh("filed", "true"), "no-keys"),
         runner("ec2ssh, the instance known", known.clone(), "no-keys"),
-        runner("ec2ssh, the first time ever", known, "nothing-known"),
+        runner("ec2ssh, the first time ever", known.clone(), "nothing-known"),
     ];
-    let other = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     let (port, user) = (setup.port, &setup.sshd.user);
-    if let Some(another) = other("OTHER_EC2SSH") {
-        let line = format!("{} -q -p {port} my-instance true", another.display());
-        all.push(runner("another ec2ssh, the instance known", line, "no-keys"));
+    if let Some(line) = with_other_build(&known) {
+        all.push(runner("the other ec2ssh, the instance known", line.clone(), "no-keys"));
+        all.push(runner("the other ec2ssh, the first time ever", line, "nothing-known"));
     }
     if let Some(aws) = other("AWS_CLI") {
         let words = "ec2-instance-connect ssh --connection-type direct";

@@ -24,7 +24,7 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(600);
 const LINK_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// The time that ssh may take to exit after it disconnects from the agent, if it exits because it was denied.
 const OWNER_EXIT_TIMEOUT: Duration = Duration::from_millis(50);
-/// The interval at which is looked whether ssh has exited.
+/// The interval between two checks whether ssh has exited.
 const OWNER_EXIT_POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// The grace period for clients that resolved the symlink before it was repointed but have not connected yet.
 const LATE_CLIENT_TIMEOUT: Duration = Duration::from_millis(50);

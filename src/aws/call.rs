@@ -1,4 +1,4 @@
-//! The calls that are made of AWS: their names in the API and the IAM actions that allow them.
+//! The API calls to AWS: their names, and the IAM actions that allow them.
 
 /// An API call, named in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(crate) enum Call {
     StartInstances,
     SendSshPublicKey,
     DescribeInstanceConnectEndpoints,
-    /// The WebSocket request that opens an endpoint's tunnel, through a signed URL.
+    /// The websocket request that opens an endpoint's tunnel, through a signed URL.
     OpenTunnel,
     GetConnectionStatus,
     StartSession,

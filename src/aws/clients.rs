@@ -16,7 +16,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region};
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::http::HttpResponse;
@@ -86,10 +86,7 @@ impl Aws {
         let region = region(access, imds.clone()).await?;
         let credentials = DefaultCredentialsChain::builder().configure(provided);
         let mut credentials = credentials.imds_client(imds).region(region.clone());
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(region.clone())
-            .timeout_config(call_timeouts())
-            .http_client(http.clone())
+        let mut loader = loader(&http, region.clone())
             .no_credentials()
             .app_name(AppName::new("ec2ssh").expect("the name has only letters and digits"));
         if let Some(name) = &access.profile {
@@ -143,7 +140,7 @@ impl Aws {
         &self.connector
     }
 
-    /// Returns a signer with the current credentials, for WebSocket URLs.
+    /// Returns a signer with the current credentials, for websocket URLs.
     pub(super) async fn signer(&self, call: Call) -> Result<Signer, Error> {
         tracing::debug!(call = call.name(), "signing a WebSocket URL");
         match self.credentials.provide_credentials().await {
@@ -171,12 +168,14 @@ impl Aws {
     }
 }
 
-fn call_timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
+/// Returns the loader of the configuration that all clients share, with the HTTP client and the timeouts.
+fn loader(http: &Http, region: Region) -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)
-        .build()
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts).http_client(http.clone())
 }
 
 /// The settings of a profile that ec2ssh itself needs.

@@ -1,4 +1,4 @@
-//! The HTTP client for the SDK: hyper over the same transport as WebSockets ([`crate::web`]), so that
+//! The HTTP client for the SDK: hyper over the same transport as websockets ([`crate::web`]), so that
 //! proxies and certificate authorities apply to both.
 
 use std::collections::{HashMap, VecDeque};

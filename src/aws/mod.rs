@@ -1,9 +1,9 @@
-//! Everything that AWS is asked: the only folder that imports `aws_*`. It answers in the plain types of [`model`].
+//! All calls to AWS: the only folder that imports `aws_*`. Results have the plain types of [`model`].
 //!
 //! ```text
 //! pool -> clients <- credentials, http, preconnect, endpoint_url     the clients of one profile and region
 //! instances, images, console, keys, start_instances, endpoints, sessions     one file per kind of call
-//! sign, hosts                                                         websocket URLs: signed, and AWS's own
+//! sign, hosts                                                         websocket URLs: their signatures, and whether their hosts are AWS's
 //! call, error                                                         names of the calls, and how they fail
 //! ```
 //!

@@ -23,7 +23,7 @@ pub(crate) struct ChannelToken {
     pub url: Secret<String>,
     /// The token that opens the data channel.
     pub token: Secret<String>,
-    /// The headers that sign the WebSocket upgrade; empty if the URL is signed.
+    /// The headers that sign the websocket upgrade; empty if the URL is signed.
     pub headers: Vec<Header>,
 }
 

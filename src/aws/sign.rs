@@ -1,4 +1,4 @@
-//! Signature Version 4 for WebSocket URLs (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>): in
+//! Signature Version 4 for websocket URLs (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>): in
 //! the query for an EC2 Instance Connect Endpoint, in headers for Session Manager. The SDK signs the API calls.
 
 use std::time::{Duration, SystemTime};

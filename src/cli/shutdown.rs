@@ -1,4 +1,4 @@
-//! What is still to be done when the program ends, whatever ended it: sessions are ended at the service.
+//! Ends the open Session Manager sessions at the service before the program exits, for whatever reason it exits.
 
 use std::sync::mpsc;
 use std::time::Duration;

@@ -55,7 +55,7 @@ pub(crate) struct OutputOptions {
     /// Show steps with timings; -vv adds the libraries' tracing
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Only errors and warnings
+    /// Show nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
 }

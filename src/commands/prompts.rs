@@ -36,7 +36,7 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             spawn_prompt(ui, reply, move |ui| ui.ask_secret(&text));
         }
         Event::FixMode { problem, reply } => {
-            let text = format!("{}.\nSet it to 0400 now?", capitalised(&problem));
+            let text = format!("{}.\nSet it to 0400 now?", capitalized(&problem));
             spawn_prompt(ui, reply, move |ui| ui.confirm(&text));
         }
         Event::Start { instance, reply } => {
@@ -118,7 +118,7 @@ fn choose(ui: &Ui, table: &str, count: usize) -> Option<Option<usize>> {
     Some(None)
 }
 
-fn capitalised(text: &str) -> String {
+fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! [`Connector`]: the connection to one instance, which can be made as often as needed. The key is pushed while the route is dialled
+//! [`Connector`]: the connection to one instance, which can be made as often as needed. The key is pushed while the route is dialed
 //! and the keys are exchanged; then it logs in.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::trust::{self, InstanceVerifier};
 /// The key to log in with.
 enum LoginKey {
     /// A key file, unlocked when it is first needed.
-    File(key_file::Unlocked),
+    File(key_file::LazyKey),
     /// A fresh key in memory, and its pushes.
     Pushed(Key, PushedKey),
 }
@@ -56,7 +56,7 @@ impl Connector {
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events).ok_or(Error::NoDataFolder)?;
         let key = match key_file {
-            Some(file) => LoginKey::File(key_file::Unlocked::new(file)),
+            Some(file) => LoginKey::File(key_file::LazyKey::new(file)),
             None => {
                 let key = Key::ephemeral();
                 let pushed = PushedKey::new(aws.clone(), &plan.instance.id, key.public_line(), &key.fingerprint());

@@ -20,7 +20,7 @@ pub(crate) enum Error {
     /// No instance was found, or it cannot be connected to.
     #[error(transparent)]
     Find(#[from] find::Error),
-    /// AWS could not be asked, or returned an error.
+    /// A call to AWS failed, or no call could be made.
     #[error(transparent)]
     Aws(#[from] aws::Error),
     /// No plan can be made.
@@ -71,7 +71,7 @@ pub(crate) enum Error {
         methods: Vec<String>,
     },
     /// The agent for ssh cannot be served.
-    #[error("cannot serve an SSH agent at {}", path.display())]
+    #[error("cannot create the SSH agent socket {}", path.display())]
     Agent {
         /// The path where ssh looks for its agent.
         path: PathBuf,
@@ -79,7 +79,7 @@ pub(crate) enum Error {
         source: io::Error,
     },
     /// There is no folder for the program's files.
-    #[error("this account has no data folder to keep known_hosts in")]
+    #[error("there is no data directory for known_hosts: HOME is not set")]
     NoDataFolder,
 }
 

@@ -1,4 +1,4 @@
-//! `-i FILE`: the check, the offer to mend the mode, the passphrase.
+//! Opens the key file of `-i`: checks its mode, offers to correct it, and asks for the passphrase.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ pub(super) async fn open(path: &Path, events: &Events) -> Result<KeyFile, Error>
 }
 
 /// A key file whose key is read once, when it is first needed.
-pub(super) struct Unlocked {
+pub(super) struct LazyKey {
     file: Arc<KeyFile>,
     key: OnceCell<Key>,
 }
 
-impl Unlocked {
+impl LazyKey {
     /// Keeps the file for later; reads nothing yet.
     pub(super) fn new(file: Arc<KeyFile>) -> Self {
         Self { file, key: OnceCell::new() }

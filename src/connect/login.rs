@@ -1,4 +1,4 @@
-//! The login user: known from the settings, else from the instance's image, which is asked for once and beside the dialling.
+//! The login user: known from the settings, else from the instance's image, which is asked for once and beside the dialing.
 
 use tokio::sync::OnceCell;
 

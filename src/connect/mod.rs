@@ -14,9 +14,9 @@
 //!
 //! - `connector` is the connection itself, which can be made as often as needed
 //! - `speculative` starts it from the cached look-up
-//! - `pushed_key`, `key_file` and `public_key` are what is logged in with
+//! - `pushed_key`, `key_file` and `public_key` hold the key for the login
 //! - `login` finds the login user
-//! - `openssh` serves an `ssh` whose ProxyCommand we are
+//! - `openssh` serves an `ssh` that runs this program as its ProxyCommand
 //!
 //! # The critical path
 //!
@@ -38,7 +38,7 @@
 //! ```
 //!
 //! So calls cost nothing while they take no longer than three round trips to the instance. The first time ever DescribeInstances
-//! goes before all that, and DescribeImages runs beside the dialling. OpenSSH's client takes one round trip more: it asks for the
+//! goes before all that, and DescribeImages runs beside the dialing. OpenSSH's client takes one round trip more: it asks for the
 //! methods of authentication first. Signing without a query would save R + L; russh 0.65 cannot.
 
 mod boot;

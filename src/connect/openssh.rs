@@ -1,5 +1,5 @@
-//! The connection of an `ssh` whose ProxyCommand we are: a key made for it, pushed, and kept for ssh's agent; and the answers to ssh's
-//! questions about the host key.
+//! The connection of an `ssh` that runs this program as its ProxyCommand: a key made for it, pushed, and kept for ssh's
+//! agent; and the answers to ssh's questions about the host key.
 
 use std::io;
 use std::path::{Path, PathBuf};

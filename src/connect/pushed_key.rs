@@ -1,5 +1,5 @@
-//! The one owner of the rule when a public key is pushed: an instance offers it to its sshd for 60 seconds, so it is pushed before
-//! it is needed, and pushed again when too little of that is left.
+//! Decides when a public key is pushed. EC2 Instance Connect offers a key to sshd for 60 seconds, so the key is pushed before the
+//! login, and again if too little time is left.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -76,7 +76,7 @@ where
         return work(Attempt::new(&search, located, ConfirmGate::open())?, Arc::clone(events)).await;
     };
     let (cached_plan, buffer) = (cached.plan.clone(), Arc::new(EventBuffer::new(events)));
-    events(Event::Step(format!("using the cached look-up of {} while it is repeated", cached_plan.instance.id)));
+    events(Event::Step(format!("using the cached look-up of {} while AWS confirms it", cached_plan.instance.id)));
     let mut speculation = Speculation::Running(Box::pin(work(cached, buffer.events())));
     let (prompted, mut prompts) = mpsc::channel(1);
     let prompting = signal_prompts(events, prompted);

@@ -3,10 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Finding;
 use crate::config::AddressKind;
 use crate::plan::RoutePlan;
-use crate::route::{FailedRoute, RouteError};
+use crate::route::FailedRoute;
 use crate::transport::tcp;
 
 /// The facts of a direct connection that failed.
@@ -14,7 +13,7 @@ use crate::transport::tcp;
 pub(crate) struct Unreachable {
     /// The id of the instance.
     pub instance_id: String,
-    /// The port that was dialled.
+    /// The port that was dialed.
     pub port: u16,
     /// The system's error for each address.
     pub detail: String,
@@ -62,18 +61,9 @@ pub(crate) struct NoRoute {
     pub failed: Arc<[FailedRoute]>,
 }
 
-/// Judges routes that all failed. A single direct connection is a matter of its address.
-pub(crate) fn no_route(plan: &RoutePlan, failed: &Arc<[FailedRoute]>) -> Finding {
-    match &failed[..] {
-        [FailedRoute { error: RouteError::Tcp(error), .. }] => Finding::Unreachable(unreachable(plan, error)),
-        _ => Finding::NoRoute(Arc::new(NoRoute { plan: plan.clone(), failed: Arc::clone(failed) })),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::order::Route;
     use crate::testing::route_plan;
     use crate::transport::tcp::Attempt;
 
@@ -96,16 +86,5 @@ mod tests {
         plan.address_kind = AddressKind::Auto;
         plan.instance.public_ip = None;
         assert_eq!(reason(&plan, &late), UnreachableReason::Private);
-    }
-
-    #[test]
-    fn single_direct_failure_is_unreachable() {
-        let direct = |error| FailedRoute { route: Route::Direct, error };
-        let tcp = || direct(RouteError::Tcp(failed(io::ErrorKind::TimedOut)));
-        let agent = || FailedRoute { route: Route::Ssm, error: RouteError::AgentOffline };
-        let code = |failed: Vec<FailedRoute>| no_route(&route_plan(), &failed.into()).code();
-        assert_eq!(code(vec![tcp()]), "unreachable");
-        assert_eq!(code(vec![agent()]), "no-route");
-        assert_eq!(code(vec![tcp(), agent()]), "no-route");
     }
 }

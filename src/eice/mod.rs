@@ -1,5 +1,5 @@
-//! The tunnel of an EC2 Instance Connect Endpoint: a byte stream over the binary frames of a websocket, which is all that the endpoint
-//! speaks. Opening and signing are above this layer.
+//! The tunnel of an EC2 Instance Connect Endpoint: a byte stream over the binary frames of a websocket, which is all
+//! that the endpoint speaks. Opening and signing are above this layer.
 
 use std::io;
 use std::pin::Pin;

@@ -9,7 +9,7 @@ use super::route::with_failed_routes;
 use super::{CommandError, host_key::explain, ssh};
 use crate::aws::model::Instance;
 use crate::connect::Error;
-use crate::diagnose::{Finding, host_key_changed, no_route, permission_denied};
+use crate::diagnose::{Finding, host_key_changed, permission_denied};
 use crate::plan::{self, RoutePlan};
 use crate::trust;
 
@@ -28,7 +28,7 @@ impl From<&Error> for CommandError {
             Error::Plan(plan::Error::NoAddress(instance, _)) => no_address(message, instance),
             Error::KeyFile(error) => key_file(error),
             Error::PublicKey(error) => public_key(error),
-            Error::NoRoute { plan, failed } => render(&no_route(plan, failed)),
+            Error::NoRoute { plan, failed } => render(&Finding::of_failed_routes(plan, failed)),
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
             Error::Ssh { plan, source, failed } => with_failed_routes(ssh::explain(plan, source), failed),
             Error::Denied { plan, image, methods } => {

@@ -15,10 +15,10 @@ impl From<&Error> for CommandError {
             Error::NotFound { account, similar, target } => not_found(message, target, account, similar),
             Error::Ambiguous { target, candidates, shown } => ambiguous(message, target, candidates, *shown),
             Error::NotRunning { target, instance } => not_running(target, instance),
-            Error::NotUp { instance_id, reason, .. } => Self::failed(message)
+            Error::StartTimeout { instance_id, reason, .. } => Self::failed(message)
                 .cause(reason.as_ref().map_or(String::new(), |reason| format!("EC2 says: {reason}")))
                 .hint(format!(
-                    "see why: aws ec2 describe-instance-status --include-all-instances --instance-ids {instance_id}"
+                    "show the state and its reason: aws ec2 describe-instance-status --include-all-instances --instance-ids {instance_id}"
                 )),
         }
     }

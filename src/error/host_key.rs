@@ -43,7 +43,7 @@ pub(super) fn render(facts: &HostKeyChanged) -> CommandError {
 }
 
 fn check_console(id: &str) -> String {
-    format!("check its console output yourself: aws ec2 get-console-output --latest --output text --instance-id {id}")
+    format!("check the console output of {id}: aws ec2 get-console-output --latest --output text --instance-id {id}")
 }
 
 fn refused(plan: &RoutePlan, refusal: &Refusal) -> CommandError {
@@ -60,7 +60,7 @@ fn refused(plan: &RoutePlan, refusal: &Refusal) -> CommandError {
             error
                 .cause("either another machine answers in its place, or its host keys were regenerated after the first boot")
                 .hint(format!("compare the keys on the instance, over another route (aws ssm start-session --target {id}): ssh-keygen -lf {0}; cat {0}", file(algorithm)))
-                .hint(format!("only if that shows the presented fingerprint, trust the key: {}", trust_command(plan)))
+                .hint(format!("if the fingerprint on the instance is the presented one, trust the key: {}", trust_command(plan)))
         }
         Refusal::Unreadable { .. } => {
             error.cause("it is damaged, or a certificate in a format other than OpenSSH's").hint(check_console(id))
@@ -69,7 +69,7 @@ fn refused(plan: &RoutePlan, refusal: &Refusal) -> CommandError {
         Refusal::Unknown { presented, algorithm, policy, .. } => {
             let error = error.cause(format!("presented: {presented} ({algorithm})")).hint(check_console(id));
             match policy {
-                HostKeyPolicy::Strict => error.hint(format!("confirm it once: ec2ssh --host-keys auto {id}")),
+                HostKeyPolicy::Strict => error.hint(format!("confirm the key once: ec2ssh --host-keys auto {id}")),
                 HostKeyPolicy::Auto | HostKeyPolicy::AcceptNew => error.hint(format!(
                     "confirm it in a terminal (ec2ssh {id}), or accept new keys without asking: ec2ssh --host-keys accept-new {id}"
                 )),

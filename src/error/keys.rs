@@ -21,7 +21,7 @@ pub(super) fn key_file(error: &key_file::Error) -> CommandError {
         }
         key_file::Error::NotAFile(path) => plain.hint(format!("use a file in it: ls {}", word(path))),
         key_file::Error::Read { path, .. } => plain.hint(format!("ls -l {}", word(path))),
-        key_file::Error::Garbage { path, detail } => plain
+        key_file::Error::Unparsable { path, detail } => plain
             .cause(detail.clone())
             .hint(format!("ec2ssh reads PKCS#1, PKCS#8 and OpenSSH keys; show the file's type: file {}", word(path))),
         key_file::Error::NoPassphrase(path) => plain.hint(format!(

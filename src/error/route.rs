@@ -93,7 +93,7 @@ fn no_endpoint(plain: CommandError, plan: &RoutePlan, why: &EndpointError) -> Co
             plain.hint(format!("create one: aws ec2 create-instance-connect-endpoint --subnet-id {subnet}"))
         }
         EndpointError::Unusable { id, .. } => plain.hint(format!(
-            "see why: aws ec2 describe-instance-connect-endpoints --instance-connect-endpoint-ids {}",
+            "show the state and its reason: aws ec2 describe-instance-connect-endpoints --instance-connect-endpoint-ids {}",
             shell_word(id)
         )),
         EndpointError::NoReachableAddress { .. } => {

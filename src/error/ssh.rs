@@ -18,10 +18,10 @@ pub(super) fn explain(plan: &RoutePlan, error: &Error) -> CommandError {
         }
         Error::NotSsh { said } => plain
             .cause(format!("the server sent: {said}"))
-            .hint(format!("set sshd's port, if it is not {port}: ec2ssh -p PORT {id}")),
+            .hint(format!("if sshd listens on another port than {port}: ec2ssh -p PORT {id}")),
         Error::ClosedEarly { identification } => plain
             .cause(describe_identification(identification.as_deref()))
-            .hint(format!("sshd may be overloaded (MaxStartups) or may be blocking your address; show its log: aws ec2 get-console-output --latest --output text --instance-id {id}")),
+            .hint(format!("sshd may be overloaded (MaxStartups) or may be blocking your address; show the boot log: aws ec2 get-console-output --latest --output text --instance-id {id}")),
         Error::HandshakeTimeout { identification, .. } => plain
             .cause(describe_identification(identification.as_deref()))
             .hint(format!("check the port: ec2ssh -p PORT {id}; check the instance's health: aws ec2 describe-instance-status --instance-ids {id}")),

@@ -53,8 +53,8 @@ fn exit_codes_follow_kind_and_family() {
         (ErrorKind::Interrupted(2), CommandKind::Session, 130),
         (ErrorKind::Interrupted(15), CommandKind::Tool, 143),
     ];
-    for (kind, family, code) in table {
-        assert_eq!(CommandError::new(kind, "").exit_code(family), code, "{kind:?} {family:?}");
+    for (error, command, code) in table {
+        assert_eq!(CommandError::new(error, "").exit_code(command), code, "{error:?} {command:?}");
     }
 }
 
@@ -75,6 +75,8 @@ fn no_route(route: Route, via: Via, error: RouteError) -> connect::Error {
 fn time_limits_are_named() {
     let ssh = ssh::Error::HandshakeTimeout { seconds: 15, identification: None };
     let server = connect::Error::Ssh { plan: Box::new(route_plan()), source: Box::new(ssh), failed: Vec::new() };
+    let lost = ssh::Error::KeepaliveTimeout;
+    let lost = connect::Error::Ssh { plan: Box::new(route_plan()), source: Box::new(lost), failed: Vec::new() };
     let proof = ProbeError::Timeout { awaited: "SSH identification", seconds: 10 };
     let tunnel = no_route(Route::Eice, Via::Eice, RouteError::Unproven { source: proof, socket: None });
     let agent = no_route(Route::Ssm, Via::Ssm, ssm::Error::NoHandshake(15).into());
@@ -83,5 +85,7 @@ fn time_limits_are_named() {
         RouteError::Tunnel { endpoint_id: "eice-1".into(), source: Box::new(silent), has_max_duration: false };
     let upgrade = no_route(Route::Eice, Via::Eice, upgrade);
     let call = crate::aws::Error::Timeout { call: crate::aws::Call::SendSshPublicKey };
-    insta::assert_snapshot!([shown(server), shown(tunnel), shown(agent), shown(upgrade), shown(call)].join("\n"));
+    insta::assert_snapshot!(
+        [shown(server), shown(lost), shown(tunnel), shown(agent), shown(upgrade), shown(call)].join("\n")
+    );
 }

@@ -15,7 +15,7 @@ pub(super) fn explain(facts: &Unreachable, plain: CommandError) -> CommandError 
     match facts.reason {
         UnreachableReason::NoAddress => plain
             .cause("its DNS name does not resolve, and it has no address of the requested family")
-            .hint(format!("ec2ssh --address auto {id}, without -4 and -6")),
+            .hint(format!("without -4 and -6: ec2ssh --address auto {id}")),
         UnreachableReason::Refused => plain
             .cause("the machine responds, but nothing listens on that port: sshd is not running (yet) or uses another port")
             .hint(format!("use another port: ec2ssh -p PORT {id}; show the boot log: aws ec2 get-console-output --latest --output text --instance-id {id}")),

@@ -6,7 +6,7 @@ use crate::aws::model::{Account, Instance};
 /// Why no instance was found, or why it cannot be connected to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// AWS could not be asked, or returned an error.
+    /// A call to AWS failed.
     #[error(transparent)]
     Aws(#[from] aws::Error),
     /// No instance matches the selector.
@@ -39,7 +39,7 @@ pub(crate) enum Error {
     },
     /// The instance was started and did not come up.
     #[error("{instance_id} was started, but {awaited} did not come within {seconds} s")]
-    NotUp {
+    StartTimeout {
         /// The id of the instance.
         instance_id: String,
         /// The state or address that was awaited.

@@ -54,7 +54,7 @@ impl Search {
     fn cache(&self, instance: &Instance, events: &Events) {
         if !self.aws.account().confirms_owner(instance) {
             events(Event::Step(format!(
-                "not caching {}: its owner is another account than the credentials'",
+                "not caching {}: the instance belongs to another AWS account than the credentials",
                 instance.id
             )));
             return;

@@ -38,12 +38,12 @@ pub(super) async fn start(
                 progress.requested = true;
             }
             Next::Wait(what) => {
-                let text = format!("waiting for {what} of {} ({} s)", instance.id, begun.elapsed().as_secs());
+                let text = format!("waiting for {} to {what} ({} s)", instance.id, begun.elapsed().as_secs());
                 events(Event::Progress(text));
             }
             Next::GiveUp(awaited) => {
                 let (reason, seconds) = (instance.state_reason.clone(), begun.elapsed().as_secs());
-                return Err(Error::NotUp { instance_id: instance.id, awaited, seconds, reason });
+                return Err(Error::StartTimeout { instance_id: instance.id, awaited, seconds, reason });
             }
         }
         sleep(POLL_INTERVAL).await;
@@ -98,18 +98,18 @@ impl Progress {
                 if has_address(instance, kind, via, elapsed - since) {
                     Next::Up
                 } else if elapsed > UP_TIMEOUT {
-                    Next::GiveUp("an address")
+                    Next::GiveUp("get an address")
                 } else {
-                    Next::Wait("an address")
+                    Next::Wait("get an address")
                 }
             }
             // It started and stopped again: no capacity, a broken volume, a script that shuts it down.
-            State::Stopped if self.requested && self.seen_starting => Next::GiveUp("the state 'running'"),
-            State::ShuttingDown | State::Terminated => Next::GiveUp("the state 'running'"),
+            State::Stopped if self.requested && self.seen_starting => Next::GiveUp("run"),
+            State::ShuttingDown | State::Terminated => Next::GiveUp("run"),
             State::Stopped if !self.requested => Next::Start,
-            _ if elapsed > UP_TIMEOUT => Next::GiveUp("the state 'running'"),
-            State::Stopping => Next::Wait("the previous stop"),
-            _ => Next::Wait("the state 'running'"),
+            _ if elapsed > UP_TIMEOUT => Next::GiveUp("run"),
+            State::Stopping => Next::Wait("finish stopping"),
+            _ => Next::Wait("run"),
         }
     }
 }

@@ -17,6 +17,7 @@ fn full() -> Instance {
     Instance {
         public_ip: Some("54.1.2.3".parse().unwrap()),
         private_ip: Some("10.0.0.7".parse().unwrap()),
+        ipv6: vec!["2600:1f10::1".parse().unwrap()],
         ..instance()
     }
 }
@@ -65,7 +66,7 @@ fn printed_plan_is_complete_and_escaped() {
     account    region eu-west-1, profile prod
     user       ubuntu (default user of Ubuntu, from the image ubuntu/images/hvm\u{1b}[31m)
     key        a fresh ed25519 key, pushed through EC2 Instance Connect
-    route      direct to 54.1.2.3, else EC2 Instance Connect Endpoint (EICE), else Session Manager, port 22
+    route      direct to 54.1.2.3, 2600:1f10::1, else EC2 Instance Connect Endpoint (EICE), else Session Manager, port 22
     host key   auto
     ");
 }

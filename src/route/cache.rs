@@ -1,6 +1,6 @@
-//! The route by which an instance was reached last, cached for a day: the next connection begins with it. A day later it is
-//! found out again, also where it has worked all the time, because the VPN may be up by then. That another machine answers at
-//! the private address is cached, too.
+//! The route by which an instance was reached last; the next connection begins with it. An entry expires after a day
+//! even if the route keeps working, because a shorter one may be available by then, for example over a VPN. The cache
+//! also records that another machine answers at the private address.
 
 use std::io;
 

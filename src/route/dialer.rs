@@ -82,7 +82,7 @@ impl RouteDialer {
     async fn try_routes(&self, probe: &Probe, events: &Events) -> Result<Dialed, Vec<FailedRoute>> {
         let (order, reason) = self.order();
         let has_public_address = self.plan.instance.has_public_address();
-        let dialer = RouteOpener {
+        let opener = RouteOpener {
             aws: &self.aws,
             plan: &self.plan,
             just_started: self.just_started,
@@ -97,8 +97,8 @@ impl RouteDialer {
             Route::Eice => EICE_HEAD_START,
             Route::Ssm => SSM_HEAD_START,
         };
-        match race_first(&order, head_start, |route, slot| dialer.open(route, slot)).await {
-            Ok(winner) => Ok(self.won(winner, &order, reason, events)),
+        match race_first(&order, head_start, |route, slot| opener.open(route, slot)).await {
+            Ok(winner) => Ok(self.finish_race(winner, &order, reason, events)),
             Err(failed) => unproven_socket(failed),
         }
     }
@@ -110,7 +110,7 @@ impl RouteDialer {
             return (order(plan.via, &plan.addresses, None), FirstReason::Requested);
         }
         let CachedRoute { route, direct_is_foreign } = cache::get(&plan.account, &plan.instance.id);
-        // A requested kind of address is honoured whatever worked without it.
+        // A requested kind of address is honored whatever worked without it.
         let last_successful = route.filter(|_| plan.address_kind == AddressKind::Auto);
         let mut order = order(plan.via, &plan.addresses, last_successful);
         let is_foreign = self.direct_disabled.load(Ordering::Relaxed) || direct_is_foreign;
@@ -128,7 +128,7 @@ impl RouteDialer {
     }
 
     /// Reports the winner and why it was chosen, and caches it.
-    fn won(
+    fn finish_race(
         &self,
         winner: Winner<Route, Opened, RouteError>,
         order: &[Route],
@@ -139,7 +139,7 @@ impl RouteDialer {
         let why = if value.proven || reason == FirstReason::Requested {
             explain_choice(route, order, reason, &failed)
         } else {
-            "the server has sent nothing yet, and no other route leads there".to_owned()
+            "the server has sent no SSH identification yet, and all other routes failed".to_owned()
         };
         let line = format!("Route: {} ({why})", value.through);
         events(if reason == FirstReason::Requested { Event::Step(line) } else { Event::Route(line) });
@@ -178,7 +178,7 @@ impl RouteDialer {
     pub(crate) fn disable_direct(&self, events: &Events) {
         self.direct_disabled.store(true, Ordering::Relaxed);
         if let Err(error) = cache::put_direct_is_foreign(&self.plan.account, &self.plan.instance.id) {
-            events(Event::Step(format!("cannot cache that the private address is another machine's: {error}")));
+            events(Event::Step(format!("cannot write the route cache: {error}")));
         }
     }
 

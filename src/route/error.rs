@@ -23,7 +23,7 @@ pub(crate) enum RouteError {
     /// Endpoints do not connect to this port.
     #[error("an EC2 Instance Connect Endpoint connects to ports 22 and 3389 only, not to {0}")]
     Port(u16),
-    /// AWS could not be asked, or returned an error.
+    /// A call to AWS failed.
     #[error("{}", describe_aws(.0))]
     Aws(Box<aws::Error>),
     /// The endpoint did not open its tunnel, or closed it.
@@ -37,7 +37,7 @@ pub(crate) enum RouteError {
         has_max_duration: bool,
     },
     /// The instance's agent is not online.
-    #[error("the Systems Manager agent of the instance is not connected")]
+    #[error("the SSM Agent of the instance is not connected")]
     AgentOffline,
     /// The session could not be opened, or ended.
     #[error(transparent)]

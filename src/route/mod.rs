@@ -1,5 +1,6 @@
-//! From a [`RoutePlan`](crate::plan::RoutePlan) to a [`Link`](crate::transport::link::Link) to the planned port: the routes race, the first to show its [`Probe`](crate::transport::probe::Probe)'s proof wins, and the
-//! route that worked is cached.
+//! From a [`RoutePlan`](crate::plan::RoutePlan) to a [`Link`](crate::transport::link::Link) to the planned port: the
+//! routes race, the first to show its [`Probe`](crate::transport::probe::Probe)'s proof wins, and the route that worked
+//! is cached.
 //!
 //! ```text
 //! direct  DNS, TCP ------------------------------------------------------> proof

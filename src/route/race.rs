@@ -1,5 +1,5 @@
 //! The race between routes: they start one after the other, the next without waiting for the previous ones to give up, and the
-//! first that succeeds wins, as RFC 8305 races addresses. What the routes are is not known here.
+//! first that succeeds wins, as RFC 8305 races addresses. Knows nothing about the routes themselves.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

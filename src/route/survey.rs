@@ -1,4 +1,4 @@
-//! What is known of the routes before any of them is opened: for `--dry-run` only.
+//! The facts that are known of the routes before any of them is opened: for `--dry-run` only.
 
 use std::fmt;
 

@@ -27,7 +27,7 @@ use crate::program::Purpose;
 const READ_BUFFER_SIZE: usize = 256 * 1024;
 /// The number of received messages (up to 32 KiB each) that are buffered for a slow reader. Beyond that the server has to wait.
 const BUFFERED_MESSAGES: usize = 64;
-/// The time limit for the message that says goodbye; the server may have closed the connection already.
+/// The time limit for the disconnect message; the server may have closed the connection already.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The time limits of a connection.
@@ -169,8 +169,8 @@ impl Connection {
 
     /// Sends a disconnect message, within a short time limit.
     pub(crate) async fn close(&self) {
-        let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "en");
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
+        let disconnect = self.handle.disconnect(Disconnect::ByApplication, "", "en");
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, disconnect).await;
     }
 
     /// Returns why the connection ended; without a recorded reason the server closed it.

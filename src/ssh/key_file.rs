@@ -52,7 +52,7 @@ pub(crate) enum Error {
     Public(PathBuf),
     /// The file holds no supported private key.
     #[error("cannot parse {} as a private key", path.display())]
-    Garbage {
+    Unparsable {
         /// The path of the file.
         path: PathBuf,
         /// The reason, for example from the parser.
@@ -117,7 +117,7 @@ impl KeyFile {
         }
         // Checked before the mode, so that the user is never offered a chmod of a file that is not a key.
         if !text.contains("PRIVATE KEY-----") {
-            return Err(Error::Garbage {
+            return Err(Error::Unparsable {
                 path: path.to_owned(),
                 detail: "it does not contain a private key".to_owned(),
             });
@@ -135,12 +135,12 @@ impl KeyFile {
     /// needed, or if the one given is wrong.
     ///
     /// # Errors
-    /// [`Error::Garbage`] if the content is not a supported private key.
+    /// [`Error::Unparsable`] if the content is not a supported private key.
     pub(crate) fn key(&self, passphrase: Option<&Secret<String>>) -> Result<Option<Key>, Error> {
         if let Some(cipher) = self.unsupported_cipher() {
             let detail =
                 format!("unsupported PEM encryption ({cipher}); convert it to OpenSSH's format: ssh-keygen -p -f FILE");
-            return Err(Error::Garbage { path: self.path.clone(), detail });
+            return Err(Error::Unparsable { path: self.path.clone(), detail });
         }
         let passphrase_text = passphrase.map(|secret| secret.expose().as_str());
         match decode_secret_key(&self.text, passphrase_text) {
@@ -148,7 +148,7 @@ impl KeyFile {
             Ok(key) => Ok(Some(Key::from_private(key))),
             Err(russh::keys::Error::KeyIsEncrypted) => Ok(None),
             Err(_) if self.is_encrypted() => Ok(None),
-            Err(error) => Err(Error::Garbage { path: self.path.clone(), detail: error.to_string() }),
+            Err(error) => Err(Error::Unparsable { path: self.path.clone(), detail: error.to_string() }),
         }
     }
 
@@ -174,7 +174,7 @@ fn read_text(file: &File, path: &Path) -> Result<Zeroizing<String>, Error> {
     match file.take(MAX_FILE_SIZE).read_to_string(&mut text) {
         Ok(_) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(Error::Garbage { path: path.to_owned(), detail: "it is not a text file".to_owned() })
+            Err(Error::Unparsable { path: path.to_owned(), detail: "it is not a text file".to_owned() })
         }
         Err(source) => Err(Error::Read { path: path.to_owned(), source }),
     }

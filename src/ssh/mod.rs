@@ -1,5 +1,6 @@
 //! The SSH protocol by russh: the only folder that imports it. It is given a byte stream and gives back an authenticated connection
-//! with channels. How the stream came about, whose server it is and who sits at the terminal are not known here.
+//! with channels. It knows neither the transport nor the server's owner nor the
+//! terminal.
 //!
 //! - `client` does the handshake, `auth` logs in
 //! - `session` runs a program in a channel, `channel` opens channels as byte streams, `incoming` routes the server's

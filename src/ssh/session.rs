@@ -1,4 +1,4 @@
-//! One session channel: a shell or a command, with or without a pty. It moves bytes between the channel and whatever it is given
+//! A session channel: a shell or a command, with or without a pty. It moves bytes between the channel and whatever it is given
 //! as input and output; the terminal is not known here.
 //!
 //! Input, output and error are separate and binary-clean; the end of one is not the end of the others. Output is written before
@@ -83,7 +83,7 @@ impl Session {
         let mut asked = Vec::new();
         if let Some(pty) = pty {
             self.request_pty(pty).await?;
-            asked.push("allocate a terminal");
+            asked.push("allocate a pty");
         }
         let sent = match program {
             Program::Nothing => Ok(()),

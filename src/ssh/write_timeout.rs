@@ -2,7 +2,7 @@
 //!
 //! russh sends its keepalives from the loop that writes. If the network swallows what is sent while there is much to send, that
 //! loop hangs in a write, and no keepalive can find out that the server is gone; the system itself would take a quarter of an
-//! hour. A remote program that does not read is no such case: the SSH windows hold it back, and its sshd reads on.
+//! hour. A remote program that does not read is not affected: the SSH windows hold it back, and its sshd reads on.
 
 use std::io;
 use std::pin::Pin;

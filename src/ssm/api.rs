@@ -1,4 +1,4 @@
-//! What the data channel needs of the service: the interface by which a session is resumed and ended.
+//! The interface to the service by which a data channel resumes and ends its session.
 
 use std::pin::Pin;
 

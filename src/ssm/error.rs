@@ -9,13 +9,13 @@ pub(crate) enum Error {
     #[error(transparent)]
     Websocket(#[from] websocket::Error),
     /// The agent did not complete the handshake within this many seconds.
-    #[error("the agent did not complete the handshake within {0} s")]
+    #[error("the SSM Agent did not complete the handshake within {0} s")]
     NoHandshake(u64),
     /// The agent requested something that is not supported.
     #[error("the agent requested {0}, which ec2ssh does not support")]
     Unsupported(String),
     /// The agent cannot connect to the port on the instance.
-    #[error("the agent cannot connect to the port on the instance")]
+    #[error("the SSM Agent cannot connect to the port on the instance")]
     PortRefused,
     /// The service or the agent ended the session.
     #[error("the session was ended{}", because(.0))]

@@ -1,4 +1,4 @@
-//! One message of the data channel: a header in big-endian byte order, then the payload. Encodes and decodes messages
+//! A message of the data channel: a header in big-endian byte order, then the payload. Encodes and decodes messages
 //! and knows nothing of their order or meaning.
 //!
 //! The layout is that of amazon-ssm-agent's `agent/session/contracts/agentmessage.go`. A header is 116 bytes long; the

@@ -21,7 +21,7 @@ pub(crate) struct Resumption {
     lost: Option<Instant>,
     /// The time when the connection was last restored.
     restored: Option<Instant>,
-    /// The progress of the conversation when the connection was lost.
+    /// The progress of the data channel when the connection was lost.
     progress: u64,
 }
 
@@ -32,7 +32,7 @@ impl Default for Resumption {
 }
 
 impl Resumption {
-    /// Records that the connection was lost, with the conversation's progress. Returns the delay before the first
+    /// Records that the connection was lost, with the data channel's progress. Returns the delay before the first
     /// attempt: zero, unless the previous connection brought no progress.
     pub(crate) fn lost(&mut self, progress: u64, now: Instant) -> Duration {
         let was_stable = self.restored.is_some_and(|restored| now.saturating_duration_since(restored) >= MIN_UPTIME);

@@ -1,4 +1,4 @@
-//! The websocket below a conversation: sends and receives its messages and detects a dead connection. All state is kept
+//! The websocket below a data channel: sends and receives its messages and detects a dead connection. All state is kept
 //! in the two halves, so that every future is cancel-safe.
 
 use std::pin::Pin;

@@ -53,7 +53,7 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonCache<T> {
         self.entry(key, now).map(|entry| entry.value)
     }
 
-    /// Stores the value.
+    /// Stores the value under this key.
     ///
     /// # Errors
     /// File system errors, and a lock that another process holds for too long.

@@ -1,6 +1,6 @@
 //! The escape filter: interprets `~` at the start of a line. A pure state machine over the typed bytes.
 //!
-//! As in ssh(1), "ESCAPE CHARACTERS", an escape is recognised only after Enter and at the very start.
+//! As in ssh(1), "ESCAPE CHARACTERS", an escape is recognized only after Enter and at the very start.
 
 /// A part of the typed input, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]

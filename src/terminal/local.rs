@@ -1,5 +1,5 @@
-//! [`LocalTerminal`]: the local end of a remote program. It owns standard input, raw mode, escapes, resize and suspend, outlives the
-//! session it feeds, and can be pointed at another one.
+//! [`LocalTerminal`]: the local end of a remote program. It owns standard input, raw mode, escapes, resize and suspend,
+//! outlives the session it feeds, and can be pointed at another one.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};

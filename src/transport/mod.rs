@@ -1,5 +1,4 @@
-//! Bytes to a port: direct TCP, what a link is made of, probes and pumps. What is spoken over them, and whose port it is, is not known
-//! here.
+//! Bytes to a port: direct TCP, links, probes and pumps. Knows neither the protocol spoken over them nor the host behind the port.
 
 pub(crate) mod link;
 pub(crate) mod probe;

@@ -16,17 +16,17 @@ const PEEK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The proof that a probe waits for.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
-    /// The proof in words, for errors: "an identification string".
+    /// The proof in words, without an article: "identification".
     pub awaited: &'static str,
     /// Bytes to send first; the proof may be an answer to them.
     pub request: Bytes,
-    /// How the proof is recognised.
+    /// How the proof is recognized.
     pub proof: Proof,
     /// The time limit for the proof.
     pub timeout: Duration,
 }
 
-/// How a proof is recognised.
+/// How a proof is recognized.
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {
     /// The connection itself is the proof: no byte is awaited.
@@ -59,7 +59,7 @@ pub(crate) enum ProbeError {
     #[error("the connection was closed before any {0} was received")]
     Closed(&'static str),
     /// The received bytes cannot become the proof any more.
-    #[error("the server sent something other than an {0}")]
+    #[error("the server sent something other than the expected {0}")]
     Unexpected(&'static str),
     /// The connection broke; the error may hold the one of a layer below.
     #[error(transparent)]

@@ -103,7 +103,7 @@ pub(crate) enum Refusal {
 
 fn why(policy: HostKeyPolicy) -> &'static str {
     match policy {
-        HostKeyPolicy::Strict => "--host-keys strict refuses what cannot be verified",
+        HostKeyPolicy::Strict => "--host-keys strict refuses keys that cannot be verified",
         HostKeyPolicy::Auto | HostKeyPolicy::AcceptNew => "it was not confirmed",
     }
 }

@@ -86,7 +86,7 @@ impl InstanceVerifier {
     }
 
     async fn printed(&self) -> Vec<PublicKey> {
-        self.console.answer().await.as_ref().map(|printed| printed.keys.clone()).unwrap_or_default()
+        self.console.printed_keys().await.as_ref().map(|printed| printed.keys.clone()).unwrap_or_default()
     }
 
     /// Formats the keys, and the lines with these markers, as known_hosts lines for this name.

@@ -1,4 +1,4 @@
-//! Collects what an instance's verifier needs: our own file, its console, the caller's known_hosts, its names.
+//! Builds the verifier of an instance from ec2ssh's known_hosts, the console, the caller's known_hosts and the instance's names.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::console::parse;
 use super::known_hosts::{KnownHosts, alias};
 use super::lines::at_port;
-use super::verifier::{Answer, Console, InstanceVerifier};
+use super::verifier::{Console, ConsoleKeys, InstanceVerifier};
 use crate::aws::{self, Aws};
 use crate::confirm::ConfirmGate;
 use crate::event::Events;
@@ -43,7 +43,7 @@ pub(crate) fn verifier(
     if verifier.is_first_contact() {
         let console = verifier.console.clone();
         tokio::spawn(async move {
-            console.answer().await;
+            console.printed_keys().await;
         });
     }
     Some(verifier)
@@ -77,7 +77,7 @@ fn console(aws: Aws, instance_id: String) -> Console {
 
 /// Reads the output that was posted after boot, which has the keys that are printed on the first boot only; if it was not posted
 /// yet, reads the latest output.
-async fn read(aws: &Aws, instance_id: &str) -> Answer {
+async fn read(aws: &Aws, instance_id: &str) -> ConsoleKeys {
     let posted = parse(&aws.console_output(instance_id, false).await.map_err(|error| reason(&error))?);
     if !posted.is_empty() {
         return Ok(posted);

@@ -1,4 +1,5 @@
-//! [`InstanceVerifier`] judges the host key of one instance: the sources are asked in order, and the first one with an answer decides.
+//! [`InstanceVerifier`] judges the host key of one instance: the sources are asked in order, and the first one with an
+//! answer decides.
 //!
 //! If no source knows the key, the outcome is [`Outcome::Unknown`] and the policy decides: our own client asks the user,
 //! OpenSSH asks by itself.
@@ -26,27 +27,27 @@ use crate::ssh::verifier::{HostKeyVerifier, Preferences};
 use crate::when::{self, today};
 
 /// The keys that the console printed, or the reason why they are not available, worded to follow "The console of i-… ".
-pub(crate) type Answer = Result<Printed, String>;
-type Fetch = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
+pub(crate) type ConsoleKeys = Result<Printed, String>;
+type Fetch = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ConsoleKeys> + Send>> + Send + Sync>;
 
 /// The console of an instance, read on first use and only once, however many tasks ask for it.
 #[derive(Clone)]
 pub(crate) struct Console {
     fetch: Fetch,
-    answer: Arc<OnceCell<Answer>>,
+    answer: Arc<OnceCell<ConsoleKeys>>,
 }
 
 impl Console {
     /// Creates a console that is read with `fetch`.
     pub(crate) fn new<F>(fetch: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Answer> + Send + 'static,
+        F: Future<Output = ConsoleKeys> + Send + 'static,
     {
         Self { fetch: Arc::new(move || Box::pin(fetch())), answer: Arc::default() }
     }
 
     /// Returns the printed keys, reading the console on first use.
-    pub(crate) async fn answer(&self) -> &Answer {
+    pub(crate) async fn printed_keys(&self) -> &ConsoleKeys {
         self.answer.get_or_init(|| (self.fetch)()).await
     }
 
@@ -170,7 +171,7 @@ impl InstanceVerifier {
 
     /// Verifies a key that is not in the known_hosts file of ec2ssh: by the console, else by the caller's files.
     async fn by_sources(&self, key: &PublicKey) -> Result<Outcome, Error> {
-        match self.console.answer().await {
+        match self.console.printed_keys().await {
             Ok(printed) => match printed.compare(key) {
                 ConsoleMatch::Printed => {
                     let mut keys = printed.keys.clone();
@@ -210,7 +211,7 @@ impl InstanceVerifier {
     /// Returns the refusal of a changed key, with the result for both keys on the console: it distinguishes a
     /// reinstalled sshd from an impostor.
     async fn changed(&self, line: usize, known: &PublicKey, key: &PublicKey) -> Error {
-        let console = match self.console.answer().await {
+        let console = match self.console.printed_keys().await {
             Ok(printed) => (printed.compare(key), printed.compare(known)),
             Err(_) => (ConsoleMatch::Nothing, ConsoleMatch::Nothing),
         };

@@ -1,5 +1,5 @@
 //! Progress on the terminal: a spinner with a text, and bars by bytes or by count. At most one is shown at a time, below all other
-//! output, and only while the work takes longer than a moment.
+//! output. A bar appears only after a second.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::sleep;
 
-/// Work that takes less is shown no progress for.
-const DELAY: Duration = Duration::from_secs(1);
+/// The time after which a bar appears.
+const SHOW_AFTER: Duration = Duration::from_secs(1);
 /// The interval at which the spinner turns.
 const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 const SPINNER: &str = "{spinner} {wide_msg}";
@@ -111,7 +111,7 @@ impl Progress {
         tokio::select! {
             biased;
             result = &mut work => return result,
-            () = sleep(DELAY) => {}
+            () = sleep(SHOW_AFTER) => {}
         }
         if self.visible {
             *self.line.lock() = Some(appear(&self.bar));

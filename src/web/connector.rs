@@ -49,11 +49,11 @@ impl Connector {
     /// Uses the proxies of the environment, and trusts only the authorities in `bundle` (PEM), or those of the system
     /// without a bundle.
     pub(crate) fn new(bundle: Option<PathBuf>) -> Self {
-        Self::with(Matcher::from_env(), bundle)
+        Self::with_proxies(Matcher::from_env(), bundle)
     }
 
     /// Uses these proxies instead of those of the environment.
-    pub(crate) fn with(proxies: Matcher, bundle: Option<PathBuf>) -> Self {
+    pub(crate) fn with_proxies(proxies: Matcher, bundle: Option<PathBuf>) -> Self {
         Self { inner: Arc::new(Inner { proxies, bundle, tls: OnceCell::new() }) }
     }
 

@@ -1,4 +1,4 @@
-//! One HTTP request after which the connection is no longer HTTP: CONNECT, or the upgrade to a websocket. The body of a
+//! An HTTP request after which the connection is no longer HTTP: CONNECT, or the upgrade to a websocket. The body of a
 //! refusal is read as well, because it contains the reason.
 
 use std::io;

@@ -273,7 +273,7 @@ fn usage_errors() {
     insta::assert_snapshot!(all);
     let mut command = world.command(crate::support::BINARY);
     let run = crate::support::Run::of(command.args(["", "true"]).output().unwrap()).expect(255);
-    assert!(run.stderr.starts_with("Error: the instance's name is empty\n"), "{run}");
+    assert!(run.stderr.starts_with("Error: the target is empty\n"), "{run}");
     world.config("[defaults]\nuzer = \"x\"\n");
     insta::assert_snapshot!(world.snapshot("web true"));
 }

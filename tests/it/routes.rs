@@ -15,7 +15,6 @@ fn agent_with(world: &World, change: impl FnOnce(&mut Agent)) -> Agent {
     agent
 }
 
-#[track_caller]
 /// Starts a session through Session Manager, and waits until its command runs.
 fn session_with_command(world: &World) -> std::process::Child {
     let mark = world.path("mark");
@@ -25,6 +24,7 @@ fn session_with_command(world: &World) -> std::process::Child {
     child
 }
 
+#[track_caller]
 fn assert_no_complaints(agent: &Agent) {
     assert_eq!(*agent.protocol_errors.lock().unwrap(), Vec::<String>::new());
 }
@@ -120,14 +120,15 @@ fn losing_routes_are_closed() {
     let private_ip = Some("127.79.0.1".to_owned());
     world.cloud.add(Instance { private_ip, ..Instance::named(ID, "db-1").private() });
     let port = world.cloud.local_port(ID, 22).unwrap();
-    let mute = std::net::TcpListener::bind(("127.79.0.1", 0)).unwrap();
-    let own = mute.local_addr().unwrap().port();
+    // A port that endpoints connect to, too.
+    let own = 3389;
+    let mute = std::net::TcpListener::bind(("127.79.0.1", own)).unwrap();
     world.cloud.port(ID, own, port);
     let child = {
         let mut command = world.ec2ssh(&format!("-v -p {own} db-1 echo hello"));
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
     };
-    wait_until("the session is under way", || world.cloud.sessions().0 == 1);
+    wait_until("both are under way", || (world.cloud.sessions().0, world.cloud.open_tunnels()) == (1, 1));
     let (mut client, _) = mute.accept().unwrap();
     let mut server = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let (mut back, mut there) = (client.try_clone().unwrap(), server.try_clone().unwrap());
@@ -348,9 +349,9 @@ fn max_tunnel_duration_is_sent_when_needed() {
 #[test]
 fn tunnel_end_is_announced_and_reported() {
     let world = World::private();
-    let run = world.run("--via eice --max-tunnel-duration 1 db-1 sleep 30").expect(255);
+    let run = world.run("--via eice --max-tunnel-duration 3 db-1 sleep 30").expect(255);
     let lines: Vec<&str> = run.stderr.lines().collect();
-    let announced = "This connection ends in 1 s: a tunnel through an EC2 Instance Connect Endpoint lasts 1 s at most.";
+    let announced = "This connection ends in 3 s: a tunnel through an EC2 Instance Connect Endpoint lasts 3 s at most.";
     assert_eq!(lines[0], announced, "{run}");
     assert!(lines[1].starts_with("Error:") && run.stderr.contains("Max tunnel duration reached"), "{run}");
     wait_until("the tunnel is closed", || world.cloud.open_tunnels() == 0);

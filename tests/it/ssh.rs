@@ -95,8 +95,12 @@ fn end_of_input_reaches_the_command() {
 fn end_of_output_arrives_before_command_exits() {
     let (world, port) = World::trusted();
     let mut shell = world.command("/bin/sh");
-    let line = "\"$EC2SSH\" -p $PORT my-instance 'echo a; exec >&- 2>&-; sleep 60; touch done' | { cat; echo end; } & sleep 0; wait";
-    shell.args(["-c", line]).env("EC2SSH", crate::support::BINARY).env("PORT", port.to_string());
+    let line = "\"$EC2SSH\" -p $PORT my-instance 'echo a; exec >&- 2>&-; sleep 60; touch '\"$DONE\" | { cat; echo end; } & sleep 0; wait";
+    shell
+        .args(["-c", line])
+        .env("EC2SSH", crate::support::BINARY)
+        .env("PORT", port.to_string())
+        .env("DONE", world.path("done"));
     let mut child = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
     let mut lines = String::new();
@@ -175,7 +179,7 @@ fn stopped_instance_is_reported_or_started() {
     assert_eq!(world.cloud.count("StartInstances"), 0);
     let run = world.run(&format!("{ACCEPT_NEW} --start -p {port} sleeper echo up")).expect(0);
     assert_eq!(run.out(), "up\n");
-    assert!(run.stderr.contains("waiting for the state 'running' of i-0123456789abcde01"), "{run}");
+    assert!(run.stderr.contains("waiting for i-0123456789abcde01 to run"), "{run}");
     assert_eq!(world.cloud.count("StartInstances"), 1);
     // The second time the instance is running, so nothing is started.
     world.run(&format!("--start -p {port} sleeper true")).expect(0);
@@ -357,6 +361,7 @@ fn connection_without_command_stays_until_signal() {
     let mut command = world.ec2ssh(&format!("-v {ACCEPT_NEW} -N -p {port} my-instance"));
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
     wait_for_line(child.stderr.take().unwrap(), "logged in");
+    std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "it did not stay");
     std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));

@@ -345,7 +345,7 @@ fn host_key_policies_apply_through_the_block() {
     let place = Place::with("", "--match my-* --host-keys strict");
     place.world.cloud.console(ID, "", "");
     let run = place.ssh(&["-o", "StrictHostKeyChecking=no", "my-instance", "true"]).expect(255);
-    assert!(run.stderr.contains("--host-keys strict refuses what cannot be verified"), "{run}");
+    assert!(run.stderr.contains("--host-keys strict refuses keys that cannot be verified"), "{run}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn resize_and_ctrl_c_reach_remote_side() {
     terminal.resize(10, 60);
     terminal.type_in("until stty size | grep '10 6''0'; do sleep 0.1; done\r");
     terminal.wait_for("10 60");
-    terminal.type_in("trap 'echo caught' INT; echo rea''dy; sleep 30\r");
+    terminal.type_in("trap 'echo caught' INT; sh -c 'echo rea\"\"dy; exec sleep 30'\r");
     terminal.wait_for("ready");
     terminal.type_in("\u{3}");
     terminal.wait_for("caught");
@@ -198,7 +198,7 @@ fn stopped_instance_starts_only_after_yes() {
     let mut terminal = Terminal::run(&world, &line);
     terminal.wait_for("Start it? (yes/no)");
     terminal.type_in("yes\r");
-    terminal.wait_for("waiting for the state 'running'");
+    terminal.wait_for("to run (");
     terminal.wait_for("status 0");
     // The progress is gone when the session begins.
     assert!(!terminal.text().contains("waiting"), "{}", terminal.text());

@@ -218,8 +218,8 @@ fn interactive_session_works_on_each_route() {
         terminal.type_in("PS1='> '; tput cols; stty -echo\r");
         terminal.wait_for("80");
         terminal.resize(30, 100);
-        terminal.type_in("tput cols\r");
-        terminal.wait_for("100");
+        terminal.type_in("until tput cols | grep -qx 100; do sleep 0.1; done; echo wi\"\"de\r");
+        terminal.wait_for("wide");
         // Once the program has printed this, Ctrl-C interrupts it and not the shell.
         terminal.type_in("sh -c 'echo rea\"\"dy; exec sleep 100'\r");
         terminal.wait_for("ready");

@@ -223,7 +223,7 @@ fn endpoint_name_follows_fips_and_dual_stack() {
     });
     let tls: u16 = world.cloud.tls_endpoint().rsplit(':').next().unwrap().parse().unwrap();
     let detour = RedirectingProxy::start(vec![(".eu-west-1.a", tls)]);
-    let dialled = |fips: &str, dual: &str, id: &str| {
+    let dialed = |fips: &str, dual: &str, id: &str| {
         let mut command = world.ec2ssh(&format!("--eice-id {id} db-1 true"));
         command.env_remove("AWS_ENDPOINT_URL").env("HTTPS_PROXY", format!("http://{}", detour.address));
         command.env("AWS_USE_FIPS_ENDPOINT", fips).env("AWS_USE_DUALSTACK_ENDPOINT", dual);
@@ -231,10 +231,10 @@ fn endpoint_name_follows_fips_and_dual_stack() {
         let asked = detour.asked().into_iter().rfind(|target| target.contains("ec2-instance-connect-endpoint"));
         (asked.unwrap_or_default().split('.').next().unwrap().to_owned(), run)
     };
-    assert_eq!(dialled("false", "false", id).0, "plain");
-    assert_eq!(dialled("true", "false", id).0, "fips");
-    assert_eq!(dialled("false", "true", id).0, "dual");
-    assert_eq!(dialled("true", "true", id).0, "dualfips");
-    let (_, none) = dialled("true", "false", "eice-0123456789abcdef0");
+    assert_eq!(dialed("false", "false", id).0, "plain");
+    assert_eq!(dialed("true", "false", id).0, "fips");
+    assert_eq!(dialed("false", "true", id).0, "dual");
+    assert_eq!(dialed("true", "true", id).0, "dualfips");
+    let (_, none) = dialed("true", "false", "eice-0123456789abcdef0");
     assert!(none.stderr.contains("has no FIPS DNS name, but FIPS endpoints are enabled"), "{none}");
 }

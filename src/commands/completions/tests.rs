@@ -20,6 +20,6 @@ fn the_completion_scripts_are_up_to_date() {
             std::fs::write(&path, &fresh).unwrap();
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(committed == fresh, "{name} is out of date: UPDATE_GENERATED=1 cargo nextest run generated");
+        assert!(committed == fresh, "{name} is out of date: UPDATE_GENERATED=1 cargo nextest run completions");
     }
 }

@@ -27,13 +27,7 @@ fn decisions(kind: AddressKind, lookups: &[(State, bool)]) -> Vec<Next> {
 fn kept_private_address_does_not_end_waiting() {
     use State::{Pending, Running, Stopped};
     let lookups = [(Stopped, false), (Stopped, false), (Pending, false), (Running, false), (Running, true)];
-    let expected = [
-        Next::Start,
-        Next::Wait("the state 'running'"),
-        Next::Wait("the state 'running'"),
-        Next::Wait("an address"),
-        Next::Up,
-    ];
+    let expected = [Next::Start, Next::Wait("run"), Next::Wait("run"), Next::Wait("get an address"), Next::Up];
     assert_eq!(decisions(AddressKind::Auto, &lookups), expected);
     assert_eq!(decisions(AddressKind::Public, &lookups)[3..], expected[3..]);
     // The private address counts at once when it was asked for.
@@ -41,7 +35,7 @@ fn kept_private_address_does_not_end_waiting() {
     // An instance that never gets a public address is used without one, a little later.
     let lookups = [(Running, false); 6];
     let next = decisions(AddressKind::Auto, &lookups);
-    assert_eq!((&next[3], &next[4]), (&Next::Wait("an address"), &Next::Up));
+    assert_eq!((&next[3], &next[4]), (&Next::Wait("get an address"), &Next::Up));
 }
 
 #[test]
@@ -49,9 +43,9 @@ fn instance_that_stops_again_fails_at_once() {
     use State::{Pending, Stopped, Stopping};
     let lookups = [(Stopping, false), (Stopped, false), (Pending, false), (Stopped, false)];
     let next = decisions(AddressKind::Auto, &lookups);
-    assert_eq!(next[0], Next::Wait("the previous stop"));
+    assert_eq!(next[0], Next::Wait("finish stopping"));
     assert_eq!(next[1], Next::Start);
-    assert_eq!(next[3], Next::GiveUp("the state 'running'"));
+    assert_eq!(next[3], Next::GiveUp("run"));
     let next = decisions(AddressKind::Auto, &[(Pending, false), (State::Terminated, false)]);
-    assert_eq!(next[1], Next::GiveUp("the state 'running'"));
+    assert_eq!(next[1], Next::GiveUp("run"));
 }

@@ -102,7 +102,7 @@ fn unsupported_encryption_is_not_a_wrong_passphrase() {
         std::fs::write(&path, made.stdout).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let error = KeyFile::open(&path).unwrap().key(None).map(|_| ()).unwrap_err();
-        assert!(matches!(&error, Error::Garbage { detail, .. } if detail.contains("ssh-keygen -p")), "{error:?}");
+        assert!(matches!(&error, Error::Unparsable { detail, .. } if detail.contains("ssh-keygen -p")), "{error:?}");
     }
 }
 
@@ -120,10 +120,10 @@ fn other_files_than_private_keys_are_told_apart() {
     assert!(matches!(open(folder.path()), Error::NotAFile(_)));
     assert!(matches!(open(Path::new("/dev/null")), Error::NotAFile(_)));
     assert!(matches!(open(&folder.path().join("missing")), Error::Read { .. }));
-    assert!(matches!(open(&write("empty", b"")), Error::Garbage { .. }));
-    assert!(matches!(open(&write("binary", &[0xff, 0xfe, 0])), Error::Garbage { .. }));
-    assert!(matches!(open(&write("prose", b"not a key at all\n")), Error::Garbage { .. }));
+    assert!(matches!(open(&write("empty", b"")), Error::Unparsable { .. }));
+    assert!(matches!(open(&write("binary", &[0xff, 0xfe, 0])), Error::Unparsable { .. }));
+    assert!(matches!(open(&write("prose", b"not a key at all\n")), Error::Unparsable { .. }));
     assert!(matches!(open(&write("k.pub", b"ssh-ed25519 AAAA comment\n")), Error::Public(_)));
     let broken = b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n";
-    assert!(matches!(open(&write("broken", broken)), Error::Garbage { .. }));
+    assert!(matches!(open(&write("broken", broken)), Error::Unparsable { .. }));
 }

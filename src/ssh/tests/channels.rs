@@ -82,8 +82,8 @@ async fn subsystem_is_a_byte_stream() {
     assert_eq!(exchange(connection.open_subsystem("sftp").await.unwrap(), b"\0init").await, b"\0init");
 }
 
-/// The server opens a channel to the client; the script says over its session whether it was let in.
-const KNOCK: Script = |mut channel, handle| {
+/// The server opens a channel to the client; the script says over its session whether the client accepted it.
+const OPEN_FORWARDED: Script = |mut channel, handle| {
     Box::pin(async move {
         wait_for_exec(&mut channel).await;
         let opened = handle.channel_open_forwarded_tcpip("localhost", 8080, "10.0.0.9", 50_000).await;
@@ -104,7 +104,7 @@ fn forwarded() -> IncomingKind {
     IncomingKind::ForwardedTcp { address: "localhost".to_owned(), port: 8080 }
 }
 
-async fn knock(connection: &crate::ssh::client::Connection) -> u8 {
+async fn open_forwarded(connection: &crate::ssh::client::Connection) -> u8 {
     let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
     let (_input, receiver) = tokio::sync::mpsc::channel(1);
     let outputs = crate::program::Outputs { stdout: tokio::io::sink(), stderr: tokio::io::sink(), close_stdout: || {} };
@@ -113,15 +113,15 @@ async fn knock(connection: &crate::ssh::client::Connection) -> u8 {
 
 #[tokio::test]
 async fn channels_of_the_server_are_refused_unless_accepted() {
-    let connection = connected(KNOCK).await;
-    assert_eq!(knock(&connection).await, 1);
+    let connection = connected(OPEN_FORWARDED).await;
+    assert_eq!(open_forwarded(&connection).await, 1);
     let mut incoming = connection.accept(forwarded());
-    assert_eq!(knock(&connection).await, 0);
+    assert_eq!(open_forwarded(&connection).await, 0);
     let mut text = String::new();
     incoming.recv().await.unwrap().read_to_string(&mut text).await.unwrap();
     assert_eq!(text, "hello");
     // Registered for another port, or no longer: refused again.
     drop(incoming);
     let _other = connection.accept(IncomingKind::ForwardedTcp { address: "localhost".to_owned(), port: 81 });
-    assert_eq!(knock(&connection).await, 1);
+    assert_eq!(open_forwarded(&connection).await, 1);
 }

@@ -38,7 +38,7 @@ impl SessionApi for Service {
     fn notice(&self, _: String) {}
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn mute_agent_ends_the_session() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -46,11 +46,12 @@ async fn mute_agent_ends_the_session() {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        tokio::time::pause();
         while socket.next().await.is_some() {}
     });
     let token = ChannelToken { url: Secret::new(url), token: Secret::new("token".to_owned()), headers: Vec::new() };
     let service = Arc::new(Service::default());
-    let connector = Connector::with(Matcher::builder().build(), None);
+    let connector = Connector::with_proxies(Matcher::builder().build(), None);
     let error = open(connector, token, Arc::clone(&service) as _).await.err().unwrap();
     assert!(matches!(error, Error::NoHandshake(15)), "{error}");
     assert_eq!(service.terminated.load(Ordering::Relaxed), 1);

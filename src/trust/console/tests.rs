@@ -59,7 +59,7 @@ fn keys_are_found_despite_noise() {
             "a line that begins with the reset",
             format!("<14>cloud-init: ###{RESET}[ 15.0] cloud-init[530]: Cloud-init v.\n{}", block(ED25519)),
         ),
-        ("colours", block(&format!("\x1b[1;32m{half}\x1b[6n{RESET}{rest}\x1b[0m"))),
+        ("colors", block(&format!("\x1b[1;32m{half}\x1b[6n{RESET}{rest}\x1b[0m"))),
         ("an OSC in the key", block(&format!("{half}\x1b]104\x1b\\{rest}"))),
         ("an OSC that ends with BEL", block(&format!("{half}\x1b]0;title\x07{rest}"))),
         ("a systemd OSC around it", block(&format!("\x1b]3008;start=0f1e;type=service\x1b\\{ED25519}"))),

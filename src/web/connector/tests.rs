@@ -1,4 +1,4 @@
-//! Tests of what is dialled, and by which proxy.
+//! Tests of what is dialed, and by which proxy.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -43,7 +43,7 @@ impl Proxy {
 async fn link_local_addresses_bypass_the_proxy() {
     let proxy = Proxy::start();
     let proxies = Matcher::builder().all(format!("http://{}", proxy.address)).build();
-    let connector = Connector::with(proxies, None);
+    let connector = Connector::with_proxies(proxies, None);
     let dial = |uri: &'static str| {
         let connector = connector.clone();
         async move { tokio::time::timeout(Duration::from_millis(300), connector.dial(&uri.parse().unwrap())).await }
@@ -65,7 +65,7 @@ async fn link_local_addresses_bypass_the_proxy() {
 #[tokio::test]
 async fn unsupported_proxy_is_named_without_password() {
     let proxies = Matcher::builder().all("socks5://me:p@ss@proxy.test:1080").build();
-    let error = Connector::with(proxies, None).dial(&"https://aws.test/".parse().unwrap()).await.err().unwrap();
+    let error = Connector::with_proxies(proxies, None).dial(&"https://aws.test/".parse().unwrap()).await.err().unwrap();
     assert!(!error.to_string().contains("ss@"), "{error}");
     assert!(error.to_string().contains(":1080"), "{error}");
 }

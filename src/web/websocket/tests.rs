@@ -13,7 +13,7 @@ async fn unanswered_upgrade_times_out() {
     // The system accepts the connection, and nobody answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Secret::new(format!("ws://{}/", silent.local_addr().unwrap()));
-    let connector = Connector::with(Matcher::builder().build(), None);
+    let connector = Connector::with_proxies(Matcher::builder().build(), None);
     let error = open(&connector, &url, &[]).await.err().unwrap();
     assert!(matches!(error, Error::Silent { seconds: 10, .. }), "{error}");
 }

@@ -15,12 +15,16 @@ fn doc_comments(text: &str) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     let mut is_open = false;
     for (index, line) in text.lines().enumerate() {
-        let Some(comment) = line.trim_start().strip_prefix("///") else {
+        let line = line.trim_start();
+        let Some(comment) = line.strip_prefix("///").or(line.strip_prefix("//!")) else {
             is_open = false;
             continue;
         };
         match found.last_mut().filter(|_| is_open) {
-            Some((_, all)) => all.push_str(comment),
+            Some((_, all)) => {
+                all.push('\n');
+                all.push_str(comment);
+            }
             None => found.push((index + 1, comment.to_owned())),
         }
         is_open = true;
@@ -29,8 +33,10 @@ fn doc_comments(text: &str) -> Vec<(usize, String)> {
 }
 
 fn complaint(text: &str) -> Option<&'static str> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let first = words.first()?.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    // The first paragraph has to stand on its own.
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = paragraph.split_whitespace().collect();
+    let first = words.first().unwrap_or(&"").trim().trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     if PRONOUNS.contains(&first.as_str()) {
         return Some("begins with a pronoun");
     }
@@ -88,6 +94,7 @@ fn every_file_says_what_it_owns() {
 #[test]
 fn weak_doc_comments_are_found() {
     assert!(complaint("It.").is_some() && complaint("Its own, which is the first one.").is_some());
+    assert!(complaint("").is_some() && complaint("The port.\n\nMore of it than before.").is_some());
     assert!(complaint("The port.").is_some() && complaint("What the far side said of it.").is_some());
     assert!(complaint("The port of the server.").is_none() && complaint("Returns `a b` as JSON.").is_none());
 }

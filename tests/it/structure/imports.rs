@@ -11,7 +11,7 @@ use super::sources::Source;
 /// The imports of each file, by its index.
 pub(super) type Graph = Vec<BTreeSet<usize>>;
 
-/// Returns the imports between the sources. A parent's re-export of a child is none.
+/// Returns the imports between the sources. A parent's re-export of a child does not count.
 pub(super) fn graph(sources: &[Source]) -> Graph {
     let modules: BTreeMap<&[String], usize> = sources
         .iter()
@@ -38,7 +38,10 @@ fn resolve(
     let name = path.get(length);
     let passed_on = name.and_then(|name| collected[file].names.get(name)).filter(|_| depth < 8);
     match passed_on {
-        Some(real) => resolve(real, modules, collected, depth + 1).or(Some(file)),
+        Some(real) => {
+            let real: Vec<String> = real.iter().chain(&path[length + 1..]).cloned().collect();
+            resolve(&real, modules, collected, depth + 1).or(Some(file))
+        }
         None => Some(file),
     }
 }
@@ -66,6 +69,14 @@ impl Collector {
         for item in &tree.items {
             if let syn::Item::Mod(module) = item {
                 one.children.insert(module.ident.to_string());
+            }
+        }
+        // The names first, because code may stand above the `use` that it depends on.
+        for item in &tree.items {
+            if let syn::Item::Use(item) = item
+                && !is_for_tests(&item.attrs)
+            {
+                one.visit_item_use(item);
             }
         }
         one.visit_file(&tree);
@@ -140,6 +151,12 @@ impl Collector {
                     continue;
                 }
                 TokenTree::Group(group) => self.tokens(group.stream()),
+                TokenTree::Ident(ident) => {
+                    self.path(&path);
+                    path = vec![ident.to_string()];
+                    colons = 0;
+                    continue;
+                }
                 _ => {}
             }
             self.path(&path);
@@ -149,9 +166,16 @@ impl Collector {
         self.path(&path);
     }
 
+    /// Collects a path in the code, which may begin with a name that the file imports: `frame::Kind`.
     fn path(&mut self, path: &[String]) {
-        if path.len() > 1 {
-            self.paths.extend(self.absolute(path, false));
+        let Some((first, rest)) = path.split_first() else { return };
+        match self.names.get(first).filter(|_| self.inner.is_empty()) {
+            Some(real) => {
+                let real = real.iter().chain(rest).cloned().collect();
+                self.paths.insert(real);
+            }
+            None if !rest.is_empty() => self.paths.extend(self.absolute(path, false)),
+            None => {}
         }
     }
 }
@@ -193,9 +217,12 @@ impl<'a> Visit<'a> for Collector {
 
     fn visit_path(&mut self, path: &'a syn::Path) {
         let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        // A path may begin with a name that the file imports: `frame::Kind`.
         self.path(&names);
         visit::visit_path(self, path);
+    }
+
+    fn visit_meta_list(&mut self, list: &'a syn::MetaList) {
+        self.tokens(list.tokens.clone());
     }
 
     fn visit_macro(&mut self, item: &'a syn::Macro) {
@@ -237,13 +264,22 @@ fn nested_super_and_passed_on_imports_are_found() {
         Source::of("a::two", "use crate::a::One; #[cfg(test)] mod tests { use crate::c; }"),
         Source::of("b", "fn f() { let x = vec![crate::c::g(1)]; } mod inner { use super::super::a::one; }"),
         Source::of("c", "// crate::a\nfn g() {} // super::b"),
+        Source::of(
+            "d",
+            "use crate::a; use crate::b as other; #[arg(parser = crate::c::g)] fn f(x: a::One) { other::f() }",
+        ),
+        Source::of("e", "mod deep; pub use deep::Deep; enum All { One(Deep) }"),
+        Source::of("e::deep", "use super::All; fn f() { m!(return crate::b::f()) }"),
     ];
     let graph = graph(&sources);
     let imports = |from: usize| graph[from].iter().copied().collect::<Vec<_>>();
-    assert_eq!(imports(0), [3, 4], "a re-export of a child is no import");
+    assert_eq!(imports(0), [3, 4], "a re-export of a child does not count");
     assert_eq!(imports(1), [2, 3, 4], "Deep is defined in b");
     assert_eq!(imports(2), [1], "One is defined in a::one, and tests do not count");
     assert_eq!(imports(3), [1, 4], "macros and inner modules count");
     assert_eq!(imports(4), [0; 0]);
-    assert_eq!(circles(&graph), [vec![1, 2, 3]]);
+    assert_eq!(imports(5), [0, 1, 3, 4], "names that the file imports, and attributes");
+    assert_eq!(imports(6), [7], "a name that is re-exported and used is an import");
+    assert_eq!(imports(7), [3, 6]);
+    assert_eq!(circles(&graph), [vec![1, 2, 3], vec![6, 7]]);
 }

@@ -71,6 +71,7 @@ fn imports_follow_the_map() {
     rooms_import_only_what_the_table_allows(&sources, &between_rooms);
     independent_rooms_stay_independent(&between_rooms);
     no_file_imports_itself_through_others(&sources, &graph);
+    pure_rooms_see_only_the_model(&sources, &graph);
 }
 
 fn rooms_import_only_what_the_table_allows(sources: &[Source], found: &BTreeMap<(&str, &str), String>) {
@@ -116,6 +117,17 @@ fn independent_rooms_stay_independent(found: &BTreeMap<(&str, &str), String>) {
     }
 }
 
+/// Pure decisions know the plain types of AWS's answers, and not the calls.
+fn pure_rooms_see_only_the_model(sources: &[Source], graph: &Graph) {
+    const PURE: [&str; 6] = ["diagnose", "event", "login", "plan", "settings", "testing"];
+    for (from, imports) in graph.iter().enumerate() {
+        let is_pure = PURE.contains(&sources[from].room()) || sources[from].path == "find/select.rs";
+        for to in imports.iter().map(|to| &sources[*to]).filter(|to| is_pure && to.room() == "aws") {
+            assert_eq!(to.path, "aws/model.rs", "{} imports it", sources[from].path);
+        }
+    }
+}
+
 /// Only `aws` uses the AWS SDK, only `ssh` uses russh, only `ui` prints, and only `when` reads the clock.
 #[test]
 fn libraries_stay_in_their_rooms() {
@@ -129,11 +141,12 @@ fn libraries_stay_in_their_rooms() {
                 "aws_smithy_runtime_api::",
                 "aws_smithy_types::",
                 "aws_sigv4::",
+                "aws_types::",
             ],
         ),
         ("ssh", &["russh"]),
         ("when", &["SystemTime::now", "now_utc"]),
-        ("ui", &["println!", "eprintln!", "print!", "eprint!", "io::stderr().lock", "indicatif"]),
+        ("ui", &["println!", "eprintln!", "print!", "eprint!", "io::stderr().lock", "io::stdout().write", "indicatif"]),
     ];
     for source in product() {
         let code = source.code();

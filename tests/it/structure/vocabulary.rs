@@ -9,12 +9,24 @@ const SSH: &[&str] = &["ssh", "openssh", "sshd", "sftp", "known_hosts", "publick
 /// Returns the forbidden words of a text, with their lines.
 fn forbidden(text: &str, words: &[&str]) -> Vec<String> {
     let is_forbidden = |line: &str| {
-        let line = line.to_lowercase();
+        let line = split_camel_case(line).to_lowercase();
         line.split(|c: char| !c.is_alphanumeric() && c != '_')
             .any(|word| words.contains(&word) || word.split('_').any(|part| words.contains(&part)))
     };
     let lines = text.lines().enumerate().filter(|(_, line)| is_forbidden(line));
     lines.map(|(number, line)| format!("{}: {}", number + 1, line.trim())).collect()
+}
+
+/// Separates the words of `InstanceId`.
+fn split_camel_case(line: &str) -> String {
+    let mut split = String::new();
+    for (index, c) in line.char_indices() {
+        if c.is_uppercase() && line[..index].ends_with(char::is_lowercase) {
+            split.push(' ');
+        }
+        split.push(c);
+    }
+    split
 }
 
 #[test]
@@ -35,6 +47,6 @@ fn transport_has_no_word_of_ssh() {
 
 #[test]
 fn forbidden_words_are_found() {
-    assert_eq!(forbidden("a\nthe instance\nInstanceId ec2ssh", EC2), ["2: the instance"]);
+    assert_eq!(forbidden("a\nthe instance\nInstanceId\nec2ssh", EC2), ["2: the instance", "3: InstanceId"]);
     assert_eq!(forbidden("let ssh_line = 1;", SSH), ["1: let ssh_line = 1;"]);
 }

@@ -10,10 +10,10 @@
 //! streams.rs     one TLS listener for all websockets (authority.rs: its certificate; sigv4.rs: their signatures)
 //! eice.rs        Instance Connect Endpoints and their tunnels
 //! ssm.rs         Session Manager's calls
-//! agent.rs       its data channel: service and agent in one, with knobs for what goes wrong
+//! agent.rs       its data channel: service and agent in one, with configurable faults
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
-//! fault.rs       what goes wrong on demand
+//! fault.rs       faults on demand
 //! openssh.rs     a real sshd, which asks for the pushed keys as an instance's does
 //! relay.rs       distance: a relay that delays what it passes on
 //! ```
