@@ -19,7 +19,7 @@ pub(crate) fn run() {
     let mut rows = Vec::new();
     for (name, line) in [
         ("session, direct", setup.ec2ssh("my-instance")),
-        ("session, endpoint", Setup::ec2ssh_by_tunnel("--via eice my-instance")),
+        ("session, EICE", Setup::ec2ssh_by_tunnel("--via eice my-instance")),
         ("session, Session Manager", Setup::ec2ssh_by_tunnel("--via ssm my-instance")),
     ] {
         let mut child = spawn(&setup, &line, GIGABYTE);

@@ -323,7 +323,7 @@ fn no_suspend_without_job_control() {
 #[test]
 fn no_suspend_with_parent_in_other_namespace() {
     if !Command::new("unshare").args(["--pid", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
-        // This system does not allow a PID namespace.
+        eprintln!("skipped: this system does not permit a new PID namespace");
         return;
     }
     assert_not_suspended("exec unshare --pid --fork \"$EC2SSH\" -tt -p PORT my-instance /bin/sh");
