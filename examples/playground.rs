@@ -18,6 +18,21 @@ const DB_VPC: &str = "vpc-0123456789abcdef1";
 /// The file name of the embedded cloud's CA certificate, for `AWS_CA_BUNDLE`.
 const CA_FILE: &str = "authority.pem";
 
+/// Something to try for every command.
+const TO_TRY: &str = r#"  ec2ssh list               the instances
+  ec2ssh my-instanec        a name with a typo
+  ec2ssh web                a name that two instances match
+  ec2ssh sleeper            a stopped instance; then: ec2ssh --start sleeper
+  ec2ssh web-1 uname -a     a command; the console has no host key, so you are asked
+  ec2ssh --dry-run web-2    the plan only
+  ec2ssh db-1               no public address: through an EC2 Instance Connect Endpoint
+  ec2ssh batch-1            no public address and no endpoint: through Session Manager
+  ec2ssh --via ssm db-1     a route that fails, and its error
+  ec2ssh known-hosts        the host keys that are trusted by now, and why
+  source <(ec2ssh completions bash)     then: ec2ssh w and the Tab key
+  ec2ssh config print --match 'web-*' > "$XDG_RUNTIME_DIR/c"; ssh -F "$XDG_RUNTIME_DIR/c" ec2-user@web-2
+                            plain ssh by name (`ec2ssh proxy`); scp, rsync and git work the same way"#;
+
 const BINARY_NAME: &str = if cfg!(windows) { "ec2ssh.exe" } else { "ec2ssh" };
 
 fn main() -> std::io::Result<ExitCode> {
@@ -141,27 +156,17 @@ impl Playground<'_> {
     fn tour(&self) -> std::io::Result<ExitCode> {
         eprintln!("An embedded cloud with six instances runs on loopback at {}.", self.cloud.endpoint());
         eprintln!(
-            "Now: ec2ssh my-instance. It is looked up by name, a key that lives only in memory is pushed through"
+            "Now: ec2ssh my-instance. It finds the instance by name, pushes a key that exists only in memory through"
         );
-        eprintln!("EC2 Instance Connect, and the session begins. Leave it with `exit`, or with Enter ~.\n");
+        eprintln!("EC2 Instance Connect, and opens a session. Leave it with `exit`, or with Enter ~.\n");
         let status = self.command(&self.ec2ssh).args(["-v", "my-instance"]).status()?;
         if !std::io::stdin().is_terminal() {
             return Ok(code(status));
         }
-        eprintln!("\nTry more in this shell (its `ec2ssh` knows the embedded cloud only; `exit` ends the playground):");
-        eprintln!("  ec2ssh list               what there is");
-        eprintln!("  ec2ssh my-instanec        a wrong name");
-        eprintln!("  ec2ssh web                two that match");
-        eprintln!("  ec2ssh sleeper            a stopped one; then: ec2ssh --start sleeper");
-        eprintln!("  ec2ssh web-1 uname -a     a command; its console shows no host key: you are asked");
-        eprintln!("  ec2ssh --dry-run web-2    the plan alone");
-        eprintln!("  ec2ssh db-1               no address from outside: through an Instance Connect Endpoint");
-        eprintln!("  ec2ssh batch-1            nor an endpoint in its VPC: through Session Manager");
-        eprintln!("  ec2ssh --via ssm db-1     a way that does not lead there, and what is said of it");
         eprintln!(
-            "  ec2ssh config print --match 'web-*' > \"$XDG_RUNTIME_DIR/c\"; ssh -F \"$XDG_RUNTIME_DIR/c\" ec2-user@web-2"
+            "\nTry more in this shell (its `ec2ssh` reaches only the embedded cloud; `exit` ends the playground):"
         );
-        eprintln!("                            plain ssh by name; scp, rsync and git go the same way");
+        eprintln!("{TO_TRY}");
         let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
         let path = self.ec2ssh.parent().map(Path::to_owned).unwrap_or_default();
         let old = std::env::var_os("PATH").unwrap_or_default();

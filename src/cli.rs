@@ -1,4 +1,4 @@
-//! The command line: parses it, creates the [`Ui`](crate::ui::Ui), dispatches the command and reports errors. The only
+//! The command line: parses it, creates the [`Ui`], dispatches the command and reports errors. The only
 //! place where a result becomes an exit code.
 
 mod shutdown;

@@ -1,4 +1,4 @@
-//! The command-line options that several commands share, and their conversion into what was [`Typed`](crate::settings::Typed).
+//! The command-line options that several commands share, and their conversion into what was [`Typed`].
 
 use std::path::PathBuf;
 

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::config::{AddressKind, Config, Error, HostKeyPolicy, Options};
+use clap::ValueEnum;
+
+use crate::config::{AddressKind, Config, Error, HostKeyPolicy, Options, Via, expand_home};
 
 fn parse(text: &str) -> Result<Config, Error> {
     Config::parse(text, Path::new("config.toml"))
@@ -83,5 +85,38 @@ fn tunnel_options_in_config_are_checked() {
             let error = Config::parse(&format!("{table}\n{text}\n"), Path::new("c.toml")).unwrap_err().to_string();
             assert!(error.contains(words) && error.starts_with("c.toml:"), "{error}");
         }
+    }
+}
+
+/// A value is displayed in the word with which the option and the config file take it.
+#[test]
+fn values_are_displayed_as_they_are_typed() {
+    fn check<T: ValueEnum + ToString>() {
+        for value in T::value_variants() {
+            assert_eq!(value.to_possible_value().unwrap().get_name(), value.to_string());
+        }
+    }
+    check::<AddressKind>();
+    check::<HostKeyPolicy>();
+    check::<Via>();
+}
+
+#[test]
+fn leading_tilde_is_the_home_folder() {
+    let home = dirs::home_dir().unwrap();
+    assert_eq!(expand_home(Path::new("~/k.pem")), home.join("k.pem"));
+    for other in ["/etc/~/k.pem", "k.pem", "~other/k.pem"] {
+        assert_eq!(expand_home(Path::new(other)), Path::new(other));
+    }
+}
+
+#[test]
+fn tunnel_duration_has_the_services_limits() {
+    let read = |seconds: &str| parse(&format!("[defaults]\nmax-tunnel-duration = {seconds}\n"));
+    for valid in ["1", "3600"] {
+        assert_eq!(read(valid).unwrap().options_for("x").max_tunnel_duration, valid.parse().ok());
+    }
+    for invalid in ["0", "3601", "-1"] {
+        assert!(read(invalid).is_err(), "{invalid}");
     }
 }

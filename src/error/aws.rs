@@ -155,7 +155,7 @@ const ERROR_CODES: &[(&str, Explanation)] = &[
     (
         "TargetNotConnected",
         Explanation {
-            meaning: "the Systems Manager agent of the instance is not online (agent stopped, no role, or no route on port 443)",
+            meaning: "the SSM Agent of the instance is not online (agent stopped, no role, or no route on port 443)",
             hint: "aws ssm describe-instance-information --filters Key=InstanceIds,Values=RESOURCE",
         },
     ),
