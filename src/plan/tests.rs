@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::aws::model::{Account, Image, Instance};
 use crate::config::{AddressKind, HostKeyPolicy, Options, Via};
-use crate::login::default_login_user;
+use crate::login::{LoginSource, default_login_user};
 use crate::plan::{Authorization, Error, Plan, plan, plan_route};
 use crate::settings::{Settings, Typed};
 use crate::testing::instance;
@@ -47,8 +47,10 @@ fn direct_route_requires_an_address() {
     };
     let error = with(Some(Via::Direct), None).unwrap_err();
     assert!(matches!(error, Error::NoAddress(_, AddressKind::Auto)));
+    assert!(error.to_string().ends_with(" has no address"), "{error}");
     let error = with(None, Some(AddressKind::Public)).unwrap_err();
     assert!(matches!(error, Error::NoAddress(_, AddressKind::Public)));
+    assert!(error.to_string().ends_with(" has no public address"), "{error}");
     // Session Manager needs no address.
     assert_eq!(with(None, None).unwrap().route.addresses, []);
     with(Some(Via::Eice), Some(AddressKind::Private)).unwrap();
@@ -69,4 +71,19 @@ fn printed_plan_is_complete_and_escaped() {
     route      direct to 54.1.2.3, 2600:1f10::1, else EC2 Instance Connect Endpoint (EICE), else Session Manager, port 22
     host key   auto
     ");
+}
+
+/// Programs get every decision, and addresses as AWS gave them.
+#[test]
+fn plan_as_json_is_complete() {
+    let options = Options { identity: Some("/k.pem".into()), port: Some(2222), ..Options::default() };
+    let instance = Instance { public_dns: Some("ec2-54-1-2-3.test".into()), ..full() };
+    let json = planned(options, instance).unwrap().to_json();
+    assert_eq!(json["instance"]["id"], crate::testing::ID);
+    assert_eq!(json["addresses"], serde_json::json!(["ec2-54-1-2-3.test", "2600:1f10::1"]));
+    assert_eq!(json["key"], serde_json::json!({ "kind": "file", "path": "/k.pem" }));
+    let rest = ["user", "userSource", "via", "port", "hostKeys"].map(|key| json[key].to_string());
+    assert_eq!(rest, ["\"ec2-user\"", &format!("\"{}\"", LoginSource::Fallback), "\"auto\"", "2222", "\"auto\""]);
+    let pushed = planned(Options::default(), full()).unwrap().to_json();
+    assert_eq!(pushed["key"]["kind"], "pushed");
 }

@@ -37,3 +37,6 @@ pub(super) fn check(
     }
     certificate.validate_at(now, &prints).map_err(|_| "it is not valid now, or its signature is invalid")
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,3 +78,16 @@ fn reasons_for_no_usable_endpoint_differ() {
     let family = choose(&[broken, only6], &no6, AddressKind::Auto, false).unwrap_err();
     assert_eq!(family.to_string(), "eice-6 cannot reach any address of i-0123456789abcde01");
 }
+
+#[test]
+fn choice_and_errors_are_displayed_safely() {
+    let far = endpoint("eice-\u{1b}f", "create-complete", "subnet-9", "eu-west-1c", AddressType::Ipv4);
+    let shown = |named| choose(std::slice::from_ref(&far), &instance(), AddressKind::Auto, named).unwrap().to_string();
+    assert_eq!(shown(false), r"eice-\u{1b}f (in the instance's VPC) to 10.0.0.5");
+    assert_eq!(shown(true), r"eice-\u{1b}f (requested by id) to 10.0.0.5");
+    let names = [Nearness::Subnet, Nearness::Zone].map(|nearness| nearness.to_string());
+    assert_eq!(names, ["in the instance's subnet", "in the instance's zone"]);
+    let none = |vpc: Option<&str>| EndpointError::NotFound(vpc.map(str::to_owned)).to_string();
+    assert_eq!(none(Some("vpc-1\u{7}")), r"no EC2 Instance Connect Endpoint found in vpc-1\u{7}");
+    assert_eq!(none(None), "no EC2 Instance Connect Endpoint found");
+}

@@ -26,3 +26,9 @@ fn last_working_route_is_tried_first() {
         assert_eq!(order(*via, addresses, *last), *expected, "{via} {has_address} {last:?}");
     }
 }
+
+#[test]
+fn routes_have_the_names_of_the_documentation() {
+    let names = [Route::Direct, Route::Eice, Route::Ssm].map(|route| route.to_string());
+    assert_eq!(names, ["direct", "EICE", "Session Manager"]);
+}

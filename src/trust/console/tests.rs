@@ -259,3 +259,14 @@ fn noise_never_creates_a_key(
         prop_assert_eq!(found, keys);
     }
 }
+
+/// The server is asked first for the algorithms that can be compared, also by a fingerprint alone.
+#[test]
+fn printed_algorithms_are_listed() {
+    let printed = parse(block(&format!("{ED25519}\n{ECDSA}")).as_bytes());
+    let names: Vec<String> = printed.algorithms().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["ssh-ed25519", "ecdsa-sha2-nistp256"]);
+    let listed = [("ssh-ed25519", ED25519), ("ecdsa-sha2-nistp256", ECDSA)];
+    assert_eq!(printed.listed(), listed.map(|(name, key)| (name.to_owned(), print(key))));
+    assert!(!printed.is_empty() && Printed::default().is_empty());
+}
