@@ -73,7 +73,7 @@ pub(crate) use public_key::Error as PublicKeyError;
 /// Finds the instance and logs in.
 ///
 /// # Errors
-/// Whatever prevents the login, with the plan where there is one.
+/// Any error that prevents the login, with the plan where there is one.
 pub(crate) async fn session(
     pool: &AwsPool,
     settings: Settings,
@@ -99,7 +99,7 @@ pub(crate) async fn session(
 /// Finds the instance, pushes the public key and dials, side by side: the byte stream of `proxy`.
 ///
 /// # Errors
-/// Whatever prevents the connection.
+/// Any error that prevents the connection.
 pub(crate) async fn stream(pool: &AwsPool, settings: Settings, events: &Events) -> Result<Link, Error> {
     let key = public_key::find(settings.identity.as_ref())?;
     let search = search(pool, settings, true).await?;
@@ -113,7 +113,7 @@ pub(crate) async fn stream(pool: &AwsPool, settings: Settings, events: &Events) 
 /// The plan of a connection that is not made, and what is known of its routes: for `--dry-run`.
 ///
 /// # Errors
-/// Whatever prevents a plan.
+/// Any error that prevents a plan.
 pub(crate) async fn dry_run(pool: &AwsPool, settings: Settings, events: &Events) -> Result<(Plan, Survey), Error> {
     if let Some(path) = &settings.identity {
         key_file::open(path, events).await?;

@@ -84,7 +84,7 @@ impl Agent {
 /// Finds the instance, makes a key, publishes its agent, and dials while the key is being pushed.
 ///
 /// # Errors
-/// Whatever prevents the connection.
+/// Any error that prevents the connection.
 pub(crate) async fn open(
     pool: &AwsPool,
     settings: Settings,

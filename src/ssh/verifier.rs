@@ -19,7 +19,7 @@ pub(crate) trait HostKeyVerifier: Send + Sync + 'static {
     /// Returns what to ask the server for; called once before each handshake.
     ///
     /// # Errors
-    /// Whatever makes a judgement impossible.
+    /// The error that makes a judgement impossible.
     fn preferences(&self) -> Result<Preferences, Self::Error>;
 
     /// Judges the key that the server presented. It may take as long as a user needs to answer: the handshake's timeout is

@@ -336,3 +336,6 @@ fn reason(payload: &[u8]) -> String {
     let content: Value = serde_json::from_slice(payload).unwrap_or_default();
     truncated(content["Output"].as_str().unwrap_or_default().trim())
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ pub(crate) fn open_data_channel(token: &str, request_id: &str, client_id: &str) 
     })
     .to_string()
 }
+
+#[cfg(test)]
+mod tests;

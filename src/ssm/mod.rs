@@ -31,6 +31,3 @@ pub(crate) mod stream;
 mod ws;
 
 pub(crate) use error::Error;
-
-#[cfg(test)]
-mod tests;

@@ -213,3 +213,6 @@ impl<M: AsRef<[u8]>> ReceiveWindow<M> {
         Some(message)
     }
 }
+
+#[cfg(test)]
+mod tests;

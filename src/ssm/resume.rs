@@ -66,3 +66,6 @@ impl Resumption {
         backoff
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! Tests of the layers together: frames in, frames and bytes out.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Bytes;
+
+use super::{DataChannel, MAX_PAYLOAD, Now};
+use crate::ssm::Error;
+use crate::ssm::frame::tests::vector;
+use crate::ssm::frame::{Frame, Kind, flag, payload};
+use crate::ssm::handshake::CLIENT_VERSION;
+
+fn now() -> Now {
+    Now { instant: Instant::now(), unix_ms: 1_577_840_461_000 }
+}
+
+fn from_agent(sequence: i64, payload_type: u32, payload: impl Into<Bytes>) -> Bytes {
+    let id = 7 + u128::try_from(sequence).unwrap();
+    let (kind, payload) = (Kind::OutputStreamData, payload.into());
+    Frame { kind, sequence, flags: 0, id, created: 1, payload_type, payload }.encode()
+}
+
+fn sent(data_channel: &mut DataChannel) -> Vec<Frame> {
+    std::iter::from_fn(|| data_channel.next_to_send()).map(|bytes| Frame::decode(&bytes).unwrap()).collect()
+}
+
+fn request() -> String {
+    json!({ "AgentVersion": "3.3.3572.0", "RequestedClientActions":
+        [{ "ActionType": "SessionType", "ActionParameters": { "SessionType": "Port", "Properties": {} } }] })
+    .to_string()
+}
+
+fn open() -> DataChannel {
+    let mut data_channel = DataChannel::new(1);
+    data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    let complete = json!({ "HandshakeTimeToComplete": 1, "CustomerMessage": "Be careful" }).to_string();
+    data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
+    sent(&mut data_channel);
+    data_channel
+}
+
+fn acknowledge(sequence: i64) -> Bytes {
+    let content = json!({ "AcknowledgedMessageSequenceNumber": sequence }).to_string();
+    let kind = Kind::Acknowledge;
+    Frame { kind, sequence: 0, flags: 3, id: 1, created: 1, payload_type: 0, payload: content.into() }.encode()
+}
+
+fn bare(kind: Kind) -> Bytes {
+    Frame { kind, sequence: 0, flags: 0, id: 1, created: 1, payload_type: 0, payload: Bytes::new() }.encode()
+}
+
+#[test]
+fn the_handshake_comes_first_and_is_answered() {
+    let mut data_channel = DataChannel::new(1);
+    assert!(!data_channel.can_send());
+    data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    let frames = sent(&mut data_channel);
+    let kinds: Vec<_> = frames.iter().map(|frame| (frame.kind, frame.payload_type)).collect();
+    let response = (Kind::InputStreamData, payload::HANDSHAKE_RESPONSE);
+    assert_eq!(kinds, [(Kind::Acknowledge, 0), response]);
+    let acknowledged: Value = serde_json::from_slice(&frames[0].payload).unwrap();
+    assert_eq!(acknowledged["AcknowledgedMessageType"], "output_stream_data");
+    assert_eq!(acknowledged["AcknowledgedMessageId"], "00000000-0000-0000-0000-000000000007");
+    assert_eq!(frames[0].flags, 3);
+    let answered: Value = serde_json::from_slice(&frames[1].payload).unwrap();
+    assert_eq!(answered["ClientVersion"], CLIENT_VERSION);
+    assert_eq!(answered["ProcessedClientActions"][0]["ActionStatus"], 1);
+    // The agent drops data that arrives before the handshake is complete.
+    assert!(!data_channel.can_send());
+    let complete = json!({ "CustomerMessage": "Be careful" }).to_string();
+    data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
+    assert!(data_channel.can_send());
+    assert_eq!(data_channel.take_message().as_deref(), Some("Be careful"));
+    assert_eq!(data_channel.take_message(), None);
+}
+
+/// Data is split into payloads of limited size, and a lone line feed is sent unchanged.
+#[test]
+fn data_is_split_into_payloads() {
+    let mut data_channel = open();
+    data_channel.send(&vec![7; 2 * MAX_PAYLOAD + 1], now());
+    data_channel.send(b"\n", now());
+    let frames = sent(&mut data_channel);
+    assert_eq!(frames.iter().map(|frame| frame.payload.len()).collect::<Vec<_>>(), [MAX_PAYLOAD, MAX_PAYLOAD, 1, 1]);
+    assert_eq!(frames.iter().map(|frame| frame.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(&frames[3].payload[..], b"\n");
+    let mut ids: Vec<u128> = frames.iter().map(|frame| frame.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn duplicate_is_acknowledged_again_but_delivered_once() {
+    let mut data_channel = open();
+    for _ in 0..2 {
+        data_channel.take(&from_agent(2, payload::OUTPUT, "abc"), now()).unwrap();
+        assert_eq!(sent(&mut data_channel).len(), 1);
+    }
+    assert_eq!(data_channel.next_received().as_deref(), Some(&b"abc"[..]));
+    assert_eq!(data_channel.next_received(), None);
+}
+
+/// After a pause_publication, any other message from the agent allows sending again.
+#[test]
+fn pause_holds_data_until_next_message() {
+    let release = [bare(Kind::StartPublication), from_agent(2, payload::OUTPUT, "x"), acknowledge(0)];
+    for release in release {
+        let mut data_channel = open();
+        data_channel.take(&bare(Kind::PausePublication), now()).unwrap();
+        assert!(!data_channel.can_send() && data_channel.next_tick().is_none());
+        data_channel.take(&release, now()).unwrap();
+        assert!(data_channel.can_send());
+    }
+}
+
+/// After a reconnect, exactly the messages that were not acknowledged are sent again.
+#[test]
+fn unacknowledged_messages_are_resent_after_reconnect() {
+    let mut data_channel = open();
+    data_channel.send(b"one", now());
+    data_channel.take(&acknowledge(0), now()).unwrap();
+    data_channel.take(&acknowledge(1), now()).unwrap();
+    assert!(data_channel.is_settled());
+    data_channel.send(b"two", now());
+    data_channel.send(b"three", now());
+    data_channel.take(&acknowledge(3), now()).unwrap();
+    sent(&mut data_channel);
+    data_channel.reconnected(now());
+    let again = sent(&mut data_channel);
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].sequence, &again[0].payload[..]), (2, &b"two"[..]));
+    data_channel.take(&acknowledge(2), now()).unwrap();
+    assert!(data_channel.is_settled());
+}
+
+#[test]
+fn signals_go_both_ways() {
+    let mut data_channel = open();
+    data_channel.disconnect(now());
+    assert!(data_channel.terminate(now()));
+    let frames = sent(&mut data_channel);
+    let signals: Vec<_> = frames.iter().map(|frame| (frame.payload_type, frame.payload.to_vec())).collect();
+    let signal = |number: u32| (payload::FLAG, number.to_be_bytes().to_vec());
+    assert_eq!(signals, [signal(flag::DISCONNECT_TO_PORT), signal(flag::TERMINATE_SESSION)]);
+    let refused = from_agent(2, payload::FLAG, flag::CONNECT_TO_PORT_ERROR.to_be_bytes().to_vec());
+    assert!(matches!(open().take(&refused, now()), Err(Error::PortRefused)));
+    // An old agent does not support terminating a session.
+    let mut old = DataChannel::new(1);
+    let request = request().replace("3.3.3572.0", "2.3.700.0");
+    old.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request), now()).unwrap();
+    assert!(!old.terminate(now()));
+    let content = json!({ "Output": " Session was terminated by an administrator " }).to_string();
+    let closed =
+        Frame { kind: Kind::ChannelClosed, payload: content.into(), ..Frame::decode(&vector().into()).unwrap() };
+    let mut data_channel = open();
+    data_channel.take(&closed.encode(), now()).unwrap();
+    assert_eq!(data_channel.closed(), Some("Session was terminated by an administrator"));
+    assert!(!data_channel.can_send());
+}
+
+/// A hostile agent can neither make memory grow without bound nor break the protocol unnoticed.
+#[test]
+fn misbehaving_agent_is_limited() {
+    let malformed = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
+    malformed(DataChannel::new(1).take(&from_agent(0, payload::OUTPUT, "early"), now()));
+    malformed(open().take(&from_agent(2, payload::HANDSHAKE_REQUEST, request()), now()));
+    let many = json!({ "AgentVersion": "3.1", "RequestedClientActions": vec![0; 17] }).to_string();
+    malformed(DataChannel::new(1).take(&from_agent(0, payload::HANDSHAKE_REQUEST, many), now()));
+    // Each message is acknowledged, until no more are accepted.
+    let mut data_channel = open();
+    let mut taken = 0;
+    while data_channel.can_take() {
+        data_channel.take(&from_agent(0, payload::OUTPUT, ""), now()).unwrap();
+        taken += 1;
+        assert!(taken < 100_000);
+    }
+    let mut data_channel = open();
+    for sequence in 2.. {
+        if !data_channel.can_take() {
+            break;
+        }
+        data_channel.take(&from_agent(sequence, payload::OUTPUT, vec![0; 100_000]), now()).unwrap();
+        sent(&mut data_channel);
+        assert!(sequence < 100);
+    }
+    while data_channel.next_received().is_some() {}
+    assert!(data_channel.can_take());
+    data_channel.take(&acknowledge(i64::MIN), now()).unwrap();
+    let flood = json!({ "CustomerMessage": "x".repeat(100_000) }).to_string();
+    let mut data_channel = DataChannel::new(1);
+    data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
+    data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, flood), now()).unwrap();
+    assert_eq!(data_channel.take_message().unwrap().len(), 1000);
+}
+
+#[test]
+fn malformed_messages_are_errors_without_panic() {
+    for bytes in [Bytes::new(), Bytes::from_static(b"hello"), vec![0; 200].into()] {
+        assert!(matches!(open().take(&bytes, now()), Err(Error::Malformed(_))));
+    }
+    let content = Bytes::from_static(b"[]");
+    let nothing = Frame { kind: Kind::Acknowledge, payload: content, ..Frame::decode(&vector().into()).unwrap() };
+    assert!(matches!(open().take(&nothing.encode(), now()), Err(Error::Malformed(_))));
+}
