@@ -151,3 +151,14 @@ proptest! {
         prop_assert_eq!(full, Target { user: Some(user), selector: bare.selector, port: Some(port) });
     }
 }
+
+#[test]
+fn private_ranges_are_told_from_public_ones() {
+    let is_private = |address: &str| Selector::is_private(address.parse().unwrap());
+    for private in ["10.0.0.1", "172.31.255.255", "192.168.1.1", "169.254.1.1", "100.64.0.0", "100.127.255.255"] {
+        assert!(is_private(private), "{private}");
+    }
+    for public in ["100.63.255.255", "100.128.0.0", "99.64.0.1", "172.32.0.1", "54.1.2.3"] {
+        assert!(!is_private(public), "{public}");
+    }
+}

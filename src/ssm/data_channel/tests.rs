@@ -203,3 +203,42 @@ fn malformed_messages_are_errors_without_panic() {
     let nothing = Frame { kind: Kind::Acknowledge, payload: content, ..Frame::decode(&vector().into()).unwrap() };
     assert!(matches!(open().take(&nothing.encode(), now()), Err(Error::Malformed(_))));
 }
+
+#[test]
+fn unknown_flags_and_empty_output_are_harmless() {
+    let mut data_channel = open();
+    let before = data_channel.progress();
+    data_channel.take(&from_agent(2, payload::FLAG, 99_u32.to_be_bytes().to_vec()), now()).unwrap();
+    data_channel.take(&from_agent(3, payload::OUTPUT, ""), now()).unwrap();
+    data_channel.take(&from_agent(4, 4711, "of another version"), now()).unwrap();
+    assert_eq!(data_channel.next_received(), None);
+    assert_eq!(
+        (sent(&mut data_channel).len(), data_channel.progress()),
+        (3, before + 3),
+        "they count and are acknowledged"
+    );
+}
+
+/// Behind a gap the agent may send only so many bytes, whatever the number of its messages.
+#[test]
+fn bytes_behind_a_gap_are_bounded() {
+    let mut data_channel = open();
+    let is_accepted = |sequence: &i64| {
+        data_channel.take(&from_agent(*sequence, payload::OUTPUT, vec![0; 100_000]), now()).unwrap();
+        !sent(&mut data_channel).is_empty()
+    };
+    let accepted = (3..1000).take_while(is_accepted).count();
+    assert!((10..100).contains(&accepted), "{accepted} messages of 100 kB");
+}
+
+/// An acknowledgement shows that the connection carries data, but only the first one of a message.
+#[test]
+fn first_acknowledgement_counts_as_progress() {
+    let mut data_channel = open();
+    data_channel.send(b"x", now());
+    let before = data_channel.progress();
+    data_channel.take(&acknowledge(1), now()).unwrap();
+    assert_eq!(data_channel.progress(), before + 1);
+    data_channel.take(&acknowledge(1), now()).unwrap();
+    assert_eq!(data_channel.progress(), before + 1);
+}

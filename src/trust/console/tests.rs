@@ -270,3 +270,11 @@ fn printed_algorithms_are_listed() {
     assert_eq!(printed.listed(), listed.map(|(name, key)| (name.to_owned(), print(key))));
     assert!(!printed.is_empty() && Printed::default().is_empty());
 }
+
+/// The keys are printed early in the boot, and GetConsoleOutput returns up to 64 KB after them.
+#[test]
+fn keys_are_found_before_a_long_log() {
+    let output = block(ED25519) + &"[   12.345678] systemd[1]: Started a unit.\n".repeat(1500);
+    assert!(output.len() > 60_000);
+    assert_eq!(found(&output), ["ssh-ed25519"]);
+}
