@@ -278,3 +278,36 @@ fn keys_are_found_before_a_long_log() {
     assert!(output.len() > 60_000);
     assert_eq!(found(&output), ["ssh-ed25519"]);
 }
+
+#[test]
+fn fingerprints_of_every_algorithm_are_read() {
+    let lines =
+        ["256 {} x (ED25519)", "3072 {} x (RSA)", "384 {} x (ECDSA)"].map(|line| line.replace("{}", &print(ED25519)));
+    let output = |lines: &[String]| {
+        let (begin, end) = ("-----BEGIN SSH HOST KEY FINGERPRINTS-----", "-----END SSH HOST KEY FINGERPRINTS-----");
+        format!("{begin}\n{}\n{end}\n", lines.join("\n"))
+    };
+    assert_eq!(found(&output(&lines)), ["(ssh-ed25519)", "(ssh-rsa)", "(ecdsa-sha2-nistp384)"]);
+    for (bits, curve) in [("256", "nistp256"), ("384", "nistp384"), ("521", "nistp521")] {
+        let line = format!("{bits} {} x (ECDSA)", print(ECDSA));
+        assert_eq!(found(&output(&[line])), [format!("(ecdsa-sha2-{curve})")]);
+    }
+    for other in ["255", "2048"] {
+        assert!(found(&output(&[format!("{other} {} x (ECDSA)", print(ECDSA))])).is_empty(), "{other}");
+    }
+}
+
+/// A prefix that only resembles a date or a tag does not make the rest of the line a key.
+#[test]
+fn lines_with_odd_prefixes_are_no_keys() {
+    let odd = [
+        "Jun x 17:07:52 ip cloud-init: ",
+        "Jun  3 17:07 ip cloud-init: ",
+        "Jun  3 a:b:c ip cloud-init: ",
+        "cloud-init[]: ",
+    ];
+    for prefix in odd {
+        assert!(found(&block(&format!("{prefix}{ED25519}"))).is_empty(), "{prefix}");
+    }
+    assert_eq!(found(&block(&format!("Jun  3 17:07:52 ip cloud-init: {ED25519}"))), ["ssh-ed25519"]);
+}
