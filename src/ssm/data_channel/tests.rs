@@ -1,6 +1,6 @@
 //! Tests of the layers together: frames in, frames and bytes out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Bytes;
@@ -241,4 +241,24 @@ fn first_acknowledgement_counts_as_progress() {
     assert_eq!(data_channel.progress(), before + 1);
     data_channel.take(&acknowledge(0), now()).unwrap();
     assert_eq!(data_channel.progress(), before + 1);
+}
+
+/// An unanswered message is sent again when it is due, but not while the service has paused or something waits already.
+#[test]
+fn due_messages_are_sent_again() {
+    let mut data_channel = open();
+    let start = now();
+    let after = |seconds: u64| Now { instant: start.instant + Duration::from_secs(seconds), ..start };
+    data_channel.send(b"x", start);
+    assert_eq!(data_channel.next_tick(), None, "it waits for the websocket");
+    assert_eq!(sent(&mut data_channel).len(), 1);
+    assert!(data_channel.next_tick().is_some_and(|due| due < after(2).instant));
+    assert!(data_channel.waiting_for(after(9)) >= Duration::from_secs(8) && !data_channel.is_settled());
+    data_channel.take(&bare(Kind::PausePublication), start).unwrap();
+    data_channel.tick(after(9));
+    assert!(data_channel.is_paused() && sent(&mut data_channel).is_empty());
+    data_channel.take(&bare(Kind::StartPublication), start).unwrap();
+    data_channel.tick(after(9));
+    // The handshake's response has not been acknowledged either.
+    assert_eq!((data_channel.is_paused(), sent(&mut data_channel).len()), (false, 2));
 }

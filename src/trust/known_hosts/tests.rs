@@ -128,3 +128,23 @@ fn unreadable_file_is_an_error() {
     let store = KnownHosts::at(PathBuf::from(folder.path()));
     assert!(store.keys("i-1").is_err());
 }
+
+/// Forgetting removes an instance at every port, and leaves other instances, comments and marked lines alone.
+#[test]
+fn forget_removes_one_instance_at_every_port() {
+    let (_folder, store) = store();
+    for name in ["i-1", "[i-1]:2222", "i-11", "[i-11]:2222"] {
+        store.add(name, &[ed25519()], "console").unwrap();
+    }
+    let certified = format!("@cert-authority i-1 {}", ed25519().to_openssh().unwrap());
+    let text = format!("# i-1\n{certified}\n{}", store.text().unwrap());
+    std::fs::write(store.path(), &text).unwrap();
+    let aliases = || store.list().unwrap().into_iter().map(|listed| listed.alias).collect::<Vec<_>>();
+    assert_eq!(aliases(), ["@cert-authority i-1", "i-1", "[i-1]:2222", "i-11", "[i-11]:2222"]);
+    assert_eq!(store.list().unwrap()[1].comment, "console");
+    assert_eq!(store.forget("i-2").unwrap(), 0);
+    assert_eq!(store.text().unwrap(), text);
+    assert_eq!(store.forget("i-1").unwrap(), 2);
+    assert_eq!(aliases(), ["@cert-authority i-1", "i-11", "[i-11]:2222"]);
+    assert!(store.text().unwrap().starts_with("# i-1\n") && store.text().unwrap().ends_with('\n'));
+}
