@@ -34,6 +34,7 @@ fn selector_kind_follows_its_form() {
         ("ip-10-0-0-7", Selector::PrivateDns("ip-10-0-0-7".into())),
         // A domain of the user's own: an instance may bear it as its name.
         ("ip-10-0-0-7.example.com", Selector::Name("ip-10-0-0-7.example.com".into())),
+        ("ec2-54-1-2-3.example.com", Selector::Name("ec2-54-1-2-3.example.com".into())),
         ("ip-camera", name("ip-camera")),
         ("tag:Env=prod", Selector::Tag { key: "Env".into(), value: "prod".into() }),
         ("tag:Expr=a=b", Selector::Tag { key: "Expr".into(), value: "a=b".into() }),
