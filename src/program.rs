@@ -107,11 +107,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exit_codes() {
+    fn exit_maps_to_exit_code() {
         let signal = |name: &str| Exit::Signal(name.to_owned());
         let table = [
             (Exit::Status(0), 0),
             (Exit::Status(7), 7),
+            (Exit::Status(255), 255),
             (Exit::Status(256 + 7), 7),
             (signal("HUP"), 129),
             (signal("KILL"), 137),

@@ -161,25 +161,6 @@ async fn exit_signal_and_missing_status_differ() {
     assert_eq!(run(&connection, vec![]).await.exit.unwrap(), Exit::Unknown);
 }
 
-#[test]
-fn remote_exit_maps_to_exit_code() {
-    let table = [
-        (Exit::Status(0), 0),
-        (Exit::Status(255), 255),
-        (Exit::Status(256 + 7), 7),
-        (Exit::Signal("HUP".into()), 129),
-        (Exit::Signal("KILL".into()), 137),
-        (Exit::Signal("TERM".into()), 143),
-        (Exit::Signal("SEGV".into()), 139),
-        (Exit::Signal("no such".into()), 255),
-        (Exit::Unknown, 255),
-        (Exit::OutputClosed, 141),
-    ];
-    for (exit, code) in table {
-        assert_eq!(exit.code(), code, "{exit:?}");
-    }
-}
-
 #[tokio::test]
 async fn a_lost_connection_is_not_an_exit() {
     let connection = connected(|mut channel, handle| {
