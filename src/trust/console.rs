@@ -163,17 +163,24 @@ fn skip_escape(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
 
 /// Returns the entries of the first non-empty block, and those of all later blocks. A block extends from its BEGIN to
 /// its END marker or, if END is missing, until unrelated lines take over.
-fn blocks<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Option<T>) -> (Vec<T>, Vec<T>) {
+fn blocks<T>(
+    lines: &[&str],
+    begin: &str,
+    end: &str,
+    read: impl Fn(&str, Option<&str>) -> Option<T>,
+) -> (Vec<T>, Vec<T>) {
     let (mut first, mut later) = (Vec::new(), Vec::new());
     let (mut open, mut stray, mut is_first) = (false, 0, true);
+    let mut prefix = None;
     for line in lines {
         if line.contains(begin) {
             (open, stray) = (true, 0);
             is_first = first.is_empty();
+            prefix = prefix_of(line, begin);
         } else if line.contains(end) {
             open = false;
         } else if open {
-            match read(line) {
+            match read(line, prefix) {
                 Some(item) => {
                     stray = 0;
                     if is_first { first.push(item) } else { later.push(item) }
@@ -188,11 +195,11 @@ fn blocks<T>(lines: &[&str], begin: &str, end: &str, read: impl Fn(&str) -> Opti
 
 /// Returns the line from the first word that satisfies `is_it`, if only a syslog prefix comes before it.
 ///
-/// The prefix may consist of a level, a kernel timestamp, a date with a host, and cloud-init's tag, once or twice; a
-/// line with any other text before that word is not from cloud-init.
-fn strip_syslog_prefix(line: &str, is_it: impl Fn(&str) -> bool) -> Option<&str> {
+/// The prefix may consist of a level, a kernel timestamp, a date with a host, and a tag, once or twice: cloud-init's, or one
+/// that is in `block_prefix`, the prefix of the block's first line. A line with any other text before that word is from elsewhere.
+fn strip_syslog_prefix<'a>(line: &'a str, block_prefix: Option<&str>, is_it: impl Fn(&str) -> bool) -> Option<&'a str> {
     let mut rest = line;
-    let mut prefix = Prefix::default();
+    let mut prefix = Prefix { block_prefix, ..Prefix::default() };
     loop {
         let word = rest.split(' ').next()?;
         if is_it(word) {
@@ -203,18 +210,24 @@ fn strip_syslog_prefix(line: &str, is_it: impl Fn(&str) -> bool) -> Option<&str>
 }
 
 /// The parts of a syslog prefix that have been read so far.
-#[derive(Default)]
-struct Prefix {
+#[derive(Clone, Copy, Default)]
+struct Prefix<'a> {
+    block_prefix: Option<&'a str>,
     has_date: bool,
     has_host: bool,
     has_tag: bool,
     has_any: bool,
 }
 
-impl Prefix {
+impl Prefix<'_> {
     /// Whether the prefix is complete: empty, only a level, or ended by a tag.
     fn is_whole(&self) -> bool {
         self.has_tag || !self.has_any
+    }
+
+    fn is_tag(&self, word: &str) -> bool {
+        let is_of_block = |name| tag_names(self.block_prefix.unwrap_or_default()).any(|tag| tag == name);
+        tag_name(word).is_some_and(|name| ["cloud-init", "ec2"].contains(&name) || is_of_block(name))
     }
 
     /// Returns the line without the next part of a prefix; `None` if the line does not start with one.
@@ -224,7 +237,7 @@ impl Prefix {
         if let Some((level, rest)) = line.strip_prefix('<').and_then(|line| line.split_once('>'))
             && level.parse::<u16>().is_ok()
         {
-            *self = Self { has_tag: self.has_tag, ..Self::default() };
+            *self = Self { block_prefix: self.block_prefix, has_tag: self.has_tag, ..Self::default() };
             return Some(rest);
         }
         if let Some((time, rest)) = line.strip_prefix('[').and_then(|line| line.split_once(']'))
@@ -233,8 +246,8 @@ impl Prefix {
             self.has_any = true;
             return Some(rest);
         }
-        if is_tag(word) {
-            *self = Self { has_tag: true, ..Self::default() };
+        if self.is_tag(word) {
+            *self = Self { block_prefix: self.block_prefix, has_tag: true, ..Self::default() };
             return Some(behind);
         }
         if let Some(rest) = strip_date(line) {
@@ -249,26 +262,56 @@ impl Prefix {
     }
 }
 
-/// Whether the word is a tag of cloud-init: `cloud-init:`, `ec2:`, `cloud-init[812]:`.
-fn is_tag(word: &str) -> bool {
-    let Some(rest) = word.strip_prefix("cloud-init").or_else(|| word.strip_prefix("ec2")) else { return false };
-    let number = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix("]:"));
-    rest == ":" || number.is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()))
+/// Returns what is before the marker, if it is a syslog prefix: its tags are those of the unit that printed the block. A getty's
+/// prompt, at which anybody may type, is not a tag.
+fn prefix_of<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
+    let before = line.split(marker).next()?;
+    let is_prompt = tag_names(before).any(|name| name == "login");
+    let is_prefix = strip_syslog_prefix(line, Some(before), |word| word == "-----BEGIN").is_some();
+    (is_prefix && !is_prompt).then_some(before)
 }
 
-/// Returns the rest of the line after a syslog date: `Jun  3 17:07:52`.
+fn tag_names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter_map(|word| tag_name(word.rsplit('>').next().unwrap_or(word)))
+}
+
+/// Returns the name in a syslog tag: `cloud-init:`, `ec2:`, `print-host-keys[812]:`.
+fn tag_name(word: &str) -> Option<&str> {
+    let tag = word.strip_suffix(':')?;
+    let (name, pid) = tag.split_once('[').map_or((tag, None), |(name, pid)| (name, Some(pid)));
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@/".contains(c));
+    let is_pid = |pid: &str| !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit());
+    let is_tag = is_name && pid.is_none_or(|pid| pid.strip_suffix(']').is_some_and(is_pid));
+    is_tag.then_some(name)
+}
+
+/// Returns the rest of the line after a date: syslog's `Jun  3 17:07:52`, or RFC 3339's `2026-06-03T17:07:52.123456+00:00`.
 fn strip_date(line: &str) -> Option<&str> {
+    strip_iso_date(line).or_else(|| strip_syslog_date(line))
+}
+
+fn strip_iso_date(line: &str) -> Option<&str> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let (word, _) = line.split_once(' ')?;
+    let (date, rest) = word.as_bytes().split_at_checked(FORM.len())?;
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    let is_date = date.iter().zip(FORM).all(fits);
+    let is_zone = rest.iter().all(|byte| byte.is_ascii_digit() || b".,+-:Z".contains(byte));
+    (is_date && is_zone).then_some(&line[word.len()..])
+}
+
+fn strip_syslog_date(line: &str) -> Option<&str> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().find_map(|month| line.strip_prefix(month))?;
     let (day, rest) = month.trim_start().split_once(' ')?;
     let (time, _) = rest.split_once(' ')?;
-    let is_time = time.split(':').count() == 3 && time.chars().all(|c| c.is_ascii_digit() || c == ':');
+    let is_time = time.split(':').count() == 3 && time.chars().all(|c| c.is_ascii_digit() || ":.".contains(c));
     (day.parse::<u8>().is_ok() && is_time).then_some(&rest[time.len()..])
 }
 
 /// Parses `type base64 [comment]`; the type inside the key must be the one before it.
-fn parse_key(line: &str) -> Option<PublicKey> {
-    let line = strip_syslog_prefix(line, |word| host_key_algorithm(word).is_some())?;
+fn parse_key(line: &str, prefix: Option<&str>) -> Option<PublicKey> {
+    let line = strip_syslog_prefix(line, prefix, |word| host_key_algorithm(word).is_some())?;
     let mut words = line.split_whitespace();
     let (kind, base64) = (words.next()?, words.next()?);
     let key = PublicKey::from_openssh(&format!("{kind} {base64}")).ok()?;
@@ -285,8 +328,8 @@ fn host_key_algorithm(name: &str) -> Option<Algorithm> {
 
 /// Parses a line of `ssh-keygen -l`: `256 SHA256:… comment (ED25519)`. Fingerprints of another hash (MD5, on old
 /// images) are ignored.
-fn parse_fingerprint(line: &str) -> Option<(Algorithm, String)> {
-    let line = strip_syslog_prefix(line, |word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()))?;
+fn parse_fingerprint(line: &str, prefix: Option<&str>) -> Option<(Algorithm, String)> {
+    let line = strip_syslog_prefix(line, prefix, |word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()))?;
     let mut words = line.split_whitespace();
     let (bits, print) = (words.next()?, words.next()?);
     let kind = words.next_back()?.strip_prefix('(')?.strip_suffix(')')?;

@@ -311,3 +311,42 @@ fn lines_with_odd_prefixes_are_no_keys() {
     }
     assert_eq!(found(&block(&format!("Jun  3 17:07:52 ip cloud-init: {ED25519}"))), ["ssh-ed25519"]);
 }
+
+/// Reported of other tools: keys on consoles whose lines have a prefix inside a prefix, dates of RFC 3339, or the tag of the
+/// unit that printed them were not read.
+#[test]
+fn prefixes_of_all_kinds_are_read() {
+    let (begin, end) = ("-----BEGIN SSH HOST KEY FINGERPRINTS-----", "-----END SSH HOST KEY FINGERPRINTS-----");
+    let console = |prefix: &str| {
+        let (first, second) = (print(ECDSA), print(ED25519));
+        format!(
+            "[    9.512345] cloud-init[1522]: Failed to write to /dev/console\r\n{prefix}####\r\n{prefix}{begin}\r\n\
+             {prefix}256 {first} root@ip-10-0-0-7 (ECDSA)\r\n{prefix}256 {second} root@ip-10-0-0-7 (ED25519)\r\n{prefix}{end}\r\n"
+        )
+    };
+    let prefixes = [
+        "May 10 22:18:34 localhost cloud-init[1522]: <14>May 10 22:18:34 cloud-init: ",
+        "[   14.250912] cloud-init[1522]: <14>May 10 22:18:34 cloud-init: ",
+        "[   14.250912] cloud-init[1522]: <14>May 10 22:18:34 ip-10-0-0-7 ec2: ",
+        "2026-05-10T22:18:34.123456+00:00 ip-10-0-0-7 cloud-init[1522]: ",
+        "2026-05-10T22:18:34+0000 ip-10-0-0-7 ec2: ",
+        "2026-05-10T22:18:34Z ip-10-0-0-7 cloud-init: ",
+        "<14>2026-05-10T22:18:34,123Z ip-10-0-0-7 cloud-init: ",
+        "May 10 22:18:34.123456 ip-10-0-0-7 cloud-init[1522]: ",
+        "[   14.250912] print-host-keys[812]: ",
+        "May 10 22:18:34 localhost print-host-keys[812]: ",
+        "print-host-keys: ",
+        "2026-05-10T22:18:34Z ip-10-0-0-7 ssh-keys@0.service: <14>May 10 22:18:34 ec2: ",
+    ];
+    for prefix in prefixes {
+        assert_eq!(found(&console(prefix)), ["(ecdsa-sha2-nistp256)", "(ssh-ed25519)"], "{prefix}");
+    }
+    for prefix in
+        ["2026-05-10 22:18 ip cloud-init: ", "2026-05-1xT22:18:34Z ip cloud-init: ", "ip-10-0-0-7 login: ", "login: "]
+    {
+        assert!(found(&console(prefix)).is_empty(), "{prefix}");
+    }
+    // A tag counts only where the block's first line has it.
+    let other = console("print-host-keys: ").replace("print-host-keys: 256", "sshd: 256");
+    assert!(found(&other).is_empty());
+}
