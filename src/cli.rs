@@ -16,6 +16,7 @@ use crate::commands::complete::{self, CompleteArgs, takes_value_from_next_word};
 use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
+use crate::commands::credentials::{self, offer_login};
 use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
@@ -51,7 +52,7 @@ struct App {
 }
 
 /// The subcommands; `ssh` is the default.
-#[derive(Subcommand, Debug)]
+#[derive(Subcommand, Clone, Debug)]
 #[command(subcommand_help_heading = "Commands")]
 enum Command {
     /// Open a shell or run a command on an instance (`ssh` may be left out)
@@ -126,7 +127,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         let kind = command.kind();
         let verbosity = Verbosity::from(command.output());
         trace(verbosity.verbose);
-        let ctx = Ctx::new(ui);
+        // Completions run while the user types: they ask nothing.
+        let is_silent = matches!(command, Command::Complete(_));
+        let interaction = if is_silent { credentials::silent() } else { credentials::interaction(&ui) };
+        let ctx = Ctx::new(ui, interaction);
         let ui = &ctx.ui;
         let result = run(&ctx, command);
         raw::restore();
@@ -235,7 +239,7 @@ fn run(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         let mut fatal =
             if command.is_run_by_ssh() { TerminationSignals::without_hangup() } else { TerminationSignals::install() }?;
         let result = tokio::select! {
-            result = dispatch(ctx, command) => result,
+            result = dispatch_with_login(ctx, command) => result,
             signal = fatal.wait() => Err(CommandError::new(ErrorKind::Interrupted(signal), "")),
         };
         shut_down().await;
@@ -244,6 +248,14 @@ fn run(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
     // A blocking read from the terminal cannot be cancelled and must not delay the exit.
     runtime.shutdown_background();
     result
+}
+
+/// Runs the command, and once more after an expired login was renewed.
+async fn dispatch_with_login(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
+    match dispatch(ctx, command.clone()).await {
+        Err(error) if offer_login(&ctx.ui, &error).await => dispatch(ctx, command).await,
+        other => other,
+    }
 }
 
 async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::aws::AwsPool;
+use crate::aws::{AwsPool, Interaction};
 use crate::config::{self, Config, Options};
 use crate::ui::Ui;
 
@@ -16,10 +16,10 @@ pub(crate) struct Ctx {
 }
 
 impl Ctx {
-    /// Makes a context. The config file is read when it is first needed: a broken one must not stand in the way of commands that
+    /// Makes a context; `interaction` is how the user is asked for what credentials need. The config file is read when it is first needed: a broken one must not stand in the way of commands that
     /// do not use it.
-    pub(crate) fn new(ui: Ui) -> Self {
-        Self { ui, aws: AwsPool::default(), config: OnceLock::new() }
+    pub(crate) fn new(ui: Ui, interaction: Interaction) -> Self {
+        Self { ui, aws: AwsPool::new(interaction), config: OnceLock::new() }
     }
 
     /// Returns the config file, read once.

@@ -63,6 +63,8 @@ pub(crate) struct CommandError {
     pub finding: Option<Box<Finding>>,
     /// Commands to type, or things to do.
     pub hints: Vec<String>,
+    /// The command that renews an expired login, word by word.
+    pub login_command: Option<Vec<String>>,
     /// A table that is shown above the message.
     pub table: Option<Box<Table>>,
     /// The error that is reported: for `-vv`, and for tests by type.
@@ -93,6 +95,7 @@ impl CommandError {
             causes: Vec::new(),
             finding: None,
             hints: Vec::new(),
+            login_command: None,
             table: None,
             source: None,
         }

@@ -1,9 +1,11 @@
 //! The parts of the inside that the integration tests and the fuzzer need. Not an interface: it changes with the code.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::aws::AwsPool;
+use crate::aws::shared_config::SharedConfig;
+use crate::aws::{AwsPool, Interaction};
 use crate::config::{Options, Via};
 use crate::connect;
 use crate::settings::{Settings, Typed};
@@ -20,9 +22,18 @@ pub async fn open_session_manager_stream(target: &str, public_key: PathBuf) -> i
     let options = Options { via: Some(Via::Ssm), identity: Some(public_key), ..Options::default() };
     let target = target.parse().expect("the test's target is valid");
     let settings = Settings::merge(target, Typed { options, ..Typed::default() }, &Options::default());
-    Box::pin(connect::stream(&AwsPool::default(), settings, &(Arc::new(|_| {}) as _)))
+    Box::pin(connect::stream(&AwsPool::new(Interaction::silent()), settings, &(Arc::new(|_| {}) as _)))
         .await
         .expect("there is a connection")
+}
+
+/// Reads a shared config and a credentials file, and returns the properties of each profile; a subkey is `key.subkey`.
+pub fn shared_profiles(config: &Path, credentials: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    let path = |name: &str| match name {
+        "AWS_CONFIG_FILE" => Some(config.display().to_string()),
+        _ => Some(credentials.display().to_string()),
+    };
+    SharedConfig::load(path, None).flattened()
 }
 
 /// Parses a console output and checks what every result must fulfil.

@@ -16,6 +16,8 @@ pub(crate) enum Call {
     StartSession,
     ResumeSession,
     TerminateSession,
+    /// The call to STS that a profile's role_arn asks for.
+    AssumeRole,
 }
 
 impl Call {
@@ -33,6 +35,7 @@ impl Call {
             Self::StartSession => "StartSession",
             Self::ResumeSession => "ResumeSession",
             Self::TerminateSession => "TerminateSession",
+            Self::AssumeRole => "AssumeRole",
         }
     }
 
@@ -50,6 +53,7 @@ impl Call {
             Self::StartSession => "ssm:StartSession",
             Self::ResumeSession => "ssm:ResumeSession",
             Self::TerminateSession => "ssm:TerminateSession",
+            Self::AssumeRole => "sts:AssumeRole",
         }
     }
 }

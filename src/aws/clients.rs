@@ -1,35 +1,34 @@
 //! Creates and configures the SDK clients, once per run: profile, region, credentials, timeouts.
 //!
-//! Everything that the AWS CLI honors is left to the SDK: `AWS_*` variables, shared config, SSO, `aws login` sessions,
-//! `credential_process`, `AWS_ENDPOINT_URL` and its per-service forms, FIPS, retries. Only the HTTP client is replaced,
-//! to support proxies and certificate authorities, and the timeout of the instance metadata service (IMDS) is shorter
-//! than the SDK's, because off EC2 nothing answers there.
+//! The shared config files are read by [`super::shared_config`], and the credentials come from [`super::credentials`], both by the
+//! AWS CLI's rules. What else the AWS CLI honors is left to the SDK: `AWS_ENDPOINT_URL` and its per-service forms, FIPS, retries.
+//! The HTTP client is replaced, to support proxies and certificate authorities, and the timeout of the instance metadata service
+//! (IMDS) is shorter than the SDK's, because off EC2 nothing answers there.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::{self, region::ImdsRegionProvider};
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_sdk_ec2::config::IdentityCache;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_types::os_shim_internal::{Env, Fs};
 
 use super::call::Call;
-use super::credentials::CachedCredentials;
-use super::endpoint_url::endpoint_override;
-use super::error::{Error, causes, classify};
+use super::clock::Clock;
+use super::credentials::{CachedCredentials, Interaction, Provider};
+use super::endpoint_url::{endpoint_override, without_empty};
+use super::environment::{self, non_empty_variable, sdk_files};
+use super::error::{Error, classify, credentials_error, zone_region};
 use super::http::Http;
-use super::model::{Access, Account, LoginMethod};
+use super::model::{Access, Account};
 use super::preconnect;
+use super::shared_config::{Profile, SharedConfig};
 use super::sign::Signer;
 use crate::account::cache_scope;
 use crate::web::Connector;
@@ -58,52 +57,48 @@ pub(crate) struct Aws {
     pub(super) ssm_overridden: bool,
     /// Whether the Systems Manager endpoint override is an `http://` URL.
     pub(super) ssm_plaintext: bool,
-    credentials: SharedCredentialsProvider,
+    /// The clock of the services, for signatures.
+    pub(super) clock: Clock,
+    credentials: Arc<CachedCredentials>,
     connector: Connector,
     account: Account,
-    login: LoginMethod,
 }
 
 impl Aws {
     /// Reads the environment and the shared config, and loads the credentials.
     ///
     /// # Errors
-    /// [`Error::NoRegion`], [`Error::BadRegion`], [`Error::NoProfile`] or [`Error::Credentials`].
-    pub(super) async fn load(access: &Access, will_push: bool) -> Result<Self, Error> {
-        let profile = access.profile.clone().or_else(|| non_empty_variable("AWS_PROFILE"));
-        let ProfileSettings { login, ca_bundle } = read_profile(profile.as_deref()).await?;
-        let connector = Connector::new(non_empty_variable("AWS_CA_BUNDLE").or(ca_bundle).map(PathBuf::from));
+    /// No region, no such profile, a file that cannot be read, or no usable credentials.
+    pub(super) async fn load(access: &Access, will_push: bool, interaction: &Interaction) -> Result<Self, Error> {
+        let files = environment::shared_config();
+        let named = access.profile.clone().filter(|name| !name.is_empty());
+        let profile = named.clone().or_else(environment::profile);
+        let name = profile.as_deref().unwrap_or("default");
+        let settings = profile_settings(&files, name)?;
+        let ca_bundle = non_empty_variable("AWS_CA_BUNDLE").or_else(|| settings.get("ca_bundle").map(str::to_owned));
+        let connector = Connector::new(ca_bundle.map(PathBuf::from));
         let http = Http::new(connector.clone());
         let provided = ProviderConfig::empty().with_http_client(http.clone());
-        let imds = imds::Client::builder()
-            .configure(&provided)
-            .max_attempts(1)
-            .connect_timeout(IMDS_TIMEOUT)
-            .read_timeout(IMDS_TIMEOUT)
-            .operation_attempt_timeout(IMDS_TIMEOUT)
-            .operation_timeout(IMDS_TIMEOUT)
-            .build();
-        let region = region(access, imds.clone()).await?;
-        let credentials = DefaultCredentialsChain::builder().configure(provided);
-        let mut credentials = credentials.imds_client(imds).region(region.clone());
-        let mut loader = loader(&http, region.clone())
-            .no_credentials()
-            .app_name(AppName::new("ec2ssh").expect("the name has only letters and digits"));
-        if let Some(name) = &access.profile {
-            credentials = credentials.profile_name(name);
-            loader = loader.profile_name(name);
-        }
-        let shared = loader.load().await;
+        let imds = imds_client(&provided);
+        let region = region(access, &files, &settings, imds.clone()).await?;
+        let app_name = AppName::new("ec2ssh").expect("the name has only letters and digits");
+        let loader = loader(&http, region.clone(), sdk_files(&files, name)).no_credentials().app_name(app_name);
+        let shared = without_empty(&loader.load().await, &files, name);
         preconnect::connect(&http, &shared, will_push);
-        let credentials = CachedCredentials::load(credentials.build().await).await;
-        let credentials = credentials.map_err(|error| Error::Credentials {
+        let provider = Provider {
             profile: profile.clone(),
-            login,
-            detail: causes(&error),
-        })?;
+            named: named.is_some(),
+            sdk: provided.with_region(Some(region.clone())),
+            imds,
+            shared: shared.clone(),
+            interaction: interaction.clone(),
+        };
+        let credentials = Arc::new(CachedCredentials::load(provider).await?);
         let scope = cache_scope(&credentials.access_key_id());
-        let credentials = SharedCredentialsProvider::new(credentials);
-        let shared = shared.into_builder().credentials_provider(credentials.clone()).build();
+        // The credentials have a cache of their own, which can be told to renew them.
+        let shared = shared.into_builder().identity_cache(IdentityCache::no_cache());
+        let provider: Arc<dyn ProvideCredentials> = Arc::clone(&credentials) as _;
+        let shared = shared.credentials_provider(SharedCredentialsProvider::new(provider)).build();
         let account = Account { region: region.to_string(), profile, scope };
         let ssm_endpoint = endpoint_override(&shared, "SSM");
         Ok(Self {
@@ -116,9 +111,9 @@ impl Aws {
             ssm_overridden: ssm_endpoint.is_some(),
             ssm_plaintext: ssm_endpoint.is_some_and(|url| url.starts_with("http://")),
             credentials,
+            clock: http.clock().clone(),
             connector,
             account,
-            login,
         })
     }
 
@@ -145,11 +140,7 @@ impl Aws {
         tracing::debug!(call = call.name(), "signing a WebSocket URL");
         match self.credentials.provide_credentials().await {
             Ok(credentials) => Ok(Signer::new(credentials, &self.account.region)),
-            Err(error) => Err(Error::Credentials {
-                profile: self.account.profile.clone(),
-                login: self.login,
-                detail: causes(&error),
-            }),
+            Err(error) => Err(credentials_error(&error)),
         }
     }
 
@@ -160,69 +151,67 @@ impl Aws {
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         match classify(call, resource, error) {
-            Error::Credentials { detail, .. } => {
-                Error::Credentials { profile: self.account.profile.clone(), login: self.login, detail }
+            Error::Credentials { profile, login, detail } => {
+                Error::Credentials { profile: profile.or_else(|| self.account.profile.clone()), login, detail }
             }
             other => other,
         }
     }
+
+    /// Loads the credentials again: for a call long after the first.
+    pub(super) async fn renew_credentials(&self) {
+        self.credentials.renew().await;
+    }
 }
 
 /// Returns the loader of the configuration that all clients share, with the HTTP client and the timeouts.
-fn loader(http: &Http, region: Region) -> ConfigLoader {
+fn loader(http: &Http, region: Region, files: EnvConfigFiles) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts).http_client(http.clone())
+    let loader = aws_config::defaults(BehaviorVersion::latest()).region(region).timeout_config(timeouts);
+    loader.http_client(http.clone()).profile_files(files).profile_name("default")
 }
 
-/// The settings of a profile that ec2ssh itself needs.
-#[derive(Default)]
-struct ProfileSettings {
-    login: LoginMethod,
-    /// The AWS CLI's `ca_bundle` setting for a private certificate authority.
-    ca_bundle: Option<String>,
+fn imds_client(provided: &ProviderConfig) -> imds::Client {
+    imds::Client::builder()
+        .configure(provided)
+        .max_attempts(1)
+        .connect_timeout(IMDS_TIMEOUT)
+        .read_timeout(IMDS_TIMEOUT)
+        .operation_attempt_timeout(IMDS_TIMEOUT)
+        .operation_timeout(IMDS_TIMEOUT)
+        .build()
 }
 
-/// Reads the profile's settings and checks that it exists: without the check the SDK would continue with whatever
-/// credentials it finds elsewhere. Unreadable files are left for the SDK to report.
-async fn read_profile(profile: Option<&str>) -> Result<ProfileSettings, Error> {
-    let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
-    let name = profile.unwrap_or("default");
-    let Ok(profiles) = aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned()))).await else {
-        return Ok(ProfileSettings::default());
-    };
-    let Some(found) = profiles.get_profile(name) else {
-        return if name == "default" { Ok(ProfileSettings::default()) } else { Err(Error::NoProfile(name.to_owned())) };
-    };
-    let login = match (found.get("sso_session").or(found.get("sso_start_url")), found.get("login_session")) {
-        (Some(_), _) => LoginMethod::Sso,
-        (None, Some(_)) => LoginMethod::Session,
-        (None, None) => LoginMethod::Other,
-    };
-    let ca_bundle = found.get("ca_bundle").filter(|path| !path.is_empty()).map(str::to_owned);
-    Ok(ProfileSettings { login, ca_bundle })
-}
-
-async fn region(access: &Access, imds: imds::Client) -> Result<Region, Error> {
-    let mut profile = ProfileFileRegionProvider::builder();
-    if let Some(name) = &access.profile {
-        profile = profile.profile_name(name);
+/// Returns the profile's settings. One that was named has to exist: otherwise the credentials would be looked for elsewhere.
+fn profile_settings(files: &SharedConfig, name: &str) -> Result<Profile, Error> {
+    match (files.profile(name).map_err(Error::unreadable)?, files.unreadable()) {
+        (Some(profile), _) => Ok(profile.clone()),
+        (None, _) if name == "default" => Ok(Profile::default()),
+        (None, Some(unreadable)) => Err(Error::unreadable(unreadable.clone())),
+        (None, None) => Err(Error::NoProfile(name.to_owned())),
     }
-    let chain = RegionProviderChain::first_try(access.region.clone().map(Region::new))
-        .or_else(EnvironmentVariableRegionProvider::new())
-        .or_else(profile.build())
-        .or_else(ImdsRegionProvider::builder().imds_client(imds).build());
-    let region = chain.region().await.filter(|region| !region.as_ref().is_empty()).ok_or(Error::NoRegion)?;
+}
+
+async fn region(access: &Access, files: &SharedConfig, profile: &Profile, imds: imds::Client) -> Result<Region, Error> {
+    let typed = access.region.clone().filter(|region| !region.is_empty());
+    let configured = typed.or_else(environment::region).or_else(|| profile.get("region").map(str::to_owned));
+    let region = match configured {
+        Some(region) => Some(Region::new(region)),
+        None => ImdsRegionProvider::builder().imds_client(imds).build().region().await,
+    };
+    let missing = || files.unreadable().map_or(Error::NoRegion, |unreadable| Error::unreadable(unreadable.clone()));
+    let region = region.filter(|region| !region.as_ref().is_empty()).ok_or_else(missing)?;
     // The region becomes part of a host name that credentials are sent to, so its characters are restricted.
     let is_valid = region.as_ref().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if is_valid { Ok(region) } else { Err(Error::BadRegion(region.to_string())) }
-}
-
-fn non_empty_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    if is_valid && zone_region(region.as_ref()).is_none() {
+        Ok(region)
+    } else {
+        Err(Error::BadRegion(region.to_string()))
+    }
 }
 
 #[cfg(test)]

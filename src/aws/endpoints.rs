@@ -12,7 +12,6 @@ use super::error::Error;
 use super::model::{AddressType, Endpoint};
 use super::sign::percent_encode;
 use crate::secret::Secret;
-use crate::when;
 
 /// The largest page size that the service allows.
 const PAGE_SIZE: i32 = 50;
@@ -117,7 +116,7 @@ impl Aws {
         let has_other_parts = uri.port().is_some() || uri.host() != Some(&*host);
         self.check_host(call, uri.host().unwrap_or_default(), HOST_LABELS, has_other_parts, self.ec2_overridden)?;
         let signer = self.signer(call).await?;
-        let signed = signer.presign(SERVICE, &url, SIGNATURE_LIFETIME, when::system_time());
+        let signed = signer.presign(SERVICE, &url, SIGNATURE_LIFETIME, self.clock.now());
         signed.map_err(|detail| Error::InvalidResponse { call, detail })
     }
 }

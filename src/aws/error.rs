@@ -5,8 +5,11 @@ use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
 use super::call::Call;
+use super::clock::{clock_error, refusing_skew};
+use super::credentials::{ChainError, ProcessError};
 use super::http;
 use super::model::LoginMethod;
+use super::shared_config::Unreadable;
 use crate::web;
 
 /// The error of a call to AWS, or of the configuration it needs.
@@ -30,6 +33,33 @@ pub(crate) enum Error {
         login: LoginMethod,
         /// The providers' errors, joined into one line.
         detail: String,
+    },
+    /// The configuration of the profile leads to no credentials, or cannot be read.
+    #[error(transparent)]
+    Profile(#[from] ChainError),
+    /// A code of an MFA device is needed, and nobody can be asked for it.
+    #[error("profile {profile}: its role requires a code of the MFA device {serial}")]
+    NoMfaCode {
+        /// The profile with the role.
+        profile: String,
+        /// The serial number or ARN of the device.
+        serial: String,
+    },
+    /// The profile's credential_process gave no credentials.
+    #[error("the credential_process of profile {profile} failed")]
+    CredentialProcess {
+        /// The profile that names the program.
+        profile: String,
+        /// The reason why there are none.
+        source: ProcessError,
+    },
+    /// The service refused the signature because this machine's clock is wrong.
+    #[error("{} failed: {}", call.name(), clock_error(*seconds))]
+    Clock {
+        /// The call that failed.
+        call: Call,
+        /// How far this machine's clock is behind the service's, in seconds; negative if it is ahead.
+        seconds: i64,
     },
     /// The service answered with an error.
     #[error("{} failed: {code}", call.name())]
@@ -89,6 +119,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Returns the error for a config file, or a part of one, that cannot be read.
+    pub(super) fn unreadable(unreadable: Unreadable) -> Self {
+        Self::Profile(ChainError::Unreadable(unreadable))
+    }
+
     /// Returns the service's error code, if the service itself returned an error.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
@@ -105,20 +140,21 @@ where
 {
     match &error {
         SdkError::ServiceError(context) => match (context.err().code(), context.raw().status().as_u16()) {
-            (Some(code), status) => Error::Service {
-                call,
-                code: code.to_owned(),
-                message: strip_canonical_string(context.err().message().unwrap_or_default()),
-                resource: resource.to_owned(),
-                status,
-            },
+            (Some(code), status) => {
+                let message = context.err().message().unwrap_or_default();
+                if let Some(seconds) = refusing_skew(code, message, context.raw().headers().get("date")) {
+                    return Error::Clock { call, seconds };
+                }
+                let (code, message) = (code.to_owned(), strip_canonical_string(message));
+                Error::Service { call, code, message, resource: resource.to_owned(), status }
+            }
             (None, status) => unmodeled_response(call, resource, status, &error),
         },
         SdkError::ResponseError(context) => unmodeled_response(call, resource, context.raw().status().as_u16(), &error),
         SdkError::TimeoutError(_) => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Error::Timeout { call },
         SdkError::DispatchFailure(failure) if is_credentials_failure(&error, failure.is_other()) => {
-            Error::Credentials { profile: None, login: LoginMethod::Other, detail: causes(&error) }
+            credentials_error(&error)
         }
         SdkError::DispatchFailure(_) => match http::find_web_error(&error) {
             Some(source) => Error::Web { call, source: source.clone() },
@@ -158,6 +194,28 @@ fn is_credentials_failure(error: &(dyn std::error::Error + 'static), is_other: b
     is_other && causes(error).contains("credential")
 }
 
+/// Returns the error for credentials that could not be loaded again. The error of our own provider is among the causes.
+pub(super) fn credentials_error(error: &(dyn std::error::Error + 'static)) -> Error {
+    let mut all = std::iter::successors(Some(error), |error| error.source());
+    match all.find_map(|error| error.downcast_ref::<Error>()) {
+        Some(Error::Credentials { profile, login, detail }) => {
+            Error::Credentials { profile: profile.clone(), login: *login, detail: detail.clone() }
+        }
+        Some(other) => Error::Credentials { profile: None, login: LoginMethod::Other, detail: other.to_string() },
+        None => Error::Credentials { profile: None, login: LoginMethod::Other, detail: causes(error) },
+    }
+}
+
+/// Returns the region of a zone that was given in place of it: `us-east-1` of `us-east-1a` and of the local zone
+/// `us-west-2-lax-1a`.
+pub(crate) fn zone_region(zone: &str) -> Option<&str> {
+    let is_letter = |c: char| c.is_ascii_lowercase();
+    let is_zone = zone.strip_suffix(is_letter).is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit()));
+    let number = zone.find(|c: char| c.is_ascii_digit())?;
+    let digits = zone[number..].find(|c: char| !c.is_ascii_digit())?;
+    is_zone.then(|| &zone[..number + digits])
+}
+
 /// Joins the chain of causes into one line, without the SDK's uninformative outer message.
 pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
@@ -174,4 +232,27 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         cause = current.source();
     }
     parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::zone_region;
+
+    #[test]
+    fn region_of_a_zone_is_its_beginning() {
+        let table = [
+            ("us-east-1a", Some("us-east-1")),
+            ("ap-southeast-10f", Some("ap-southeast-10")),
+            ("us-gov-west-1b", Some("us-gov-west-1")),
+            ("us-west-2-lax-1a", Some("us-west-2")),
+            ("us-east-1", None),
+            ("us-east-1ab", None),
+            ("a", None),
+            ("1", None),
+            ("", None),
+        ];
+        for (zone, region) in table {
+            assert_eq!(zone_region(zone), region, "{zone}");
+        }
+    }
 }

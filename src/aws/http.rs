@@ -24,6 +24,7 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 
+use super::clock::Clock;
 use crate::io::Stream;
 use crate::web::{self, Connector};
 
@@ -35,6 +36,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct Http {
     connector: SdkConnector,
     client: Arc<OnceLock<Client<SdkConnector, SdkBody>>>,
+    clock: Clock,
 }
 
 impl fmt::Debug for Http {
@@ -46,7 +48,13 @@ impl fmt::Debug for Http {
 impl Http {
     /// Creates a client that connects with this connector.
     pub(super) fn new(connector: Connector) -> Self {
-        Self { connector: SdkConnector { connector, preconnected: Preconnected::default() }, client: Arc::default() }
+        let connector = SdkConnector { connector, preconnected: Preconnected::default() };
+        Self { connector, client: Arc::default(), clock: Clock::default() }
+    }
+
+    /// Returns the services' clock, which every response sets.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Opens a connection to the service at `url` now; the first call to that service uses it.
@@ -70,7 +78,8 @@ impl HttpClient for Http {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         let make = || Client::builder(TokioExecutor::new()).build(self.connector.clone());
         let client = self.client.get_or_init(make).clone();
-        SharedHttpConnector::new(PooledClient { client, read_timeout: settings.read_timeout().unwrap_or(READ_TIMEOUT) })
+        let read_timeout = settings.read_timeout().unwrap_or(READ_TIMEOUT);
+        SharedHttpConnector::new(PooledClient { client, read_timeout, clock: self.clock.clone() })
     }
 }
 
@@ -78,6 +87,7 @@ impl HttpClient for Http {
 struct PooledClient {
     client: Client<SdkConnector, SdkBody>,
     read_timeout: Duration,
+    clock: Clock,
 }
 
 impl HttpConnector for PooledClient {
@@ -86,11 +96,14 @@ impl HttpConnector for PooledClient {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        let (answer, read_timeout) = (self.client.request(request), self.read_timeout);
+        let (answer, read_timeout, clock) = (self.client.request(request), self.read_timeout, self.clock.clone());
         HttpConnectorFuture::new(async move {
             match tokio::time::timeout(read_timeout, answer).await {
-                Ok(Ok(response)) => HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
-                    .map_err(|error| ConnectorError::other(error.into(), None)),
+                Ok(Ok(response)) => {
+                    clock.note(response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()));
+                    HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+                        .map_err(|error| ConnectorError::other(error.into(), None))
+                }
                 Ok(Err(error)) => Err(classify(error)),
                 Err(late) => Err(ConnectorError::timeout(late.into())),
             }

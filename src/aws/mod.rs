@@ -1,10 +1,11 @@
 //! All calls to AWS: the only folder that imports `aws_*`. Results have the plain types of [`model`].
 //!
 //! ```text
-//! pool -> clients <- credentials, http, preconnect, endpoint_url     the clients of one profile and region
+//! pool -> clients <- http, preconnect, endpoint_url                   the clients of one profile and region
+//!                 <- credentials <- shared_config, environment        by the AWS CLI's rules
 //! instances, images, console, keys, start_instances, endpoints, sessions     one file per kind of call
 //! sign, hosts                                                         websocket URLs: their signatures, and whether their hosts are AWS's
-//! call, error                                                         names of the calls, and how they fail
+//! call, error, clock                                                  names of the calls, and how they fail
 //! ```
 //!
 //! A failed call is an [`Error`] with the facts as fields: the code, the service's message, the IAM action and the resource.
@@ -12,10 +13,12 @@
 
 mod call;
 mod clients;
+mod clock;
 mod console;
 mod credentials;
 mod endpoint_url;
 pub(crate) mod endpoints;
+mod environment;
 mod error;
 pub(crate) mod hosts;
 mod http;
@@ -26,10 +29,12 @@ pub(crate) mod model;
 mod pool;
 mod preconnect;
 pub(crate) mod sessions;
+pub(crate) mod shared_config;
 pub(crate) mod sign;
 mod start_instances;
 
 pub(crate) use call::Call;
 pub(crate) use clients::Aws;
-pub(crate) use error::Error;
+pub(crate) use credentials::{ChainError, CredentialEvent, Interaction, ProcessError};
+pub(crate) use error::{Error, zone_region};
 pub(crate) use pool::AwsPool;

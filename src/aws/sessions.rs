@@ -6,7 +6,6 @@ use super::clients::Aws;
 use super::error::Error;
 use super::sign::Header;
 use crate::secret::Secret;
-use crate::when;
 
 /// The SSM document for SSH sessions, which connects a session to a port of the instance.
 const SSH_DOCUMENT: &str = "AWS-StartSSHSession";
@@ -79,6 +78,8 @@ impl Aws {
     /// Any error of the API call, or an invalid response.
     pub(crate) async fn resume_session(&self, session_id: &str, old_url: &str) -> Result<Option<ChannelToken>, Error> {
         let call = Call::ResumeSession;
+        // The service closes a data channel after about an hour: what was loaded at the start may have expired.
+        self.renew_credentials().await;
         let answer = self.ssm.resume_session().session_id(session_id).send().await;
         let answer = answer.map_err(|error| self.classify(call, session_id, error))?;
         let Some(token) = answer.token_value().filter(|token| !token.is_empty()) else { return Ok(None) };
@@ -117,7 +118,7 @@ impl Aws {
             Vec::new()
         } else {
             let https = url.replacen("ws", "http", 1);
-            self.signer(call).await?.headers(SERVICE, &https, when::system_time()).map_err(wrong)?
+            self.signer(call).await?.headers(SERVICE, &https, self.clock.now()).map_err(wrong)?
         };
         Ok(ChannelToken { session_id: session_id.to_owned(), url: Secret::new(url), token, headers })
     }

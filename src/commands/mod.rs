@@ -5,6 +5,7 @@ pub(crate) mod complete;
 pub(crate) mod completions;
 #[cfg(unix)]
 pub(crate) mod config;
+pub(crate) mod credentials;
 pub(crate) mod known_hosts;
 pub(crate) mod list;
 pub(crate) mod options;

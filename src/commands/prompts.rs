@@ -53,7 +53,8 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
     }
 }
 
-fn spawn_prompt<T: Send + 'static>(
+/// Asks on a thread of its own; without an answer the reply is dropped.
+pub(super) fn spawn_prompt<T: Send + 'static>(
     ui: &Ui,
     reply: oneshot::Sender<T>,
     ask: impl FnOnce(&Ui) -> Option<T> + Send + 'static,

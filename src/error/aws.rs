@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::CommandError;
 use crate::aws::model::LoginMethod;
-use crate::aws::{Call, Error};
+use crate::aws::{Call, ChainError, Error, ProcessError, zone_region};
 use crate::text::shell_word;
 
 /// The meaning of an error code and a hint. The placeholders `RESOURCE` and `ACTION` are filled in later.
@@ -181,7 +181,22 @@ impl From<&Error> for CommandError {
             Error::NoRegion => Self::failed(message)
                 .hint("set one: ec2ssh --region eu-west-1 …; permanently: aws configure set region eu-west-1"),
             Error::NoProfile(_) => Self::failed(message).hint("list the profiles: aws configure list-profiles"),
-            Error::BadRegion(_) => Self::failed(message).hint("use a region code: --region eu-west-1"),
+            Error::BadRegion(given) => match zone_region(given) {
+                Some(region) => Self::failed(format!("'{given}' is an Availability Zone, not a region"))
+                    .hint(format!("use its region: --region {region}; check also AWS_REGION and the profile's region")),
+                None => Self::failed(message).hint("use a region code: --region eu-west-1"),
+            },
+            Error::Profile(error) => profile(error),
+            Error::NoMfaCode { profile, .. } => Self::failed(message)
+                .cause("there is no terminal on which the code can be asked for")
+                .hint(format!(
+                    "run this in a terminal first, ec2ssh uses the credentials that it caches: aws sts get-caller-identity --profile {}",
+                    shell_word(profile)
+                )),
+            Error::CredentialProcess { profile, source } => credential_process(message, profile, source),
+            Error::Clock { .. } => Self::failed(message)
+                .cause("AWS refuses requests whose time differs from its own by more than 5 minutes")
+                .hint("set the clock: sudo timedatectl set-ntp true; compare it: date -u"),
             Error::Credentials { profile, login, detail } => credentials(profile.as_deref(), *login, detail),
             Error::Service { call, code, message, resource, status } => {
                 service(*call, code, message, resource, *status)
@@ -215,6 +230,10 @@ fn service(call: Call, code: &str, words: &str, resource: &str, status: u16) -> 
         None => (words.trim(), None),
     };
     let error = CommandError::failed(message);
+    if words.contains("MultiFactorAuthentication") {
+        let hint = "a code is valid once and for about 30 s: wait for the next one, then run the same command again";
+        return error.cause(quote_aws(words)).hint(hint);
+    }
     // Describe actions do not support resource-level permissions.
     let allowed_on = if call.name().starts_with("Describe") { "*" } else { resource };
     let error = match explain_code(code, action, allowed_on) {
@@ -242,16 +261,62 @@ fn quote_aws(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!("AWS says: {words}") }
 }
 
+/// Explains a profile's configuration that leads to no credentials.
+fn profile(error: &ChainError) -> CommandError {
+    match error {
+        ChainError::Unreadable(unreadable) => {
+            let path = unreadable.path.display().to_string();
+            let line = unreadable.problem.line.map_or(String::new(), |line| format!(", line {line}"));
+            let hint = match unreadable.problem.line {
+                Some(line) => format!("show the line: sed -n {line}p {}", shell_word(&path)),
+                None => format!("ls -l {}", shell_word(&path)),
+            };
+            CommandError::failed(format!("cannot read {path}{line}: {}", unreadable.problem.text)).hint(hint)
+        }
+        ChainError::NoSourceProfile { .. } => {
+            CommandError::failed(error.to_string()).hint("list the profiles: aws configure list-profiles")
+        }
+        ChainError::UnknownSource { .. } => {
+            CommandError::failed(error.to_string()).hint("use Environment, Ec2InstanceMetadata or EcsContainer")
+        }
+        ChainError::HalfAKey { profile, .. } | ChainError::NoCredentials(profile) => {
+            CommandError::failed(error.to_string()).hint(format!("aws configure --profile {}", shell_word(profile)))
+        }
+        ChainError::NoSource(profile) | ChainError::TwoSources(profile) | ChainError::Loop(profile) => {
+            CommandError::failed(error.to_string())
+                .hint(format!("show its settings: aws configure list --profile {}", shell_word(profile)))
+        }
+    }
+}
+
+fn credential_process(message: String, profile: &str, error: &ProcessError) -> CommandError {
+    let plain = CommandError::failed(message).cause(error.to_string());
+    match error {
+        ProcessError::Failed { said, .. } => {
+            said.lines().fold(plain, |error, line| error.cause(format!("it said: {}", line.trim()))).hint(format!(
+                "run it yourself: $(aws configure get credential_process --profile {})",
+                shell_word(profile)
+            ))
+        }
+        ProcessError::Output { .. } => {
+            plain.hint("the format: https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html")
+        }
+        ProcessError::CommandLine | ProcessError::Start { .. } => plain
+            .hint(format!("show the command: aws configure get credential_process --profile {}", shell_word(profile))),
+    }
+}
+
 /// Explains credentials that cannot be loaded. The profile's login method determines the command that renews them.
 fn credentials(profile: Option<&str>, login: LoginMethod, detail: &str) -> CommandError {
-    let with_profile = |command: &str| match profile {
-        Some(name) => format!("{command} --profile {}", shell_word(name)),
-        None => command.to_owned(),
+    let words = |command: &str| {
+        let of_profile = profile.iter().flat_map(|name| ["--profile", name]);
+        command.split(' ').chain(of_profile).map(str::to_owned).collect::<Vec<_>>()
     };
+    let with_profile = |command: &str| words(command).iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
     let of_profile = profile.map_or(String::new(), |name| format!(" of profile {name}"));
-    let (session, renew) = match login {
-        LoginMethod::Sso => ("SSO session", with_profile("aws sso login")),
-        LoginMethod::Session => ("login session", with_profile("aws login")),
+    let (session, command) = match login {
+        LoginMethod::Sso => ("SSO session", "aws sso login"),
+        LoginMethod::Session => ("login session", "aws login"),
         LoginMethod::Other => {
             return CommandError::failed(format!("no usable AWS credentials{of_profile}"))
                 .cause(detail)
@@ -267,9 +332,8 @@ fn credentials(profile: Option<&str>, login: LoginMethod, detail: &str) -> Comma
         return CommandError::failed(format!("cannot fetch the credentials{of_profile}"))
             .cause(detail)
             .hint(CHECK_NETWORK)
-            .hint(renew);
+            .hint(with_profile(command));
     }
-    CommandError::failed(format!("the {session}{of_profile} has expired or was never started"))
-        .cause(detail)
-        .hint(renew)
+    let error = CommandError::failed(format!("the {session}{of_profile} has expired or was never started"));
+    CommandError { login_command: Some(words(command)), ..error.cause(detail).hint(with_profile(command)) }
 }

@@ -1,5 +1,7 @@
 //! Explains why a key cannot be used.
 
+use std::path::{Path, PathBuf};
+
 use super::{CommandError, ErrorKind};
 use crate::connect::PublicKeyError;
 use crate::ssh::key_file;
@@ -9,12 +11,31 @@ use crate::text::shell_word;
 pub(super) fn key_file(error: &key_file::Error) -> CommandError {
     let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let plain = CommandError::new(ErrorKind::Failed, error.to_string()).cause(source);
-    let word = |path: &std::path::Path| shell_word(&path.display().to_string());
+    let word = |path: &Path| shell_word(&path.display().to_string());
     match error {
-        key_file::Error::Mode { path, .. } => plain.hint(format!("chmod 400 {}", word(path))),
-        key_file::Error::Owner { path, .. } => {
-            plain.hint(format!("take ownership: sudo chown \"$(id -u)\" {0} && chmod 400 {0}", word(path)))
-        }
+        key_file::Error::Mode { path, own: true, .. } => plain.hint(format!("chmod 400 {}", word(path))),
+        // Only its owner can change the mode: a copy is the caller's own.
+        key_file::Error::Mode { path, .. } => plain.hint(format!(
+            "it belongs to another user; make a copy: install -m 400 {} {}",
+            word(path),
+            word(&copy_of(path))
+        )),
+        key_file::Error::NotAKey { path, kind } => match kind.command {
+            Some(command) => {
+                let command = command.replace("FILE", &word(path)).replace("NEW", &word(&copy_of(path)));
+                plain.hint(format!("write the key as ssh reads it: (umask 277; {command})"))
+            }
+            None => plain.hint(format!(
+                "use the private key's file; or push a fresh key without -i; show what it is: file {}",
+                word(path)
+            )),
+        },
+        // ssh-keygen writes the file in place, which mode 0400 forbids.
+        key_file::Error::Cipher { path, .. } => plain.hint(format!(
+            "rewrite the key in ssh's own format: install -m 600 {0} {1} && ssh-keygen -p -f {1} && chmod 400 {1}",
+            word(path),
+            word(&copy_of(path))
+        )),
         key_file::Error::Public(path) => {
             let private = path.with_extension("");
             plain.hint(format!("use the private key: ec2ssh -i {} …", word(&private)))
@@ -30,6 +51,18 @@ pub(super) fn key_file(error: &key_file::Error) -> CommandError {
         )),
         key_file::Error::WrongPassphrase(path) => {
             plain.hint(format!("test the passphrase: ssh-keygen -y -f {}", word(path)))
+        }
+    }
+}
+
+/// Returns the name for a new key file beside this one: `web.new.pem` for `web.pem` and `web.ppk`, `id_rsa.new` for `id_rsa`.
+fn copy_of(path: &Path) -> PathBuf {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("pem" | "ppk" | "json" | "der" | "p12" | "pfx") => path.with_extension("new.pem"),
+        _ => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".new");
+            name.into()
         }
     }
 }

@@ -1,14 +1,25 @@
 //! Reads a private key from a file (`-i`); its mode is checked before anything is sent.
+//!
+//! - `not_a_key` recognizes other files
+//! - `pem_encryption` and `short_scalar` read what russh does not
+
+mod not_a_key;
+mod pem_encryption;
+mod short_scalar;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use russh::keys::decode_secret_key;
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use russh::keys::{PrivateKey, decode_secret_key};
 use zeroize::Zeroizing;
 
 use super::keys::Key;
 use crate::secret::Secret;
+use not_a_key::{NotAKey, recognize};
+use pem_encryption::dek_info;
 
 /// The number of bytes that are read at most; a 16384-bit RSA key takes 13 KB.
 const MAX_FILE_SIZE: u64 = 64 * 1024;
@@ -36,16 +47,24 @@ pub(crate) enum Error {
         mode: u32,
         /// Whether the strict rule for a `.pem` applies.
         pem: bool,
+        /// Whether the file is the caller's own, who can then change its mode.
+        own: bool,
     },
-    /// The file belongs to another user.
-    #[error("the key file {} belongs to user id {owner}, not to you ({caller})", path.display())]
-    Owner {
+    /// The file is of another kind.
+    #[error("{} is {}, not a private key that ssh reads", path.display(), kind.what)]
+    NotAKey {
         /// The path of the file.
         path: PathBuf,
-        /// The user id of its owner.
-        owner: u32,
-        /// The user id of the caller.
-        caller: u32,
+        /// The kind of file that it is.
+        kind: NotAKey,
+    },
+    /// The key is encrypted with a cipher that is not supported.
+    #[error("the cipher of the key file {} is not supported ({cipher})", path.display())]
+    Cipher {
+        /// The path of the file.
+        path: PathBuf,
+        /// The name of the cipher or of its kind.
+        cipher: String,
     },
     /// The file holds a public key.
     #[error("{} is a public key, but a private key is needed", .0.display())]
@@ -70,19 +89,16 @@ fn required(pem: bool) -> &'static str {
     if pem { "have mode 0400" } else { "not be accessible by group or others" }
 }
 
-/// Checks owner and mode: a `.pem` must have mode 0400 exactly, any other key file must be closed to group and others,
-/// and both must belong to the caller. Pure.
+/// Checks the mode: a `.pem` must have mode 0400 exactly, any other key file must be closed to group and others. A key file of
+/// another owner (in a container, on a mounted volume) is judged by its mode alone, as ssh does. Pure.
 ///
 /// # Errors
-/// [`Error::Mode`] or [`Error::Owner`].
-pub(crate) fn check_permissions(path: &Path, mode: u32, owner: u32, caller: u32) -> Result<(), Error> {
+/// [`Error::Mode`].
+pub(crate) fn check_permissions(path: &Path, mode: u32, own: bool) -> Result<(), Error> {
     let mode = mode & 0o7777;
-    if owner != caller {
-        return Err(Error::Owner { path: path.to_owned(), owner, caller });
-    }
     let pem = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pem"));
     let fits = if pem { mode == 0o400 } else { mode & 0o077 == 0 };
-    if fits { Ok(()) } else { Err(Error::Mode { path: path.to_owned(), mode, pem }) }
+    if fits { Ok(()) } else { Err(Error::Mode { path: path.to_owned(), mode, pem, own }) }
 }
 
 /// A key file that was checked and read, but may still need its passphrase.
@@ -111,19 +127,21 @@ impl KeyFile {
             }
             other => other.map_err(read)?,
         };
-        let text = read_text(&file, path)?;
-        if looks_public(&text) {
+        let content = read_content(&file, path)?;
+        // What the file is goes before its mode, so that the user is never offered a chmod of a file that is not a key.
+        if let Some(kind) = recognize(&content) {
+            return Err(Error::NotAKey { path: path.to_owned(), kind });
+        }
+        let unparsable = |detail: &str| Error::Unparsable { path: path.to_owned(), detail: detail.to_owned() };
+        let text = std::str::from_utf8(&content).map_err(|_| unparsable("it is not a text file"))?;
+        if looks_public(text) {
             return Err(Error::Public(path.to_owned()));
         }
-        // Checked before the mode, so that the user is never offered a chmod of a file that is not a key.
         if !text.contains("PRIVATE KEY-----") {
-            return Err(Error::Unparsable {
-                path: path.to_owned(),
-                detail: "it does not contain a private key".to_owned(),
-            });
+            return Err(unparsable("it does not contain a private key"));
         }
         check(&file.metadata().map_err(read)?, path)?;
-        Ok(Self { path: path.to_owned(), text })
+        Ok(Self { path: path.to_owned(), text: plain_lines(text) })
     }
 
     /// Returns the path of the file.
@@ -138,50 +156,73 @@ impl KeyFile {
     /// [`Error::Unparsable`] if the content is not a supported private key.
     pub(crate) fn key(&self, passphrase: Option<&Secret<String>>) -> Result<Option<Key>, Error> {
         if let Some(cipher) = self.unsupported_cipher() {
-            let detail =
-                format!("unsupported PEM encryption ({cipher}); convert it to OpenSSH's format: ssh-keygen -p -f FILE");
-            return Err(Error::Unparsable { path: self.path.clone(), detail });
+            return Err(Error::Cipher { path: self.path.clone(), cipher });
         }
-        let passphrase_text = passphrase.map(|secret| secret.expose().as_str());
-        match decode_secret_key(&self.text, passphrase_text) {
+        let passphrase = passphrase.map(|secret| secret.expose().as_str());
+        match self.decode(passphrase) {
             Ok(key) if key.is_encrypted() => Ok(None),
             Ok(key) => Ok(Some(Key::from_private(key))),
             Err(russh::keys::Error::KeyIsEncrypted) => Ok(None),
-            Err(_) if self.is_encrypted() => Ok(None),
-            Err(error) => Err(Error::Unparsable { path: self.path.clone(), detail: error.to_string() }),
+            Err(error) => match short_scalar::read(&self.text, passphrase) {
+                Some(key) => Ok(Some(Key::from_private(key))),
+                None if self.is_encrypted() => Ok(None),
+                None => Err(Error::Unparsable { path: self.path.clone(), detail: error.to_string() }),
+            },
         }
     }
 
-    /// Returns the cipher if russh cannot decrypt it: it supports PEM's own encryption (RFC 1421's DEK-Info) only as
-    /// OpenSSH writes it, and only for RSA.
-    fn unsupported_cipher(&self) -> Option<&str> {
-        let info = self.text.lines().find_map(|line| line.strip_prefix("DEK-Info:"))?.trim();
-        let cipher = info.split(',').next().unwrap_or(info);
-        (cipher != "AES-128-CBC" || !self.text.contains("BEGIN RSA ")).then_some(cipher)
+    fn decode(&self, passphrase: Option<&str>) -> Result<PrivateKey, russh::keys::Error> {
+        let Some(info) = dek_info(&self.text) else { return decode_secret_key(&self.text, passphrase) };
+        let passphrase = passphrase.ok_or(russh::keys::Error::KeyIsEncrypted)?;
+        let plain = info.decrypt(&self.text, passphrase).ok_or(russh::keys::Error::KeyIsEncrypted)?;
+        decode_secret_key(&plain, None)
+    }
+
+    /// Returns the name of the cipher if it cannot be opened.
+    fn unsupported_cipher(&self) -> Option<String> {
+        if let Some(info) = dek_info(&self.text) {
+            return (!info.is_supported()).then(|| info.cipher.to_owned());
+        }
+        let der = pkcs8::der::SecretDocument::from_pem(&self.text)
+            .ok()
+            .filter(|(label, _)| *label == "ENCRYPTED PRIVATE KEY")?
+            .1;
+        match EncryptedPrivateKeyInfoRef::try_from(der.as_bytes()) {
+            Ok(EncryptedPrivateKeyInfoRef { encryption_algorithm: EncryptionScheme::Pbes2(_), .. }) => None,
+            _ => Some("an old kind of PKCS#8 encryption".to_owned()),
+        }
     }
 
     /// Whether the key is encrypted, judged by its text: PKCS#8 and PKCS#1 say so in plain text, OpenSSH's format in
     /// the name of its cipher.
     fn is_encrypted(&self) -> bool {
-        let openssh = russh::keys::PrivateKey::from_openssh(self.text.as_bytes());
+        let openssh = PrivateKey::from_openssh(self.text.as_bytes());
         self.text.contains("ENCRYPTED") || openssh.is_ok_and(|key| key.is_encrypted())
     }
 }
 
-fn read_text(file: &File, path: &Path) -> Result<Zeroizing<String>, Error> {
+fn read_content(file: &File, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     // The buffer has room for the whole file: growing it would leave copies of the key in memory.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_SIZE as usize + 1));
-    match file.take(MAX_FILE_SIZE).read_to_string(&mut text) {
-        Ok(_) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(Error::Unparsable { path: path.to_owned(), detail: "it is not a text file".to_owned() })
-        }
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_FILE_SIZE as usize + 1));
+    match file.take(MAX_FILE_SIZE).read_to_end(&mut content) {
+        Ok(_) => Ok(content),
         Err(source) => Err(Error::Read { path: path.to_owned(), source }),
     }
 }
 
+/// Returns the text without a byte order mark and without blanks around its lines, which ssh ignores and russh does not.
+fn plain_lines(text: &str) -> Zeroizing<String> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut plain = Zeroizing::new(String::with_capacity(text.len() + 1));
+    for line in text.lines() {
+        plain.push_str(line.trim());
+        plain.push('\n');
+    }
+    plain
+}
+
 fn looks_public(text: &str) -> bool {
-    let first = text.trim_start();
+    let first = text.trim_start_matches('\u{feff}').trim_start();
     ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "---- BEGIN SSH2 PUBLIC", "-----BEGIN PUBLIC KEY"]
         .iter()
         .any(|start| first.starts_with(start))
@@ -191,7 +232,7 @@ fn looks_public(text: &str) -> bool {
 fn check(metadata: &fs::Metadata, path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
 
-    check_permissions(path, metadata.mode(), metadata.uid(), rustix::process::geteuid().as_raw())
+    check_permissions(path, metadata.mode(), metadata.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// Accepts every file: Windows has access lists instead of modes (`icacls FILE /inheritance:r /grant:r

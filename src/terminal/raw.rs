@@ -74,6 +74,12 @@ pub(crate) fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
+/// Opens the controlling terminal for another program to read from, if this process is in its foreground: a program in the
+/// background would be stopped.
+pub(crate) fn open_foreground() -> Option<std::fs::File> {
+    imp::open_foreground().filter(|_| io::stderr().is_terminal())
+}
+
 /// Returns the size of the terminal on standard output, else input, else error.
 pub(crate) fn size() -> Option<Size> {
     imp::size()
@@ -120,6 +126,12 @@ mod imp {
     /// comes from.
     fn controlling_terminal() -> io::Result<File> {
         OpenOptions::new().read(true).write(true).open("/dev/tty")
+    }
+
+    pub(super) fn open_foreground() -> Option<File> {
+        let terminal = controlling_terminal().ok()?;
+        let foreground = rustix::termios::tcgetpgrp(&terminal).ok()?;
+        (foreground == rustix::process::getpgrp()).then_some(terminal)
     }
 
     pub(super) fn settings() -> io::Result<Settings> {
@@ -239,6 +251,10 @@ mod imp {
 
     #[derive(Debug)]
     pub struct Settings;
+
+    pub fn open_foreground() -> Option<std::fs::File> {
+        None
+    }
 
     pub fn settings() -> io::Result<Settings> {
         Err(io::ErrorKind::Unsupported.into())

@@ -147,8 +147,8 @@ fn expired_login_names_the_renewal_command() {
         ("me", "the login session of profile me has expired or was never started", "aws login --profile me"),
         (
             "program",
-            "no usable AWS credentials of profile program",
-            "show the configured credentials: aws configure list --profile program",
+            "the credential_process of profile program failed",
+            "run it yourself: $(aws configure get credential_process --profile program)",
         ),
     ];
     for (profile, message, hint) in table {

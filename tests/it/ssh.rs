@@ -419,9 +419,9 @@ fn fips_endpoints_are_used_on_request() {
         "[profile gov]\nregion = eu-nowhere-9\nuse_fips_endpoint = true\n[profile plain]\nregion = eu-nowhere-9\n";
     fs::write(world.path(".aws/config"), config).unwrap();
     for (profile, host) in [("gov", "https://ec2-fips.eu-nowhere-9."), ("plain", "https://ec2.eu-nowhere-9.")] {
-        let mut command = world.ec2ssh(&format!("-vv --profile {profile} my-instance true"));
-        let run =
-            Run::of(command.env_remove("AWS_ENDPOINT_URL").env_remove("AWS_REGION").output().unwrap()).expect(255);
+        let mut command = world.ec2ssh("-vv my-instance true");
+        command.env("AWS_PROFILE", profile).env_remove("AWS_ENDPOINT_URL").env_remove("AWS_REGION");
+        let run = Run::of(command.output().unwrap()).expect(255);
         assert!(run.stderr.contains(host), "{run}");
     }
 }

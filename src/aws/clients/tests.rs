@@ -7,8 +7,10 @@ use tokio::time::Instant;
 
 use super::{CALL_TIMEOUT, loader};
 use crate::aws::call::Call;
+use crate::aws::environment::sdk_files;
 use crate::aws::error::classify;
 use crate::aws::http::Http;
+use crate::aws::shared_config::SharedConfig;
 use crate::web::Connector;
 
 #[tokio::test]
@@ -16,7 +18,7 @@ async fn service_that_hangs_is_given_up() {
     // The system accepts the connections, and nobody answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let http = Http::new(Connector::with_proxies(Matcher::builder().build(), None));
-    let config = loader(&http, Region::from_static("eu-west-1"))
+    let config = loader(&http, Region::from_static("eu-west-1"), sdk_files(&SharedConfig::default(), "default"))
         .endpoint_url(format!("http://{}", silent.local_addr().unwrap()))
         .credentials_provider(Credentials::for_tests())
         .load()

@@ -3,12 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use tokio::time::timeout;
 
+use super::provider::Provider;
+use crate::aws::error::Error;
 use crate::when;
 
 /// The remaining lifetime below which credentials are renewed. It allows for the duration of a call and for clock skew.
@@ -22,21 +23,31 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// for a user to enter a token takes longer than any response from AWS. In a run of several minutes (after `--start`,
 /// or for a resumed session) they expire and are renewed within the call that needs them.
 #[derive(Debug)]
-pub(super) struct CachedCredentials {
+pub(crate) struct CachedCredentials {
     last: Mutex<Option<Credentials>>,
-    chain: DefaultCredentialsChain,
+    provider: Provider,
 }
 
 impl CachedCredentials {
-    /// Loads the first credentials from the provider chain.
-    pub(super) async fn load(chain: DefaultCredentialsChain) -> Result<Self, CredentialsError> {
-        let first = chain.provide_credentials().await?;
-        Ok(Self { last: Mutex::new(Some(first)), chain })
+    /// Loads the first credentials. Only now is the user asked for a code: later a session has the terminal.
+    pub(in crate::aws) async fn load(provider: Provider) -> Result<Self, Error> {
+        let first = provider.load(true).await?;
+        Ok(Self { last: Mutex::new(Some(first)), provider })
     }
 
     /// Returns the id of the current access key.
-    pub(super) fn access_key_id(&self) -> String {
+    pub(in crate::aws) fn access_key_id(&self) -> String {
         self.last().as_ref().map(|credentials| credentials.access_key_id().to_owned()).unwrap_or_default()
+    }
+
+    /// Loads the credentials again, whatever their expiry: they may have been replaced where they come from. The old ones stay if
+    /// that fails.
+    pub(in crate::aws) async fn renew(&self) {
+        match timeout(RENEWAL_TIMEOUT, self.provider.load(false)).await {
+            Ok(Ok(fresh)) => *self.last() = Some(fresh),
+            Ok(Err(error)) => tracing::debug!(%error, "cannot renew the credentials"),
+            Err(_) => tracing::debug!("the credentials were not renewed in time"),
+        }
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Credentials>> {
@@ -53,11 +64,11 @@ impl CachedCredentials {
         let last = self.last().clone().filter(|last| last.expiry().is_none_or(|end| end > when::system_time()));
         let fresh = match last {
             // The old credentials are still valid, so do not wait long for a network that may be down.
-            Some(last) => match timeout(RENEWAL_TIMEOUT, self.chain.provide_credentials()).await {
+            Some(last) => match timeout(RENEWAL_TIMEOUT, self.provider.load(false)).await {
                 Ok(Ok(fresh)) => fresh,
                 _ => return Ok(last),
             },
-            None => self.chain.provide_credentials().await?,
+            None => self.provider.load(false).await.map_err(CredentialsError::provider_error)?,
         };
         *self.last() = Some(fresh.clone());
         Ok(fresh)

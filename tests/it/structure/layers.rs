@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("settings", "aws config login target transport"),
     ("login", "aws text"),
     ("event", "aws secret"),
-    ("aws", "account io secret target web when"),
+    ("aws", "account io secret store target web when"),
     ("eice", "web"),
     ("ssm", "io secret web when"),
     ("web", "io secret transport"),

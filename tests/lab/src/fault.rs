@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode, header};
@@ -20,6 +20,8 @@ pub enum Fault {
         /// The message of the error.
         message: String,
     },
+    /// The signature is refused by a service whose clock is this many seconds ahead.
+    Clock(i64),
     /// A bare HTTP status, with a body that is not from the service.
     Status(u16),
     /// The connection is closed in the middle of the response.
@@ -40,6 +42,15 @@ impl Fault {
     pub(crate) async fn answer(self, json: bool) -> Response<Body> {
         match self {
             Self::Error { status, code, message } => error(status, &code, &message, json),
+            Self::Clock(ahead) => {
+                let mut response = error(403, "RequestExpired", "Request has expired.", json);
+                let seconds = Duration::from_secs(ahead.unsigned_abs());
+                let now = SystemTime::now();
+                let theirs = if ahead > 0 { now + seconds } else { now - seconds };
+                let date = httpdate::fmt_http_date(theirs).parse().expect("a date is a valid header");
+                response.headers_mut().insert(header::DATE, date);
+                response
+            }
             Self::Status(status) => respond(status, "text/plain", "something else answers here".to_owned()),
             Self::CloseHalfway => {
                 let begun = Bytes::from_static(b"<DescribeInstancesResponse><reservationSet><item>");

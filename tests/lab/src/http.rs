@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use crate::fault::{Fault, error, respond};
 use crate::state::RecordedCall;
 use crate::streams::Service;
-use crate::{authority, connect, console, ec2, eice, lock, ssm};
+use crate::{authority, connect, console, ec2, eice, lock, ssm, sts};
 
 /// Returns a random access key id that cannot be guessed.
 pub(crate) fn random_access_key() -> String {
@@ -79,10 +79,13 @@ async fn call(
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
         None => ec2::parameter(&body, "Action").unwrap_or_default(),
     };
-    let (fault, delay) = {
+    let signed_by = signer(&headers);
+    let (fault, delay, is_known) = {
         let mut state = lock(&state);
-        state.calls.push(RecordedCall { operation: operation.clone(), body: body.clone() });
-        (state.fault(&operation), state.call_delay)
+        let (operation, body, access_key) = (operation.clone(), body.clone(), signed_by.clone());
+        let fault = state.fault(&operation);
+        state.calls.push(RecordedCall { operation, body, access_key });
+        (fault, state.call_delay, state.access_keys.contains(&signed_by))
     };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -92,8 +95,7 @@ async fn call(
         Some(fault) => return fault.answer(json).await,
         None => {}
     }
-    let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !signed.contains(&format!("Credential={access_key}/")) {
+    if signed_by != access_key && !is_known {
         return error(403, "AuthFailure", "the embedded cloud does not know this access key", json);
     }
     let mut state = lock(&state);
@@ -107,9 +109,17 @@ async fn call(
         "StartSession" => ssm::start_session(&mut state, &body),
         "ResumeSession" => ssm::resume_session(&mut state, &body),
         "TerminateSession" => ssm::terminate_session(&mut state, &body),
+        "AssumeRole" => sts::assume_role(&state, &body),
         "StartInstances" => ec2::start_instances(&mut state, &body),
         _ => error(400, "InvalidAction", &format!("the embedded cloud has no {operation}"), json),
     }
+}
+
+/// Returns the id of the access key that signed the request.
+fn signer(headers: &HeaderMap) -> String {
+    let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let credential = signed.split("Credential=").nth(1).unwrap_or_default();
+    credential.split('/').next().unwrap_or_default().to_owned()
 }
 
 /// Returns the pushed keys as an instance's metadata service does for sshd's AuthorizedKeysCommand.

@@ -10,6 +10,7 @@
 //! streams.rs     one TLS listener for all websockets (authority.rs: its certificate; sigv4.rs: their signatures)
 //! eice.rs        Instance Connect Endpoints and their tunnels
 //! ssm.rs         Session Manager's calls
+//! sts.rs         AssumeRole
 //! agent.rs       its data channel: service and agent in one, with configurable faults
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
@@ -34,6 +35,7 @@ mod sshd;
 mod ssm;
 mod state;
 mod streams;
+mod sts;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,6 +45,7 @@ pub use eice::{Endpoint, TunnelFault};
 pub use fault::Fault;
 pub use sshd::{HostKey, Sshd};
 pub use state::{Image, Instance, RecordedCall};
+pub use sts::Role;
 
 use state::State;
 use streams::Service;
@@ -86,6 +89,22 @@ impl Cloud {
     /// port too, and a pushed key opens a shell.
     pub fn access_key(&self) -> &str {
         &self.access_key
+    }
+
+    /// Accepts one more access key id.
+    pub fn accept_key(&self, access_key: &str) {
+        self.state().access_keys.push(access_key.to_owned());
+    }
+
+    /// Stops accepting an access key id: it has expired.
+    pub fn expire_key(&self, access_key: &str) {
+        self.state().access_keys.retain(|key| key != access_key);
+    }
+
+    /// Adds a role that may be assumed; its access key is accepted from now on.
+    pub fn add_role(&self, role: Role) {
+        self.accept_key(&role.access_key);
+        self.state().roles.push(role);
     }
 
     /// Starts one more endpoint for the API calls, with TLS, and returns its URL for `AWS_ENDPOINT_URL`.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::agent::{Agent, Session};
 use crate::eice::{Endpoint, TunnelFault};
 use crate::fault::Fault;
+use crate::sts::Role;
 
 /// An EC2 instance, with the fields that the API shows and those that control its start.
 #[derive(Clone, Debug)]
@@ -118,6 +119,8 @@ pub struct RecordedCall {
     pub operation: String,
     /// The request body with the parameters.
     pub body: String,
+    /// The id of the access key that signed it.
+    pub access_key: String,
 }
 
 /// A public key that was pushed.
@@ -132,6 +135,9 @@ pub(crate) struct PushedKey {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    /// The access key ids that are accepted beside the cloud's own.
+    pub access_keys: Vec<String>,
+    pub roles: Vec<Role>,
     pub instances: Vec<Instance>,
     pub images: Vec<Image>,
     pub page_limit: usize,
