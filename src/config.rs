@@ -71,6 +71,7 @@ pub(crate) struct Options {
     pub eice_id: Option<String>,
     #[serde(default, deserialize_with = "tunnel_duration")]
     pub max_tunnel_duration: Option<u32>,
+    pub compress: Option<bool>,
 }
 
 /// Parses the ID of an EC2 Instance Connect Endpoint.
@@ -108,6 +109,7 @@ impl Options {
             via: self.via.or(other.via),
             eice_id: self.eice_id.or_else(|| other.eice_id.clone()),
             max_tunnel_duration: self.max_tunnel_duration.or(other.max_tunnel_duration),
+            compress: self.compress.or(other.compress),
         }
     }
 }
@@ -148,6 +150,7 @@ impl<'de> Deserialize<'de> for Host {
             eice_id: Option<String>,
             #[serde(default, deserialize_with = "tunnel_duration")]
             max_tunnel_duration: Option<u32>,
+            compress: Option<bool>,
         }
         let raw = Raw::deserialize(deserializer)?;
         let options = Options {
@@ -161,6 +164,7 @@ impl<'de> Deserialize<'de> for Host {
             via: raw.via,
             eice_id: raw.eice_id,
             max_tunnel_duration: raw.max_tunnel_duration,
+            compress: raw.compress,
         };
         Ok(Self { pattern: raw.r#match, options })
     }

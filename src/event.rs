@@ -2,12 +2,14 @@
 //! print nor prompt. The terminal, `proxy` and the tests answer them.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::aws::model::Instance;
 use crate::secret::Secret;
+use crate::ssh::auth::{Answers, Challenge};
 
 /// A report to the user or a question for the user.
 #[derive(Debug)]
@@ -37,6 +39,13 @@ pub(crate) enum Event {
         retry: bool,
         /// Receives the user's answer.
         reply: oneshot::Sender<Secret<String>>,
+    },
+    /// Asks the server's questions of a second factor (RFC 4256). Dropping the reply means that nobody answers.
+    Challenge {
+        /// The questions; untrusted.
+        challenge: Challenge,
+        /// Receives one answer for each question.
+        reply: oneshot::Sender<Vec<Secret<String>>>,
     },
     /// Asks whether the key file's mode may be set to 0400.
     FixMode {
@@ -76,6 +85,17 @@ pub(crate) struct HostKeyQuestion {
 
 /// The receiver of events.
 pub(crate) type Events = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Returns what asks the user a server's questions, for the SSH layer.
+pub(crate) fn challenge_asker(
+    events: &Events,
+) -> impl Fn(Challenge) -> Pin<Box<dyn Future<Output = Answers> + Send>> + use<> {
+    let events = Arc::clone(events);
+    move |challenge| {
+        let events = Arc::clone(&events);
+        Box::pin(async move { ask(&events, |reply| Event::Challenge { challenge, reply }).await })
+    }
+}
 
 /// Asks and waits for the answer; `None` when the reply is dropped unanswered.
 pub(crate) async fn ask<T>(events: &Events, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Option<T> {

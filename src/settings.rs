@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub eice_id: Option<String>,
     /// The maximum duration of a tunnel through an endpoint, in seconds.
     pub max_tunnel_duration: Option<u32>,
+    /// Whether SSH compresses, on any route.
+    pub compress: bool,
     /// How one of several is chosen.
     pub pick: Pick,
     /// Start the instance if it is stopped.
@@ -82,6 +84,7 @@ impl Settings {
             host_keys: options.host_keys.unwrap_or_default(),
             eice_id: options.eice_id,
             max_tunnel_duration: options.max_tunnel_duration,
+            compress: options.compress.unwrap_or_default(),
             pick: typed.pick,
             start: typed.start,
             family: typed.family,

@@ -219,6 +219,11 @@ impl Ui {
 
     /// Asks for a secret with the echo off. Returns `None` if the user cannot be asked, or for an empty answer.
     pub(crate) fn ask_secret(&self, question: &str) -> Option<Secret<String>> {
+        self.ask_hidden(question).filter(|answer| !answer.expose().is_empty())
+    }
+
+    /// Asks with the echo off; the answer may be empty. Returns `None` if the user cannot be asked.
+    pub(crate) fn ask_hidden(&self, question: &str) -> Option<Secret<String>> {
         let _turn = self.lock_prompt();
         if !self.can_ask() {
             return None;
@@ -234,8 +239,7 @@ impl Ui {
             }
             Err(_) => return None,
         };
-        let secret = Secret::new(answer);
-        (!secret.expose().is_empty()).then_some(secret)
+        Some(Secret::new(answer))
     }
 
     fn lock_prompt(&self) -> MutexGuard<'_, ()> {

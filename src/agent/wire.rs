@@ -146,14 +146,16 @@ impl Response {
     }
 }
 
-/// Whether `data` is a request to log in as `user` with this public key, and nothing else (RFC 4252, section 7; with
-/// the host key bound to it, OpenSSH's PROTOCOL, section 3.7). The key signs nothing but such requests.
-pub(crate) fn is_login(data: &[u8], user: &str, key: &[u8]) -> bool {
-    read_login(data).is_some_and(|(for_user, with_key)| for_user == user.as_bytes() && with_key == key)
+/// Returns the algorithm of the signature if `data` is a request to log in as `user` with this public key, and nothing else (RFC
+/// 4252, section 7; with the host key bound to it, OpenSSH's PROTOCOL, section 3.7). The key signs nothing but such requests.
+pub(crate) fn login_algorithm<'a>(data: &'a [u8], user: &str, key: &[u8]) -> Option<&'a str> {
+    let (for_user, algorithm, with_key) = read_login(data)?;
+    let is_ours = for_user == user.as_bytes() && with_key == key;
+    std::str::from_utf8(algorithm).ok().filter(|_| is_ours)
 }
 
-/// Returns the user and the public key of a login request; `None` if the data is anything else.
-fn read_login(data: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Returns the user, the signature's algorithm and the public key of a login request; `None` if the data is anything else.
+fn read_login(data: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut rest = Reader(data);
     let _session = rest.string()?;
     let is_request = rest.byte()? == USERAUTH_REQUEST;
@@ -161,14 +163,14 @@ fn read_login(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_connection = rest.string()? == b"ssh-connection";
     let method = rest.string()?;
     let with_signature = rest.byte()? == 1;
-    let _algorithm = rest.string()?;
+    let algorithm = rest.string()?;
     let key = rest.string()?;
     match method {
         b"publickey" => {}
         b"publickey-hostbound-v00@openssh.com" => drop(rest.string()?),
         _ => return None,
     }
-    (is_request && is_connection && with_signature && rest.0.is_empty()).then_some((user, key))
+    (is_request && is_connection && with_signature && rest.0.is_empty()).then_some((user, algorithm, key))
 }
 
 fn framed(head: &[u8], strings: &[&[u8]]) -> Vec<u8> {

@@ -134,6 +134,7 @@ impl ConnectArgs {
             via: self.via.or(self.eice_id.as_ref().map(|_| Via::Eice)),
             eice_id: self.eice_id.clone(),
             max_tunnel_duration: self.max_tunnel_duration,
+            compress: None,
         }
     }
 

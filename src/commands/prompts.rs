@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::error::candidate_table;
 use crate::event::{Event, Events, HostKeyQuestion};
+use crate::secret::Secret;
+use crate::ssh::auth::{Challenge, Question};
 use crate::text::sanitize;
 use crate::ui::Ui;
 
@@ -35,6 +37,7 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             let text = format!("{wrong}Passphrase for {}: ", path.display());
             spawn_prompt(ui, reply, move |ui| ui.ask_secret(&text));
         }
+        Event::Challenge { challenge, reply } => spawn_prompt(ui, reply, move |ui| challenged(ui, &challenge)),
         Event::FixMode { problem, reply } => {
             let text = format!("{}.\nSet it to 0400 now?", capitalized(&problem));
             spawn_prompt(ui, reply, move |ui| ui.confirm(&text));
@@ -68,6 +71,20 @@ pub(super) fn spawn_prompt<T: Send + 'static>(
             let _ = reply.send(answer);
         }
     });
+}
+
+/// Shows what the server says and asks its questions, one after the other.
+fn challenged(ui: &Ui, challenge: &Challenge) -> Option<Vec<Secret<String>>> {
+    for text in [&challenge.name, &challenge.instruction] {
+        if !text.trim().is_empty() {
+            ui.banner(text.trim_end());
+        }
+    }
+    let answer = |question: &Question| {
+        let text = sanitize(&question.text);
+        if question.echo { ui.ask(&text).map(Secret::new) } else { ui.ask_hidden(&text) }
+    };
+    challenge.questions.iter().map(answer).collect()
 }
 
 fn host_key(ui: &Ui, question: &HostKeyQuestion) -> Option<bool> {

@@ -36,6 +36,9 @@ pub(crate) struct SshArgs {
     /// Run no command; keep the connection open
     #[arg(short = 'N', long = "no-command", conflicts_with = "command")]
     pub no_command: bool,
+    /// Compress, on every route (Session Manager always compresses)
+    #[arg(short = 'C', long)]
+    pub compress: bool,
     /// Do not read standard input
     #[arg(short = 'n', long = "no-stdin")]
     pub no_stdin: bool,
@@ -74,7 +77,9 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
         return Err(CommandError::new(ErrorKind::Usage, "no TARGET given")
             .hint("ec2ssh [USER@]TARGET; list the instances: ec2ssh list"));
     };
-    let settings = settings(ctx, target, args.connect.typed(args.host_keys))?;
+    let mut typed = args.connect.typed(args.host_keys);
+    typed.options.compress = args.compress.then_some(true);
+    let settings = settings(ctx, target, typed)?;
     let events = prompter(ui, args.connect.yes);
     if args.dry_run {
         let (plan, survey) = connect::dry_run(&ctx.aws, settings, &events).await?;

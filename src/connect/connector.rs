@@ -2,8 +2,10 @@
 //! and the keys are exchanged; then it logs in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::boot::{self, BootRetry};
+use super::ephemeral_keys::EphemeralKeys;
 use super::error::Error;
 use super::key_file;
 use super::login::LoginLookup;
@@ -11,14 +13,14 @@ use super::public_key::PublicKeyLine;
 use super::pushed_key::PushedKey;
 use super::speculative::Attempt;
 use crate::confirm::ConfirmGate;
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, challenge_asker};
 use crate::plan::order::Route;
 use crate::plan::{self, Plan, RoutePlan};
 use crate::program::Purpose;
 use crate::route::{Dialed, RouteDialer, ssh_identification};
 use crate::settings::Settings;
 use crate::ssh;
-use crate::ssh::client::{Connection, HandshakeError, Timeouts, Window};
+use crate::ssh::client::{Connection, ConnectionOptions, HandshakeError, Timeouts, Window};
 use crate::ssh::key_file::KeyFile;
 use crate::ssh::keys::Key;
 use crate::transport::link::Link;
@@ -28,8 +30,8 @@ use crate::trust::{self, InstanceVerifier};
 enum LoginKey {
     /// A key file, unlocked when it is first needed.
     File(key_file::LazyKey),
-    /// A fresh key in memory, and its pushes.
-    Pushed(Key, PushedKey),
+    /// Fresh keys in memory, which are pushed.
+    Pushed(EphemeralKeys),
 }
 
 /// Connects to one instance.
@@ -57,11 +59,7 @@ impl Connector {
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events).ok_or(Error::NoDataFolder)?;
         let key = match key_file {
             Some(file) => LoginKey::File(key_file::LazyKey::new(file)),
-            None => {
-                let key = Key::ephemeral();
-                let pushed = PushedKey::new(aws.clone(), &plan.instance.id, key.public_line(), &key.fingerprint());
-                LoginKey::Pushed(key, pushed)
-            }
+            None => LoginKey::Pushed(EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id)),
         };
         let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
         let dialer = RouteDialer::new(aws, plan, located.just_started, confirmed.clone());
@@ -115,20 +113,44 @@ impl Connector {
     }
 
     async fn attempt(&self, events: &Events) -> Result<Connection, Error> {
-        let (key, mut connection) = tokio::try_join!(self.authorized_key(events), self.handshake(events))?;
+        let (_, mut connection) = tokio::try_join!(self.authorized_key(events), self.handshake(events))?;
         self.confirmed.wait().await;
+        self.prepare_for(&connection);
         let user = &self.login.get(events).await.login.user;
-        if let LoginKey::Pushed(_, pushed) = &self.key {
-            // The handshake may have taken as long as a user needs to answer.
-            pushed.ensure_fresh(user, events).await?;
+        // The handshake may have taken as long as a user needs to answer: a pushed key is pushed again.
+        let key = self.authorized_key(events).await?;
+        let mut result = connection.authenticate(user, key, &challenge_asker(events)).await;
+        if matches!(result, Err(ssh::Error::Denied { .. })) && self.next_kind_of_key() {
+            events(Event::Step("permission denied: trying an RSA key, in case sshd takes no ed25519".to_owned()));
+            let key = self.authorized_key(events).await?;
+            let second = connection.authenticate(user, key, &challenge_asker(events)).await;
+            // A server that counts attempts may have closed the connection: the first denial says more.
+            if !matches!(second, Err(ssh::Error::Lost(_))) {
+                result = second;
+            }
         }
-        match connection.authenticate(user, key).await {
+        match result {
             Ok(()) => {}
             Err(ssh::Error::Denied { methods, .. }) => return Err(self.denied(methods, events).await),
             Err(source) => return Err(Error::ssh(self.route_plan(), source, Vec::new())),
         }
+        if let LoginKey::Pushed(keys) = &self.key {
+            keys.remember(events);
+        }
         events(Event::Step(format!("logged in as {user}")));
         Ok(connection)
+    }
+
+    /// A server without an ed25519 host key is in FIPS mode, or its policy is as strict: it takes no ed25519 user key either.
+    fn prepare_for(&self, connection: &Connection) {
+        if let (LoginKey::Pushed(keys), false) = (&self.key, connection.has_ed25519_host_key()) {
+            keys.prefer_rsa();
+        }
+    }
+
+    /// Changes to the other kind of key after a denial; returns whether there is one.
+    fn next_kind_of_key(&self) -> bool {
+        matches!(&self.key, LoginKey::Pushed(keys) if keys.prefer_rsa())
     }
 
     /// Returns the key, once the login user is known and the instance admits the key.
@@ -136,10 +158,7 @@ impl Connector {
         let user = &self.login.get(events).await.login.user;
         match &self.key {
             LoginKey::File(file) => file.key(events).await,
-            LoginKey::Pushed(key, pushed) => {
-                pushed.ensure_fresh(user, events).await?;
-                Ok(key)
-            }
+            LoginKey::Pushed(keys) => keys.authorized(user, events).await,
         }
     }
 
@@ -152,8 +171,7 @@ impl Connector {
     /// tried.
     async fn handshake(&self, events: &Events) -> Result<Connection, Error> {
         let Dialed { link, route, round_trip, failed } = self.dial(events).await?;
-        let window = Window::of(self.purpose, round_trip);
-        let refused = match self.exchange_keys(link, window, events).await {
+        let refused = match self.exchange_keys(link, self.options(route, round_trip), events).await {
             Err(HandshakeError::HostKey(refused))
                 if route == Route::Direct && refused.is_contradiction() && self.dialer.may_be_foreign() =>
             {
@@ -166,9 +184,8 @@ impl Connector {
         )));
         self.dialer.disable_direct(events);
         match self.dialer.open(&ssh_identification(), events).await {
-            Ok(Dialed { link, round_trip, .. }) => {
-                let window = Window::of(self.purpose, round_trip);
-                let connection = self.exchange_keys(link, window, events).await;
+            Ok(Dialed { link, route, round_trip, .. }) => {
+                let connection = self.exchange_keys(link, self.options(route, round_trip), events).await;
                 connection.map_err(|error| self.handshake_error(error, Vec::new()))
             }
             Err(failed) => Err(Error::host_key(self.route_plan(), refused, failed)),
@@ -179,17 +196,25 @@ impl Connector {
         dial(&self.dialer, events).await
     }
 
+    /// Session Manager's agent sends less than 1 MB/s, whatever the instance: compression makes the most of it.
+    fn options(&self, route: Route, round_trip: Duration) -> ConnectionOptions {
+        ConnectionOptions {
+            window: Window::of(self.purpose, round_trip),
+            timeouts: Timeouts::default(),
+            compress: self.settings.compress || route == Route::Ssm,
+        }
+    }
+
     async fn exchange_keys(
         &self,
         link: Link,
-        window: Window,
+        options: ConnectionOptions,
         events: &Events,
     ) -> Result<Connection, HandshakeError<trust::Error>> {
         let above = Arc::clone(events);
         let on_banner = move |text| above(Event::Banner(text));
         let verifier = Arc::clone(&self.verifier);
-        let connection =
-            Connection::handshake(link.into_stream(), verifier, window, Timeouts::default(), on_banner).await?;
+        let connection = Connection::handshake(link.into_stream(), verifier, options, on_banner).await?;
         events(Event::Step("SSH key exchange done".to_owned()));
         Ok(connection)
     }

@@ -14,7 +14,7 @@
 //!
 //! - `connector` is the connection itself, which can be made as often as needed
 //! - `speculative` starts it from the cached look-up
-//! - `pushed_key`, `key_file` and `public_key` hold the key for the login
+//! - `ephemeral_keys`, `pushed_key`, `key_file` and `public_key` hold the key for the login
 //! - `login` finds the login user
 //! - `openssh` serves an `ssh` that runs this program as its ProxyCommand
 //!
@@ -43,6 +43,7 @@
 
 mod boot;
 mod connector;
+mod ephemeral_keys;
 mod error;
 mod key_file;
 mod login;

@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::connector::dial;
+use super::ephemeral_keys::EphemeralKeys;
 use super::error::Error;
 use super::login::LoginLookup;
-use super::pushed_key::PushedKey;
 use super::speculative::{Attempt, connect_speculatively, search};
 
 use crate::agent::parent::SshProcess;
 pub(crate) use crate::agent::server::Drain;
 use crate::agent::server::{AgentBackend, AgentExit, serve};
 use crate::agent::socket::{Published, publish};
-use crate::agent::wire::{HostKeysRequest, Refused, is_login};
+use crate::agent::wire::{HostKeysRequest, Refused, login_algorithm};
 use crate::aws::AwsPool;
 use crate::event::{Event, Events};
 use crate::plan::order::Route;
 use crate::plan::{self, Plan};
 use crate::route::RouteDialer;
 use crate::settings::Settings;
-use crate::ssh::keys::Key;
+use crate::ssh::host_key::PublicKey;
 use crate::store;
 use crate::transport::link::Link;
 use crate::trust::{self, InstanceVerifier};
@@ -137,8 +137,7 @@ struct ConnectionAgent {
     settings: Arc<Settings>,
     dialer: RouteDialer,
     login: LoginLookup,
-    key: Key,
-    pushed: PushedKey,
+    keys: EphemeralKeys,
     verifier: InstanceVerifier,
     state: Mutex<State>,
     /// The route of ssh's connection, once there is one.
@@ -152,13 +151,11 @@ impl ConnectionAgent {
         let Attempt { search, located, plan, confirmed } = attempt;
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events).ok_or(Error::NoDataFolder)?;
-        let key = Key::ephemeral();
         Ok(Self {
             login: LoginLookup::new(aws.clone(), located.clone(), settings.user.clone()),
-            pushed: PushedKey::new(aws.clone(), &plan.instance.id, key.public_line(), &key.fingerprint()),
+            keys: EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id),
             dialer: RouteDialer::new(aws, plan, located.just_started, confirmed),
             settings,
-            key,
             verifier,
             state: Mutex::new(State::Open),
             route: OnceLock::new(),
@@ -201,6 +198,13 @@ impl ConnectionAgent {
 
     /// Explains that ssh was denied: ssh says no more than that.
     async fn explain_denial(&self) {
+        if self.keys.prefer_rsa() {
+            self.keys.remember(&self.events);
+            let id = &self.dialer.plan.instance.id;
+            (self.events)(Event::Notice(format!(
+                "The next connection to {id} offers an RSA key, in case its sshd takes no ed25519."
+            )));
+        }
         let (plan, image) = (Box::new(self.plan().await), self.login.image(&self.events).await.map(Box::new));
         self.report(Error::Denied { plan, image, methods: Vec::new() }, true);
     }
@@ -227,12 +231,12 @@ impl AgentBackend for ConnectionAgent {
             return None;
         }
         let user = &self.login.get(&self.events).await.login.user;
-        match self.pushed.ensure_fresh(user, &self.events).await {
-            Ok(()) => Some((self.key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id))),
+        match self.keys.authorized(user, &self.events).await {
+            Ok(key) => Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id))),
             Err(error) => {
                 // The next request pushes again. An error about an instance that AWS has not confirmed may be about the wrong one.
                 if self.dialer.confirmed.decided().await {
-                    self.report(error.into(), false);
+                    self.report(error, false);
                 }
                 None
             }
@@ -240,15 +244,27 @@ impl AgentBackend for ConnectionAgent {
     }
 
     async fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-        let ours = self.key.public_blob();
-        let is_ours = key == ours && is_login(data, &self.login.get(&self.events).await.login.user, &ours);
-        if is_ours && !self.is_refused() { self.key.sign(data) } else { None }
+        let current = &self.keys.current().await.key;
+        let ours = current.public_blob();
+        let user = &self.login.get(&self.events).await.login.user;
+        let algorithm = login_algorithm(data, user, &ours).filter(|_| key == ours && !self.is_refused())?;
+        let signature = current.sign(data, algorithm);
+        if signature.is_some() {
+            self.keys.remember(&self.events);
+        }
+        signature
     }
 
     async fn host_keys(&self, request: HostKeysRequest) -> Result<String, Refused> {
         let lines = match request.reason.as_str() {
             "ORDER" => self.verifier.lines_for_order(&request.name).await,
-            _ => self.verifier.lines_for_key(&request.name, &request.key).await,
+            _ => {
+                if !is_ed25519(&request.key) {
+                    // A server without an ed25519 host key takes no ed25519 user key either (FIPS mode).
+                    self.keys.prefer_rsa();
+                }
+                self.verifier.lines_for_key(&request.name, &request.key).await
+            }
         };
         lines.map_err(|source| {
             let is_direct = self.route.get() == Some(&Route::Direct);
@@ -262,6 +278,11 @@ impl AgentBackend for ConnectionAgent {
             Refused
         })
     }
+}
+
+/// Whether a public key in base64 is an ed25519 key.
+fn is_ed25519(base64: &str) -> bool {
+    PublicKey::from_openssh(&format!("ssh-ed25519 {base64}")).is_ok()
 }
 
 /// Replaces the lines for `name` by these.

@@ -3,6 +3,7 @@
 use super::CommandError;
 use crate::plan::RoutePlan;
 use crate::ssh::Error;
+use crate::text::shell_word;
 
 /// Explains why the SSH connection to the planned instance failed.
 pub(super) fn explain(plan: &RoutePlan, error: &Error) -> CommandError {
@@ -34,6 +35,17 @@ pub(super) fn explain(plan: &RoutePlan, error: &Error) -> CommandError {
         Error::Refused(_) => CommandError::failed(format!("{id}: {error}"))
             .hint(format!("check ForceCommand, PermitTTY and MaxSessions in its sshd_config; without a terminal: ec2ssh -T {id} COMMAND")),
         Error::Local { source, .. } => CommandError::failed(error.to_string()).cause(source.to_string()),
+        Error::SecondStep { user, wanted, answered } => {
+            let word = shell_word(&format!("{user}@{id}"));
+            let asks = wanted.iter().any(|method| method == "keyboard-interactive" || method == "password");
+            plain.hint(match (answered, asks) {
+                (true, _) => format!("try again with the current code or password: ec2ssh {word}"),
+                (false, true) => format!("run it in a terminal, where the questions can be answered: ec2ssh {word}"),
+                (false, false) => {
+                    format!("AuthenticationMethods in its sshd_config asks for more than ec2ssh can give; use ssh: ssh {word}")
+                }
+            })
+        }
         Error::Denied { .. } | Error::Protocol(_) => plain.hint(format!("see the steps: ec2ssh -vv {id}")),
     }
 }

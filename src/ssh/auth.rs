@@ -1,38 +1,159 @@
 //! Authenticates with exactly one public key: each further one costs the server time and may end in "too many
-//! authentication failures".
+//! authentication failures". A server that then wants a second step (sshd_config's AuthenticationMethods) is answered by
+//! keyboard-interactive (RFC 4256) or with a password.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::AuthResult;
+use russh::MethodSet;
+use russh::client::{AuthResult, KeyboardInteractiveAuthResponse};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use tokio::time::timeout;
 
 use super::client::Connection;
 use super::error::Error;
 use super::keys::Key;
+use crate::secret::Secret;
 
-/// The timeout for one authentication. A server that looks keys up elsewhere answers within seconds; sshd itself
-/// gives up after 120 s.
-const AUTH_TIMEOUT: Duration = Duration::from_secs(60);
+/// The timeout for the server's answer to a key. A server that looks keys up elsewhere answers within seconds.
+const KEY_TIMEOUT: Duration = Duration::from_secs(60);
+/// The timeout for the server's answer in a second step: it may wait for an approval on another device. sshd itself gives up
+/// after 120 s (LoginGraceTime).
+const STEP_TIMEOUT: Duration = Duration::from_secs(150);
+/// The number of times that a second step is tried, as in OpenSSH (NumberOfPasswordPrompts).
+const MAX_TRIES: usize = 3;
+/// The number of rounds of questions in one try, so that a server cannot ask without end.
+const MAX_ROUNDS: usize = 20;
+
+/// Questions of the server, to be answered by the user. All text is untrusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Challenge {
+    /// The name of the method, which may be empty.
+    pub name: String,
+    /// An instruction, which may be empty.
+    pub instruction: String,
+    /// The questions.
+    pub questions: Vec<Question>,
+}
+
+/// A question of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// The text of the question.
+    pub text: String,
+    /// Whether the answer may be shown while it is typed.
+    pub echo: bool,
+}
+
+/// The answers to the questions of a challenge, one each; `None` if nobody answers.
+pub(crate) type Answers = Option<Vec<Secret<String>>>;
+/// Asks the user.
+pub(crate) type AskChallenge<'a> =
+    &'a (dyn Fn(Challenge) -> Pin<Box<dyn Future<Output = Answers> + Send>> + Send + Sync);
+
+/// How a step of the authentication ended.
+enum Step {
+    Success,
+    /// Accepted, and another step is required.
+    Accepted(MethodSet),
+    Denied(MethodSet),
+    /// Nobody answers the server's questions.
+    Unanswered,
+}
+
+impl From<AuthResult> for Step {
+    fn from(result: AuthResult) -> Self {
+        match result {
+            AuthResult::Success => Self::Success,
+            AuthResult::Failure { remaining_methods, partial_success: true } => Self::Accepted(remaining_methods),
+            AuthResult::Failure { remaining_methods, .. } => Self::Denied(remaining_methods),
+        }
+    }
+}
 
 impl Connection {
-    /// Logs in as `user` with this key.
+    /// Logs in as `user` with this key, and with what else the server wants.
     ///
     /// # Errors
-    /// [`Error::Denied`] if the server does not accept the key; [`Error::Lost`] or another connection error if the
-    /// connection ends.
-    pub(crate) async fn authenticate(&mut self, user: &str, key: &Key) -> Result<(), Error> {
-        let answer = timeout(AUTH_TIMEOUT, self.offer(user, key)).await;
-        let answer =
-            answer.map_err(|_| Error::Lost(format!("authentication timed out after {} s", AUTH_TIMEOUT.as_secs())))?;
-        match answer.map_err(|error| self.error(error))? {
-            AuthResult::Success => Ok(()),
-            AuthResult::Failure { remaining_methods, .. } => {
-                let methods = remaining_methods.iter().map(|method| <&str>::from(method).to_owned()).collect();
-                Err(Error::Denied { user: user.to_owned(), methods })
+    /// [`Error::Denied`] if the server does not accept the key, [`Error::SecondStep`] if it does and wants more than can be given;
+    /// [`Error::Lost`] or another connection error if the connection ends.
+    pub(crate) async fn authenticate(&mut self, user: &str, key: &Key, ask: AskChallenge<'_>) -> Result<(), Error> {
+        let answer = timeout(KEY_TIMEOUT, self.offer(user, key)).await;
+        let answer = answer.map_err(|_| timed_out(KEY_TIMEOUT))?.map_err(|error| self.error(error))?;
+        match Step::from(answer) {
+            Step::Success => Ok(()),
+            Step::Accepted(wanted) => self.second_step(user, wanted, ask).await,
+            Step::Denied(methods) => Err(Error::Denied { user: user.to_owned(), methods: names(&methods) }),
+            Step::Unanswered => unreachable!("a key asks no questions"),
+        }
+    }
+
+    /// Goes on after the key was accepted.
+    async fn second_step(&mut self, user: &str, mut wanted: MethodSet, ask: AskChallenge<'_>) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            let step = if has(&wanted, "keyboard-interactive") {
+                self.keyboard_interactive(user, ask).await?
+            } else if has(&wanted, "password") {
+                self.password(user, ask).await?
+            } else {
+                Step::Unanswered
+            };
+            match step {
+                Step::Success => return Ok(()),
+                Step::Accepted(more) => (wanted, tries) = (more, 0),
+                Step::Denied(_) if tries + 1 < MAX_TRIES => tries += 1,
+                Step::Denied(_) => return Err(self.refused_step(user, &wanted, true)),
+                Step::Unanswered => return Err(self.refused_step(user, &wanted, false)),
             }
         }
+    }
+
+    fn refused_step(&self, user: &str, wanted: &MethodSet, answered: bool) -> Error {
+        Error::SecondStep { user: user.to_owned(), wanted: names(wanted), answered }
+    }
+
+    async fn keyboard_interactive(&mut self, user: &str, ask: AskChallenge<'_>) -> Result<Step, Error> {
+        let started = self.handle.authenticate_keyboard_interactive_start(user, None);
+        let mut answer = timeout(STEP_TIMEOUT, started).await.map_err(|_| timed_out(STEP_TIMEOUT))?;
+        for _ in 0..MAX_ROUNDS {
+            let challenge = match answer.map_err(|error| self.error(error))? {
+                KeyboardInteractiveAuthResponse::Success => return Ok(Step::Success),
+                KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success } => {
+                    return Ok(if partial_success {
+                        Step::Accepted(remaining_methods)
+                    } else {
+                        Step::Denied(remaining_methods)
+                    });
+                }
+                KeyboardInteractiveAuthResponse::InfoRequest { name, instructions, prompts } => {
+                    let questions =
+                        prompts.into_iter().map(|prompt| Question { text: prompt.prompt, echo: prompt.echo });
+                    Challenge { name, instruction: instructions, questions: questions.collect() }
+                }
+            };
+            let count = challenge.questions.len();
+            // Without questions there is nothing to answer; what the server says is shown all the same.
+            let answers = ask(challenge).await.or((count == 0).then(Vec::new)).filter(|answers| answers.len() == count);
+            let Some(answers) = answers else { return Ok(Step::Unanswered) };
+            let answers = answers.iter().map(|answer| answer.expose().clone()).collect();
+            let next = self.handle.authenticate_keyboard_interactive_respond(answers);
+            answer = timeout(STEP_TIMEOUT, next).await.map_err(|_| timed_out(STEP_TIMEOUT))?;
+        }
+        Err(Error::Protocol("the server asked more than 20 rounds of questions".to_owned()))
+    }
+
+    async fn password(&mut self, user: &str, ask: AskChallenge<'_>) -> Result<Step, Error> {
+        let question = Question { text: format!("Password of {user}: "), echo: false };
+        let challenge = Challenge { questions: vec![question], ..Challenge::default() };
+        let Some(password) = ask(challenge).await.and_then(|mut answers| answers.pop()) else {
+            return Ok(Step::Unanswered);
+        };
+        let sent = self.handle.authenticate_password(user, password.expose());
+        let answer = timeout(STEP_TIMEOUT, sent).await.map_err(|_| timed_out(STEP_TIMEOUT))?;
+        Ok(Step::from(answer.map_err(|error| self.error(error))?))
     }
 
     /// Offers the key for public key authentication.
@@ -58,4 +179,16 @@ impl Connection {
             second => second,
         }
     }
+}
+
+fn timed_out(after: Duration) -> Error {
+    Error::Lost(format!("authentication timed out after {} s", after.as_secs()))
+}
+
+fn names(methods: &MethodSet) -> Vec<String> {
+    methods.iter().map(|method| <&str>::from(method).to_owned()).collect()
+}
+
+fn has(methods: &MethodSet, name: &str) -> bool {
+    methods.iter().any(|method| <&str>::from(method) == name)
 }

@@ -7,18 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::client::{Config, Handle, connect_stream};
-use russh::{Disconnect, Preferred, SshId, cipher};
+use russh::{Disconnect, Preferred, SshId};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::abort_on_drop::abort_on_drop;
+use super::algorithms;
 use super::error::Error;
 use super::handler::{Handler, HandlerError, Refused, Shared, Verify};
 use super::host_key::{Algorithm, PresentedKey, preferred};
 use super::incoming::{ChannelStream, IncomingKind};
-use super::tap::{FirstBytes, tap};
+use super::preamble::{FirstLines, preamble};
 use super::verifier::{HostKeyVerifier, Preferences};
 use super::write_timeout::write_timeout;
 use crate::program::Purpose;
@@ -77,6 +78,17 @@ impl Window {
     }
 }
 
+/// How a connection is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionOptions {
+    /// The window of its channels.
+    pub window: Window,
+    /// Its time limits.
+    pub timeouts: Timeouts,
+    /// Whether to ask for compression (`zlib@openssh.com`), which begins after the login.
+    pub compress: bool,
+}
+
 /// Why a handshake failed.
 #[derive(Debug)]
 pub(crate) enum HandshakeError<E> {
@@ -106,8 +118,7 @@ impl Connection {
     pub(crate) async fn handshake<S, V>(
         stream: S,
         verifier: Arc<V>,
-        window: Window,
-        timeouts: Timeouts,
+        options: ConnectionOptions,
         on_banner: impl Fn(String) + Send + 'static,
     ) -> Result<Self, HandshakeError<V::Error>>
     where
@@ -115,7 +126,8 @@ impl Connection {
         V: HostKeyVerifier,
     {
         let preferences = verifier.preferences().map_err(HandshakeError::HostKey)?;
-        let config = Arc::new(config(&preferences, window, &timeouts));
+        let ConnectionOptions { timeouts, .. } = options;
+        let config = Arc::new(config(&preferences, &options));
         let (verify, refusal) = erase(verifier);
         let shared = Arc::new(Shared::default());
         let cancelled = CancellationToken::new();
@@ -126,7 +138,7 @@ impl Connection {
             cancelled: cancelled.clone(),
             _closes: shared.closed.clone().drop_guard(),
         };
-        let (stream, first) = tap(write_timeout(stream, timeouts.write()));
+        let (stream, first) = preamble(write_timeout(stream, timeouts.write()));
         let (stream, abort) = abort_on_drop(stream, cancelled);
         // Without a buffer, russh reads each packet separately, and its length before it.
         let stream = BufReader::with_capacity(READ_BUFFER_SIZE, stream);
@@ -145,7 +157,7 @@ impl Connection {
             },
             () = handshake_timeout(&shared, timeouts.handshake) => {
                 let seconds = timeouts.handshake.as_secs();
-                Err(Error::HandshakeTimeout { seconds, identification: first.first_line() }.into())
+                Err(Error::HandshakeTimeout { seconds, identification: first.first() }.into())
             }
         }
     }
@@ -159,6 +171,11 @@ impl Connection {
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.handle.is_closed()
+    }
+
+    /// Whether the server presented an ed25519 host key.
+    pub(crate) fn has_ed25519_host_key(&self) -> bool {
+        self.shared.host_key.get().is_none_or(|algorithm| *algorithm == Algorithm::Ed25519)
     }
 
     /// Accepts channels of this kind that the server opens; without a registration they are refused.
@@ -219,7 +236,8 @@ fn erase<V: HostKeyVerifier>(verifier: Arc<V>) -> (Verify, RefusalSlot<V::Error>
     (verify, refusal)
 }
 
-fn config(preferences: &Preferences, Window(window_size): Window, timeouts: &Timeouts) -> Config {
+fn config(preferences: &Preferences, options: &ConnectionOptions) -> Config {
+    let ConnectionOptions { window: Window(window_size), timeouts, compress } = options;
     // The name ssh-rsa alone means a signature over SHA-1 (RFC 8332, section 1).
     let is_sha1 = |algorithm: &&Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
     let all: Vec<Algorithm> = Preferred::DEFAULT.key.iter().filter(|algorithm| !is_sha1(algorithm)).cloned().collect();
@@ -231,20 +249,14 @@ fn config(preferences: &Preferences, Window(window_size): Window, timeouts: &Tim
         // russh counts the keepalives that were sent, and gives up when one more would be due.
         keepalive_max: timeouts.keepalive_misses,
         channel_buffer_size: BUFFERED_MESSAGES,
-        window_size,
+        window_size: *window_size,
         preferred: Preferred {
             key: Cow::Owned(host_keys),
             host_key_certificates: Cow::Owned(certificates),
-            // AES comes first because the processors that run this have instructions for it.
-            cipher: Cow::Borrowed(&[
-                cipher::AES_256_GCM,
-                cipher::AES_128_GCM,
-                cipher::CHACHA20_POLY1305,
-                cipher::AES_256_CTR,
-                cipher::AES_192_CTR,
-                cipher::AES_128_CTR,
-            ]),
-            ..Preferred::DEFAULT
+            kex: Cow::Borrowed(algorithms::KEX),
+            cipher: Cow::Borrowed(algorithms::CIPHERS),
+            mac: Cow::Borrowed(algorithms::MACS),
+            compression: Cow::Borrowed(if *compress { algorithms::COMPRESSION } else { algorithms::NO_COMPRESSION }),
         },
         ..Config::default()
     }
@@ -263,9 +275,9 @@ async fn handshake_timeout(shared: &Shared, limit: Duration) {
 }
 
 /// Explains a failed handshake by what the peer sent first.
-fn explain(error: russh::Error, first: &FirstBytes, shared: &Shared) -> Error {
-    let identification = first.first_line();
-    if let Some(said) = identification.clone().filter(|line| !line.starts_with("SSH-")) {
+fn explain(error: russh::Error, first: &FirstLines, shared: &Shared) -> Error {
+    let identification = first.identification();
+    if let (None, Some(said)) = (&identification, first.first()) {
         return Error::NotSsh { said };
     }
     // The handler receives the reason first; the handshake may return only its echo.

@@ -44,6 +44,16 @@ pub(crate) enum Error {
         /// The authentication methods that the server would still accept.
         methods: Vec<String>,
     },
+    /// The server accepted the key, and wants another step that was not passed.
+    #[error("{}", second_step(user, wanted, *answered))]
+    SecondStep {
+        /// The login user.
+        user: String,
+        /// The methods that the server wants next.
+        wanted: Vec<String>,
+        /// Whether the user answered the server's questions, and was refused.
+        answered: bool,
+    },
     /// The server stopped answering keepalives.
     #[error("connection timed out: the server no longer answers keepalives")]
     KeepaliveTimeout,
@@ -64,6 +74,15 @@ pub(crate) enum Error {
         /// The error of the system.
         source: Arc<std::io::Error>,
     },
+}
+
+fn second_step(user: &str, wanted: &[String], answered: bool) -> String {
+    let wanted = wanted.join(" or ");
+    if answered {
+        format!("permission denied for {user} ({wanted}); the key was accepted")
+    } else {
+        format!("the key was accepted; the server wants {wanted} as well")
+    }
 }
 
 impl Error {

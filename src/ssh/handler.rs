@@ -11,7 +11,7 @@ use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::Error;
-use super::host_key::PresentedKey;
+use super::host_key::{Algorithm, PresentedKey};
 use super::incoming::{IncomingKind, Router};
 
 /// State that the handler, which lives in russh's task, shares with its connection.
@@ -23,6 +23,8 @@ pub(super) struct Shared {
     reason: OnceLock<Error>,
     /// Cancelled when russh's task has ended.
     pub closed: CancellationToken,
+    /// The algorithm of the host key that the server presented.
+    pub host_key: OnceLock<Algorithm>,
     /// Where channels that the server opens are delivered.
     pub router: Router,
 }
@@ -117,6 +119,7 @@ impl russh::client::Handler for Handler {
     type Error = HandlerError;
 
     async fn check_server_key(&mut self, presented: &PresentedKey) -> Result<bool, HandlerError> {
+        let _ = self.shared.host_key.set(presented.public_key().algorithm());
         self.shared.timeout_paused.store(true, Ordering::Relaxed);
         let verified = tokio::select! {
             verified = (self.verify)(presented) => verified.map_err(|Refused| HandlerError::Refused),

@@ -5,8 +5,11 @@
 use std::fmt;
 use std::path::Path;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
 use russh::keys::signature::Signer;
 use russh::keys::ssh_key::Signature;
+use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
@@ -21,6 +24,17 @@ impl Key {
     pub(crate) fn ephemeral() -> Self {
         let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);
         Self(key.expect("ed25519 is always compiled in"))
+    }
+
+    /// Generates an RSA key pair of 2,048 bits, for servers that take no ed25519.
+    ///
+    /// # Panics
+    /// If the system provides no randomness.
+    pub(crate) fn ephemeral_rsa() -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("the system provides randomness");
+        let der: Pkcs8V1Der<'_> = pair.as_der().expect("a fresh key can be encoded");
+        let key = russh::keys::pkcs8::decode_pkcs8(der.as_ref(), None);
+        Self(key.expect("the encoding is PKCS#8"))
     }
 
     pub(super) fn from_private(key: PrivateKey) -> Self {
@@ -41,10 +55,15 @@ impl Key {
         self.0.public_key().to_bytes().unwrap_or_default()
     }
 
-    /// Signs the data; returns the signature in SSH's encoding (RFC 4253, section 6.6), as an agent does, or `None` if
-    /// the key cannot sign.
-    pub(crate) fn sign(&self, data: &[u8]) -> Option<Vec<u8>> {
-        let signature: Signature = self.0.try_sign(data).ok()?;
+    /// Signs the data with this algorithm (RFC 8332 for RSA); returns the signature in SSH's encoding (RFC 4253, section 6.6), as
+    /// an agent does, or `None` if the key cannot sign so.
+    pub(crate) fn sign(&self, data: &[u8], algorithm: &str) -> Option<Vec<u8>> {
+        let signature: Signature = match (self.0.key_data(), algorithm) {
+            (KeypairData::Rsa(pair), "rsa-sha2-512") => (pair, Some(HashAlg::Sha512)).try_sign(data).ok()?,
+            (KeypairData::Rsa(pair), "rsa-sha2-256") => (pair, Some(HashAlg::Sha256)).try_sign(data).ok()?,
+            (KeypairData::Rsa(_), _) => return None,
+            _ => self.0.try_sign(data).ok()?,
+        };
         Vec::try_from(signature).ok()
     }
 

@@ -2,13 +2,14 @@
 //! with channels. It knows neither the transport nor the server's owner nor the
 //! terminal.
 //!
-//! - `client` does the handshake, `auth` logs in
+//! - `client` does the handshake with what `algorithms` lists, `auth` logs in
 //! - `session` runs a program in a channel, `channel` opens channels as byte streams, `incoming` routes the server's
 //! - `verifier` is the interface of whoever judges the host key, `host_key` and `keys` are the key types
-//! - `tap`, `write_timeout` and `abort_on_drop` are layers on the stream below
+//! - `preamble`, `write_timeout` and `abort_on_drop` are layers on the stream below
 
 mod abort_on_drop;
-mod auth;
+mod algorithms;
+pub(crate) mod auth;
 pub(crate) mod channel;
 pub(crate) mod client;
 mod error;
@@ -17,8 +18,8 @@ pub(crate) mod host_key;
 pub(crate) mod incoming;
 pub(crate) mod key_file;
 pub(crate) mod keys;
+mod preamble;
 pub(crate) mod session;
-mod tap;
 pub(crate) mod verifier;
 mod write_timeout;
 

@@ -5,6 +5,7 @@ mod handshake;
 mod session;
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session as Se
 use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, Pty};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
-use super::client::{Connection, HandshakeError, Timeouts, Window};
+use super::auth::{Answers, Challenge};
+use super::client::{Connection, ConnectionOptions, HandshakeError, Timeouts, Window};
 use super::host_key::PresentedKey;
 use super::keys::Key;
 use super::verifier::{HostKeyVerifier, Preferences};
 
 /// The server's behavior in one session channel.
-pub(super) type Script = fn(Channel<Msg>, russh::server::Handle) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) type Script = fn(Channel<Msg>, russh::server::Handle) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// russh's server with a script for its session channels.
 pub(super) struct Server {
@@ -143,6 +145,16 @@ pub(super) fn serve(stream: DuplexStream, key: PrivateKey, script: Script, refus
     });
 }
 
+/// The usual options, without compression.
+pub(super) fn options() -> ConnectionOptions {
+    ConnectionOptions { window: Window::MIN, timeouts: Timeouts::default(), compress: false }
+}
+
+/// Answers no question of a server.
+pub(super) fn nobody(_: Challenge) -> Pin<Box<dyn Future<Output = Answers> + Send>> {
+    Box::pin(async { None })
+}
+
 /// Accepts every host key.
 pub(super) struct AcceptAll;
 
@@ -160,7 +172,7 @@ impl HostKeyVerifier for AcceptAll {
 
 /// Performs the handshake with a server of any host key.
 pub(super) async fn handshake(stream: DuplexStream) -> Result<Connection, super::Error> {
-    match Connection::handshake(stream, Arc::new(AcceptAll), Window::MIN, Timeouts::default(), drop).await {
+    match Connection::handshake(stream, Arc::new(AcceptAll), options(), drop).await {
         Ok(connection) => Ok(connection),
         Err(HandshakeError::Ssh(error)) => Err(error),
         Err(HandshakeError::HostKey(never)) => match never {},
@@ -177,6 +189,6 @@ pub(super) async fn connected_to(script: Script, refuse: bool) -> Connection {
     let (ours, theirs) = duplex(256 * 1024);
     serve(theirs, host_key(), script, refuse);
     let mut connection = handshake(ours).await.unwrap();
-    connection.authenticate("user", &Key::ephemeral()).await.unwrap();
+    connection.authenticate("user", &Key::ephemeral(), &nobody).await.unwrap();
     connection
 }

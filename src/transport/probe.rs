@@ -12,6 +12,9 @@ use crate::io::Stream;
 
 /// The interval at which a socket is peeked again after bytes that prove nothing yet.
 const PEEK_POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The number of bytes that are peeked at most: more does not fit into every system's receive buffer. A socket with so many bytes
+/// and no verdict is taken as it is, and the protocol spoken over it will tell.
+const MAX_PEEKED: usize = 32 * 1024;
 
 /// The proof that a probe waits for.
 #[derive(Clone, Debug)]
@@ -95,6 +98,14 @@ impl Proof {
         }
     }
 
+    /// Returns where the last line begins, for a proof that is a line.
+    fn next_line(&self, received: &[u8]) -> Option<usize> {
+        match self {
+            Self::Line { .. } => received.iter().rposition(|byte| *byte == b'\n').map(|end| end + 1),
+            Self::Connection | Self::Bytes(_) => None,
+        }
+    }
+
     /// The number of bytes after which the verdict is final.
     fn longest(&self) -> usize {
         match self {
@@ -115,12 +126,13 @@ impl Probe {
             if !self.request.is_empty() {
                 socket.write_all(&self.request).await?;
             }
-            let mut received = vec![0; self.proof.longest()];
+            let mut received = vec![0; self.proof.longest().min(MAX_PEEKED)];
             while self.proof.longest() > 0 {
                 let count = socket.peek(&mut received).await?;
                 match self.proof.judge(&received[..count]) {
                     _ if count == 0 => return Err(ProbeError::Closed(self.awaited)),
                     Verdict::Proven => break,
+                    Verdict::Undecided if count == MAX_PEEKED => break,
                     Verdict::Refuted => return Err(ProbeError::Unexpected(self.awaited)),
                     Verdict::Undecided => sleep(PEEK_POLL_INTERVAL).await,
                 }
@@ -141,12 +153,19 @@ impl Probe {
                 stream.flush().await?;
             }
             let mut received = Vec::new();
-            while self.proof.judge(&received) != Verdict::Proven {
+            // The bytes before the last line were judged already.
+            let mut line = 0;
+            while self.proof.judge(&received[line..]) != Verdict::Proven {
                 if stream.read_buf(&mut received).await? == 0 {
                     return Err(ProbeError::Closed(self.awaited));
                 }
-                if self.proof.judge(&received) == Verdict::Refuted {
-                    return Err(ProbeError::Unexpected(self.awaited));
+                match self.proof.judge(&received[line..]) {
+                    Verdict::Proven => break,
+                    Verdict::Refuted => return Err(ProbeError::Unexpected(self.awaited)),
+                    Verdict::Undecided if received.len() >= self.proof.longest() => {
+                        return Err(ProbeError::Unexpected(self.awaited));
+                    }
+                    Verdict::Undecided => line = self.proof.next_line(&received).unwrap_or(line),
                 }
             }
             Ok(received.into())

@@ -191,7 +191,7 @@ fn short_ecdsa_number_is_read() {
         }
         let key = file.key(Some(&secret("secret"))).unwrap().unwrap();
         assert_eq!(key.public_line(), SHORT_PUBLIC);
-        assert!(key.sign(b"data").is_some());
+        assert!(key.sign(b"data", "ecdsa-sha2-nistp256").is_some());
     }
 }
 

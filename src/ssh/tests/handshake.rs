@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::duplex;
 use tokio::time::Instant;
 
-use super::{connected, handshake, host_key, serve};
+use super::{connected, handshake, host_key, nobody, options, serve};
 use crate::program::Purpose;
 use crate::ssh::Error;
 use crate::ssh::client::{Connection, HandshakeError, Timeouts, Window};
@@ -19,7 +19,7 @@ async fn rejected_user_is_denied() {
     let (ours, theirs) = duplex(64 * 1024);
     serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
     let mut connection = handshake(ours).await.unwrap();
-    let error = connection.authenticate("stranger", &Key::ephemeral()).await.unwrap_err();
+    let error = connection.authenticate("stranger", &Key::ephemeral(), &nobody).await.unwrap_err();
     assert!(matches!(&error, Error::Denied { user, .. } if user == "stranger"), "{error:?}");
 }
 
@@ -79,7 +79,7 @@ impl HostKeyVerifier for RefuseAll {
 async fn refusal_of_the_verifier_is_returned() {
     let (ours, theirs) = duplex(64 * 1024);
     serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
-    let result = Connection::handshake(ours, Arc::new(RefuseAll), Window::MIN, Timeouts::default(), drop).await;
+    let result = Connection::handshake(ours, Arc::new(RefuseAll), options(), drop).await;
     assert!(matches!(result, Err(HandshakeError::HostKey("another machine"))));
 }
 
@@ -94,7 +94,7 @@ async fn silent_server_ends_the_connection_by_keepalives() {
     let down = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
     let up = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
     let mut connection = handshake(ours).await.unwrap();
-    connection.authenticate("user", &Key::ephemeral()).await.unwrap();
+    connection.authenticate("user", &Key::ephemeral(), &nobody).await.unwrap();
     // From here on the network swallows everything.
     tokio::time::pause();
     let begun = Instant::now();

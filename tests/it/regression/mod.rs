@@ -2,6 +2,7 @@
 
 pub(crate) mod credentials;
 mod keys;
+mod servers;
 
 use crate::support::{Run, World, tool};
 

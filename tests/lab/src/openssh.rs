@@ -12,6 +12,8 @@ use crate::Cloud;
 
 /// The name of the password file of a server with one more user.
 const PASSWD: &str = "passwd";
+/// The name of the PAM configuration of a server that uses PAM.
+const PAM: &str = "pam";
 
 /// A running OpenSSH server, which is killed when dropped.
 pub struct RealSshd {
@@ -24,7 +26,21 @@ pub struct RealSshd {
 }
 
 impl RealSshd {
-    /// Starts a server for an instance; `extra` is further lines for sshd_config.
+    /// Starts a server whose PAM configuration is `pam`, in a mount namespace of its own, which needs root. `None` where there is
+    /// none.
+    ///
+    /// # Panics
+    /// If sshd does not start.
+    pub fn start_with_pam(cloud: &Cloud, instance_id: &str, pam: &str, extra: &str) -> Option<Self> {
+        if !can_unshare() {
+            return None;
+        }
+        let sshd = Self::start(cloud, instance_id, &format!("UsePAM yes\n{extra}"));
+        fs::write(sshd.folder.path().join(PAM), pam).unwrap();
+        Some(sshd.restart(""))
+    }
+
+    /// Starts a server for an instance; `extra` is lines for sshd_config that go before the usual ones.
     ///
     /// # Panics
     /// If sshd does not start.
@@ -39,9 +55,7 @@ impl RealSshd {
     /// # Panics
     /// If sshd does not start.
     pub fn start_as(cloud: &Cloud, instance_id: &str, user: &str, extra: &str) -> Self {
-        let unshare = || Command::new(tool("unshare")).args(["-m", "true"]).stderr(Stdio::null()).status();
-        let can = whoami() == "root" && unshare().is_ok_and(|status| status.success());
-        let user = if can { user.to_owned() } else { whoami() };
+        let user = if can_unshare() { user.to_owned() } else { whoami() };
         Self::start_for(cloud, instance_id, &user, extra)
     }
 
@@ -55,11 +69,11 @@ impl RealSshd {
         // SHLVL is set because otherwise a bash started by sshd would read the startup files of the user who runs the
         // tests.
         let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/ed25519\nHostKey {0}/ecdsa\nPidFile none\nUsePAM no\n\
+            "{extra}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {0}/ed25519\nHostKey {0}/ecdsa\nPidFile none\nUsePAM no\n\
              StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
              AuthorizedKeysFile {0}/authorized_keys\nSubsystem sftp internal-sftp\nMaxStartups 100\nSetEnv SHLVL=2\n\
              AuthorizedKeysCommandUser {runner}\n\
-             AuthorizedKeysCommand {1} -sf --max-time 5 {2}/lab/keys?instance={instance_id}&user=%u\n{extra}\n",
+             AuthorizedKeysCommand {1} -sf --max-time 5 {2}/lab/keys?instance={instance_id}&user=%u\n",
             folder.path().display(),
             tool("curl").display(),
             cloud.endpoint(),
@@ -148,16 +162,24 @@ impl Drop for RealSshd {
 fn spawn(folder: &tempfile::TempDir) -> Child {
     let log = fs::File::create(folder.path().join("log")).unwrap();
     let mut command = Command::new(tool("sshd"));
-    let passwd = folder.path().join(PASSWD);
-    if passwd.exists() {
-        // A mount namespace of its own, in which /etc/passwd is replaced.
-        let bind = "mount --bind \"$0\" /etc/passwd && exec \"$@\"";
-        command = Command::new(tool("unshare"));
-        command.args(["-m", "/bin/sh", "-c", bind]).arg(passwd);
-        command.arg(tool("setpriv")).args(["--pdeathsig", "KILL"]).arg(tool("sshd"));
+    for (name, target) in [(PASSWD, "/etc/passwd"), (PAM, "/etc/pam.d/sshd")] {
+        let file = folder.path().join(name);
+        if file.exists() {
+            // A mount namespace of its own, in which the file is replaced.
+            let bind = format!("mount --bind \"$0\" {target} && exec \"$@\"");
+            command = Command::new(tool("unshare"));
+            command.args(["-m", "/bin/sh", "-c", &bind]).arg(file);
+            command.arg(tool("setpriv")).args(["--pdeathsig", "KILL"]).arg(tool("sshd"));
+        }
     }
     command.args(["-D", "-e", "-f"]).arg(folder.path().join("sshd_config"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+/// Whether a program can be given a mount namespace of its own.
+fn can_unshare() -> bool {
+    let unshare = || Command::new(tool("unshare")).args(["-m", "true"]).stderr(Stdio::null()).status();
+    whoami() == "root" && unshare().is_ok_and(|status| status.success())
 }
 
 fn whoami() -> String {
