@@ -164,6 +164,11 @@ impl From<target::Error> for CommandError {
             target::Error::Empty | target::Error::EmptyUser | target::Error::User(_) => "ec2ssh [USER@]TARGET[:PORT]",
             target::Error::Port(_) => "ec2ssh -p 22 TARGET",
             target::Error::Tag => "ec2ssh tag:Env=prod",
+            target::Error::ManagedNode(id) => {
+                return Self::new(ErrorKind::Usage, error.to_string())
+                    .cause("ec2ssh finds EC2 instances, and a managed node is known to Systems Manager alone")
+                    .hint(format!("a shell there: aws ssm start-session --target {id}"));
+            }
         };
         Self::new(ErrorKind::Usage, error.to_string()).hint(hint)
     }

@@ -7,6 +7,7 @@ pub(crate) mod endpoint;
 pub(crate) mod order;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use crate::aws::model::{Account, Instance};
 use crate::config::{AddressKind, HostKeyPolicy, Via};
 use crate::login::LoginUser;
 use crate::settings::Settings;
+use crate::target::Selector;
 use crate::text::sanitize;
 use crate::transport::tcp::IpFamily;
 
@@ -41,6 +43,8 @@ pub(crate) struct RoutePlan {
     pub via: Via,
     /// The addresses that a direct connection dials, in the order in which they are raced.
     pub addresses: Vec<Address>,
+    /// The address that was typed as the target: only it is dialed directly.
+    pub typed_address: Option<IpAddr>,
     /// The requested kind of address.
     pub address_kind: AddressKind,
     /// The address family for a direct connection.
@@ -95,12 +99,18 @@ fn address_kind_name(kind: AddressKind) -> &'static str {
 /// # Errors
 /// Fails if a direct connection is the only route and the instance has no address of the requested kind.
 pub(crate) fn plan_route(settings: &Settings, account: Account, instance: Instance) -> Result<RoutePlan, Error> {
-    let addresses = addresses(&instance, settings.address);
+    let typed_address =
+        typed_address(&settings.target.selector, &instance).filter(|_| settings.address == AddressKind::Auto);
+    let addresses = match typed_address {
+        Some(typed) => vec![Address::Ip(typed)],
+        None => addresses(&instance, settings.address),
+    };
     // An address kind implies a direct connection, unless another route was requested as well.
     let is_direct = settings.via == Via::Direct || (settings.via == Via::Auto && settings.address != AddressKind::Auto);
     if addresses.is_empty() && is_direct {
         return Err(Error::NoAddress(Box::new(instance), settings.address));
     }
+    let port = settings.port_of(&instance);
     Ok(RoutePlan {
         account,
         instance,
@@ -109,8 +119,19 @@ pub(crate) fn plan_route(settings: &Settings, account: Account, instance: Instan
         address_kind: settings.address,
         family: settings.family,
         tunnel: EiceOptions { endpoint_id: settings.eice_id.clone(), max_duration: settings.max_tunnel_duration },
-        port: settings.port,
+        port,
+        typed_address,
     })
+}
+
+/// Returns the address that the selector names: an IP address, or the one that a private DNS name stands for. A public DNS name is
+/// dialed as it is.
+fn typed_address(selector: &Selector, instance: &Instance) -> Option<IpAddr> {
+    match selector {
+        Selector::Address(address) => Some(*address),
+        Selector::PrivateDns(_) => instance.private_ip.map(IpAddr::V4),
+        _ => None,
+    }
 }
 
 /// Adds the login to a route plan.
@@ -120,12 +141,27 @@ pub(crate) fn plan(settings: &Settings, route: RoutePlan, login: LoginUser) -> P
 }
 
 impl RoutePlan {
+    /// Whether a direct connection dials a private address, at which another machine may answer here.
+    pub(crate) fn dials_private(&self) -> bool {
+        match self.typed_address {
+            Some(IpAddr::V4(address)) => Selector::is_private(address),
+            Some(IpAddr::V6(_)) => false,
+            None => !self.instance.has_public_address(),
+        }
+    }
+
+    /// Whether neither an address nor a kind of address was requested.
+    pub(crate) fn is_typical(&self) -> bool {
+        self.address_kind == AddressKind::Auto && self.typed_address.is_none()
+    }
+
     /// Returns the possible routes in their order, for the user.
     fn routes(&self) -> String {
         let describe = |route: &Route| match route {
             Route::Direct => {
                 let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
-                format!("direct to {}", addresses.join(", "))
+                let typed = if self.typed_address.is_some() { " (the address that was typed)" } else { "" };
+                format!("direct to {}{typed}", addresses.join(", "))
             }
             Route::Eice => match &self.tunnel.endpoint_id {
                 Some(id) => format!("EC2 Instance Connect Endpoint (EICE) {id}"),
@@ -153,6 +189,7 @@ impl Plan {
                 Authorization::KeyFile(path) => json!({ "kind": "file", "path": path.display().to_string() }),
             },
             "via": route.via.to_string(),
+            "typedAddress": route.typed_address,
             "addresses": route.addresses.iter().map(Address::raw).collect::<Vec<_>>(),
             "port": route.port,
             "hostKeys": self.host_keys.to_string(),

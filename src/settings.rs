@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::aws::model::Access;
+use crate::aws::model::{Access, Instance};
 use crate::config::{AddressKind, HostKeyPolicy, Options, Via, expand_home};
 use crate::login::{LoginSource, LoginUser};
 use crate::target::Target;
@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub user: Option<LoginUser>,
     /// The port on the instance.
     pub port: u16,
+    /// The port where what was read as one is a part of the instance's name.
+    pub configured_port: u16,
     /// The key file that `-i` or the config file names.
     pub identity: Option<PathBuf>,
     /// The kind of address that a direct connection dials.
@@ -70,6 +72,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Returns the port to reach on this instance.
+    pub(crate) fn port_of(&self, instance: &Instance) -> u16 {
+        let is_name = instance.name.is_some() && instance.name == self.target.whole_name();
+        if is_name { self.configured_port } else { self.port }
+    }
+
     /// Merges: the target's own user and port first, then the options typed, then the config file's.
     pub(crate) fn merge(target: Target, typed: Typed, configured: &Options) -> Self {
         let user = user(&target, &typed.options, configured);
@@ -78,6 +86,7 @@ impl Settings {
             access: Access { profile: options.profile, region: options.region },
             user,
             port: target.port.or(options.port).unwrap_or(DEFAULT_SSH_PORT),
+            configured_port: options.port.unwrap_or(DEFAULT_SSH_PORT),
             identity: options.identity.map(|path| expand_home(&path)),
             address: options.address.unwrap_or_default(),
             via: options.via.unwrap_or_default(),

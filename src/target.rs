@@ -55,9 +55,22 @@ pub(crate) enum Error {
     /// A tag selector without `KEY=VALUE` after `tag:`.
     #[error("a tag selector must have the form tag:KEY=VALUE")]
     Tag,
+    /// A managed node of Systems Manager, which is no EC2 instance.
+    #[error("{0} is a managed node outside EC2")]
+    ManagedNode(String),
     /// A login user that no system would accept, or that could be parsed as an option.
     #[error("'{0}' is not a valid login user")]
     User(String),
+}
+
+impl Target {
+    /// Returns the whole name that was typed, if what was read as a port may be a part of it: `redis:6379`.
+    pub(crate) fn whole_name(&self) -> Option<String> {
+        match (&self.selector, self.port) {
+            (Selector::Name(name), Some(port)) => Some(format!("{name}:{port}")),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for Target {
@@ -74,13 +87,30 @@ impl FromStr for Target {
     }
 }
 
+/// Whether the text is a tag or a group, whose value is everything behind the key.
+fn is_keyed(text: &str) -> bool {
+    text.starts_with("tag:") || text.starts_with("asg:")
+}
+
 /// Splits `USER@` off. A tag's value may contain an `@` of its own.
 fn split_user(typed: &str) -> Option<(&str, &str)> {
-    let is_keyed = |text: &str| text.starts_with("tag:") || text.starts_with("asg:");
     if is_keyed(typed) {
         return None;
     }
     typed.split_once('@').filter(|(_, rest)| is_keyed(rest)).or_else(|| typed.rsplit_once('@'))
+}
+
+/// Splits off the port behind a tag or a group. OpenSSH expands `%r@%h:%p` to a text that always has a port; where a user types,
+/// it would be a part of the value.
+pub(crate) fn split_keyed_port(typed: &str) -> (&str, Option<u16>) {
+    let keyed = split_user(typed).map_or(typed, |(_, rest)| rest);
+    match typed.rsplit_once(':') {
+        Some((before, port)) if is_keyed(keyed) && keyed.matches(':').count() > 1 => match port.parse() {
+            Ok(port @ 1..) => (before, Some(port)),
+            _ => (typed, None),
+        },
+        _ => (typed, None),
+    }
 }
 
 /// Puts an IPv6 address that a port follows into brackets. OpenSSH expands `%r@%h:%p` to a text that always has a port,
@@ -115,7 +145,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), Error> {
             None => Ok((address, None)),
         };
     }
-    if text.parse::<Ipv6Addr>().is_ok() {
+    if is_keyed(text) || text.parse::<Ipv6Addr>().is_ok() {
         return Ok((text, None));
     }
     match text.rsplit_once(':') {
@@ -143,6 +173,9 @@ impl FromStr for Selector {
         }
         if let Some(group) = text.strip_prefix("asg:") {
             return if group.is_empty() { Err(Error::Empty) } else { Ok(Self::AutoScalingGroup(group.to_owned())) };
+        }
+        if text.strip_prefix("mi-").is_some_and(is_id_number) {
+            return Err(Error::ManagedNode(text.to_owned()));
         }
         if is_instance_id(text) {
             return Ok(Self::Id(text.to_owned()));
@@ -175,9 +208,11 @@ impl fmt::Display for Selector {
 
 /// Whether the text is an instance ID: `i-` and 8 (old) to 17 (current) hexadecimal digits.
 pub(crate) fn is_instance_id(text: &str) -> bool {
-    text.strip_prefix("i-").is_some_and(|digits| {
-        (8..=17).contains(&digits.len()) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    })
+    text.strip_prefix("i-").is_some_and(is_id_number)
+}
+
+fn is_id_number(digits: &str) -> bool {
+    (8..=17).contains(&digits.len()) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Parses an EC2 host name (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html>).

@@ -21,6 +21,7 @@ pub(crate) fn route_plan() -> RoutePlan {
         instance: instance(),
         via: Via::Auto,
         addresses: Vec::new(),
+        typed_address: None,
         address_kind: AddressKind::Auto,
         family: IpFamily::Any,
         tunnel: EiceOptions::default(),

@@ -1,6 +1,7 @@
 //! DescribeInstances: builds the query for a selector, reads all pages and converts the result to plain types.
 
-use std::net::IpAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
 
 use aws_sdk_ec2::types::{self, Filter};
 
@@ -51,15 +52,16 @@ impl Query {
         Self::Filters(vec![(name, values)])
     }
 
-    /// Returns the second query to make if the first found nothing. Only an IPv4 address outside the private ranges has
-    /// one, because it may still be private to its VPC; an address inside them cannot be public.
-    pub(crate) fn fallback(selector: &Selector) -> Option<Self> {
+    /// Returns the queries to make if the first found nothing. Only an IPv4 address outside the private ranges has them: it may be
+    /// an Elastic IP of another interface than the first, or private to its VPC. An address inside those ranges cannot be public.
+    pub(crate) fn fallbacks(selector: &Selector) -> Vec<Self> {
+        const NAMES: [&str; 2] =
+            ["network-interface.addresses.association.public-ip", "network-interface.addresses.private-ip-address"];
         match selector {
             Selector::Address(IpAddr::V4(ip)) if !Selector::is_private(*ip) => {
-                let name = "network-interface.addresses.private-ip-address".to_owned();
-                Some(Self::Filters(vec![(name, vec![ip.to_string()])]))
+                NAMES.map(|name| Self::Filters(vec![(name.to_owned(), vec![ip.to_string()])])).to_vec()
             }
-            _ => None,
+            _ => Vec::new(),
         }
     }
 
@@ -137,8 +139,8 @@ impl Aws {
         Err(Error::InvalidResponse { call: Call::DescribeInstances, detail })
     }
 
-    /// Returns all instances that match `selector`. An IPv4 address outside the private ranges takes a second call if the
-    /// first found nothing. An unknown id is not an error here.
+    /// Returns all instances that match `selector`. An IPv4 address outside the private ranges takes further calls, side by side, if
+    /// the first found nothing. An unknown id is not an error here.
     ///
     /// # Errors
     /// Any other error of the API call.
@@ -147,10 +149,13 @@ impl Aws {
             Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
             other => other?,
         };
-        match Query::fallback(selector) {
-            Some(query) if found.is_empty() => self.instances(&query).await,
-            _ => Ok(found),
+        if !found.is_empty() {
+            return Ok(found);
         }
+        let queries = Query::fallbacks(selector);
+        let answers = futures_util::future::try_join_all(queries.iter().map(|query| self.instances(query))).await?;
+        let mut seen = HashSet::new();
+        Ok(answers.into_iter().flatten().filter(|instance| seen.insert(instance.id.clone())).collect())
     }
 }
 
@@ -175,6 +180,9 @@ fn to_instance(from: &types::Instance, owner_id: Option<&str>) -> Instance {
         let attachment = interface.attachment();
         attachment.map(|attachment| (attachment.network_card_index(), attachment.device_index()))
     });
+    let [publics, privates] = ipv4_addresses(&interfaces);
+    let public_ip = from.public_ip_address().and_then(|ip| ip.parse().ok()).or(publics.first().copied());
+    let private_ip = from.private_ip_address().and_then(|ip| ip.parse().ok());
     let metadata = from.metadata_options().and_then(|options| options.http_endpoint());
     Instance {
         id: from.instance_id().unwrap_or_default().to_owned(),
@@ -183,8 +191,10 @@ fn to_instance(from: &types::Instance, owner_id: Option<&str>) -> Instance {
         instance_type: from.instance_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         zone: text(from.placement().and_then(types::Placement::availability_zone)),
         image_id: text(from.image_id()),
-        public_ip: from.public_ip_address().and_then(|ip| ip.parse().ok()),
-        private_ip: from.private_ip_address().and_then(|ip| ip.parse().ok()),
+        public_ip,
+        private_ip,
+        other_public_ips: publics.into_iter().filter(|ip| Some(*ip) != public_ip).collect(),
+        other_private_ips: privates.into_iter().filter(|ip| Some(*ip) != private_ip).collect(),
         ipv6: interfaces
             .into_iter()
             .flat_map(types::InstanceNetworkInterface::ipv6_addresses)
@@ -201,4 +211,12 @@ fn to_instance(from: &types::Instance, owner_id: Option<&str>) -> Instance {
         owner_id: text(owner_id),
         launched: from.launch_time().map(aws_sdk_ec2::primitives::DateTime::secs),
     }
+}
+
+/// Returns the public and the private IPv4 addresses of all interfaces.
+fn ipv4_addresses(interfaces: &[&types::InstanceNetworkInterface]) -> [Vec<Ipv4Addr>; 2] {
+    let all = || interfaces.iter().flat_map(|interface| interface.private_ip_addresses());
+    let public = all().filter_map(|address| address.association()?.public_ip()?.parse().ok());
+    let private = all().filter_map(|address| address.private_ip_address()?.parse().ok());
+    [public.collect(), private.collect()]
 }

@@ -25,6 +25,12 @@ pub(crate) struct Instance {
     pub public_ip: Option<Ipv4Addr>,
     /// The primary private IPv4 address. A stopped instance keeps it.
     pub private_ip: Option<Ipv4Addr>,
+    /// The other public IPv4 addresses, of any interface: Elastic IPs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_public_ips: Vec<Ipv4Addr>,
+    /// The other private IPv4 addresses, of any interface.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_private_ips: Vec<Ipv4Addr>,
     /// The IPv6 addresses of all interfaces.
     pub ipv6: Vec<Ipv6Addr>,
     /// The public DNS name, set only if the VPC has DNS hostnames enabled.
@@ -59,6 +65,12 @@ impl Instance {
     /// Whether the instance has a public IPv4 address or an IPv6 address.
     pub(crate) fn has_public_address(&self) -> bool {
         self.public_ip.is_some() || !self.ipv6.is_empty()
+    }
+
+    /// Returns all IPv4 addresses, of any interface.
+    pub(crate) fn ipv4(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let primary = self.public_ip.into_iter().chain(self.private_ip);
+        primary.chain(self.other_public_ips.iter().copied()).chain(self.other_private_ips.iter().copied())
     }
 
     /// Returns the address that a user would recognize: public IPv4, else IPv6, else private IPv4.

@@ -79,7 +79,9 @@ pub(crate) fn table(instances: &[Instance], now: i64) -> Table {
     let mut table = Table::new(&["NAME", "ID", "STATE", "TYPE", "ZONE", "PUBLIC", "PRIVATE", "AGE"]);
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     for instance in instances {
-        let public = instance.public_ip.map(|ip| ip.to_string()).or(instance.ipv6.first().map(ToString::to_string));
+        let public: Vec<String> =
+            instance.public_ip.iter().chain(&instance.other_public_ips).map(ToString::to_string).collect();
+        let public = (!public.is_empty()).then(|| public.join(" ")).or(instance.ipv6.first().map(ToString::to_string));
         table.push(vec![
             text(instance.name.clone()),
             instance.id.clone(),

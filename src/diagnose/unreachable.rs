@@ -44,7 +44,7 @@ pub(crate) fn unreachable(plan: &RoutePlan, error: &tcp::Error) -> Unreachable {
         UnreachableReason::NoAddress
     } else if error.any(io::ErrorKind::ConnectionRefused) {
         UnreachableReason::Refused
-    } else if !instance.has_public_address() || plan.address_kind == AddressKind::Private {
+    } else if plan.dials_private() || plan.address_kind == AddressKind::Private {
         UnreachableReason::Private
     } else {
         UnreachableReason::Filtered { has_private: instance.private_ip.is_some() && instance.public_ip.is_some() }

@@ -27,7 +27,7 @@ pub(super) enum Found {
 /// # Errors
 /// None or several match, or AWS cannot be asked.
 pub(crate) async fn single(aws: &Aws, selector: &Selector) -> Result<Instance, Error> {
-    match choose(selector, aws.search(selector).await?, Pick::Only) {
+    match choose(selector, None, aws.search(selector).await?, Pick::Only) {
         Ok(instance) => Ok(instance),
         Err(select::Error::NotRunning(instance)) => Ok(*instance),
         Err(select::Error::None) => Err(not_found(aws, selector).await),
@@ -42,7 +42,8 @@ pub(super) async fn find(aws: &Aws, settings: &Settings, events: &Events) -> Res
     let selector = &settings.target.selector;
     let found = aws.search(selector).await?;
     let target = selector.to_string();
-    match choose(selector, found, settings.pick) {
+    let whole_name = settings.target.whole_name();
+    match choose(selector, whole_name.as_deref(), found, settings.pick) {
         Ok(instance) => {
             events(Event::Step(format!("found {} in {}", instance.id, aws.account().region)));
             Ok(Found::Running(instance))

@@ -16,7 +16,8 @@ const CACHE: JsonCache<Instance> = JsonCache::new("instances.json", MAX_AGE, MAX
 
 /// Returns the key of a look-up: account, region, selector and how it chooses among several.
 pub(super) fn key(account: &Account, settings: &Settings) -> String {
-    account.cache_key(&format!("{:?}/{}", settings.pick, settings.target.selector))
+    let name = settings.target.whole_name().unwrap_or_else(|| settings.target.selector.to_string());
+    account.cache_key(&format!("{:?}/{name}", settings.pick))
 }
 
 /// Returns the instance that was found under this key last.

@@ -17,12 +17,18 @@ pub(super) enum Error {
 }
 
 /// Returns the chosen instance. Running instances take precedence over others; for a name, an exact match takes
-/// precedence over a prefix or glob match, because the look-up also returns those.
+/// precedence over a prefix or glob match, because the look-up also returns those. `whole_name` is the name with what was read as
+/// a port; an instance that bears it is meant before all others.
 ///
 /// # Errors
 /// Fails unless exactly one instance matches or `pick` decides, and the instance is running.
-pub(super) fn choose(selector: &Selector, found: Vec<Instance>, pick: Pick) -> Result<Instance, Error> {
-    let matching = prefer_exact(selector, found);
+pub(super) fn choose(
+    selector: &Selector,
+    whole_name: Option<&str>,
+    found: Vec<Instance>,
+    pick: Pick,
+) -> Result<Instance, Error> {
+    let matching = prefer_exact(selector, whole_name, found);
     let (running, others): (Vec<_>, Vec<_>) =
         matching.into_iter().partition(|instance| instance.state == State::Running);
     let is_running = !running.is_empty();
@@ -38,11 +44,15 @@ pub(super) fn choose(selector: &Selector, found: Vec<Instance>, pick: Pick) -> R
 }
 
 /// Returns the instances with exactly this name if there are any, else all.
-fn prefer_exact(selector: &Selector, found: Vec<Instance>) -> Vec<Instance> {
+fn prefer_exact(selector: &Selector, whole_name: Option<&str>, found: Vec<Instance>) -> Vec<Instance> {
     let Selector::Name(name) = selector else { return found };
-    let (exact, wider): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|instance| instance.name.as_deref() == Some(name));
-    if exact.is_empty() { wider } else { exact }
+    let bears = |instance: &Instance, wanted: &str| instance.name.as_deref() == Some(wanted);
+    let names = whole_name.into_iter().chain([name.as_str()]);
+    let exact = names.into_iter().find(|name| found.iter().any(|instance| bears(instance, name)));
+    match exact {
+        Some(exact) => found.into_iter().filter(|instance| bears(instance, exact)).collect(),
+        None => found,
+    }
 }
 
 /// Returns up to `most` names similar to the one typed, closest first: different case, a part of the name, or a typing

@@ -92,11 +92,12 @@ pub(crate) fn choose(
     endpoints: &[Endpoint],
     instance: &Instance,
     kind: AddressKind,
+    typed: Option<IpAddr>,
     is_named: bool,
 ) -> Result<ChosenEndpoint, EndpointError> {
     let usable: Vec<&Endpoint> = endpoints.iter().filter(|endpoint| is_usable(&endpoint.state)).collect();
     let reaching = usable.iter().filter_map(|endpoint| {
-        let address = tunnel_address(endpoint.address_type, instance, kind)?;
+        let address = tunnel_address(endpoint.address_type, instance, kind, typed)?;
         let nearness = if is_named { Nearness::Named } else { nearness(endpoint, instance) };
         Some(ChosenEndpoint { endpoint: (*endpoint).clone(), address, nearness })
     });
@@ -121,9 +122,16 @@ fn nearness(endpoint: &Endpoint, instance: &Instance) -> Nearness {
 }
 
 /// Returns the address of the instance that an endpoint of this type connects to, IPv4 first, like AWS's own client.
-fn tunnel_address(reaches: AddressType, instance: &Instance, kind: AddressKind) -> Option<IpAddr> {
-    let ipv4 = instance.private_ip.map(IpAddr::V4).filter(|_| kind != AddressKind::Ipv6);
-    let ipv6 = instance.ipv6.first().copied().map(IpAddr::V6);
+/// An address that was typed goes before the first of its kind.
+fn tunnel_address(
+    reaches: AddressType,
+    instance: &Instance,
+    kind: AddressKind,
+    typed: Option<IpAddr>,
+) -> Option<IpAddr> {
+    let private = typed.filter(|ip| matches!(ip, IpAddr::V4(ip) if instance.other_private_ips.contains(ip)));
+    let ipv4 = private.or(instance.private_ip.map(IpAddr::V4)).filter(|_| kind != AddressKind::Ipv6);
+    let ipv6 = typed.filter(IpAddr::is_ipv6).or(instance.ipv6.first().copied().map(IpAddr::V6));
     let ipv6 = ipv6.filter(|_| matches!(kind, AddressKind::Ipv6 | AddressKind::Auto));
     match reaches {
         AddressType::Ipv4 => ipv4,

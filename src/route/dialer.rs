@@ -81,19 +81,19 @@ impl RouteDialer {
 
     async fn try_routes(&self, probe: &Probe, events: &Events) -> Result<Dialed, Vec<FailedRoute>> {
         let (order, reason) = self.order();
-        let has_public_address = self.plan.instance.has_public_address();
+        let dials_private = self.plan.dials_private();
         let opener = RouteOpener {
             aws: &self.aws,
             plan: &self.plan,
             just_started: self.just_started,
             probe,
             events,
-            queries_early: !has_public_address || order.first() != Some(&Route::Direct),
+            queries_early: dials_private || order.first() != Some(&Route::Direct),
             session_first: order.first() == Some(&Route::Ssm),
         };
         let head_start = |route| match route {
-            Route::Direct if has_public_address => PUBLIC_HEAD_START,
-            Route::Direct => PRIVATE_HEAD_START,
+            Route::Direct if dials_private => PRIVATE_HEAD_START,
+            Route::Direct => PUBLIC_HEAD_START,
             Route::Eice => EICE_HEAD_START,
             Route::Ssm => SSM_HEAD_START,
         };
@@ -111,10 +111,10 @@ impl RouteDialer {
         }
         let CachedRoute { route, direct_is_foreign } = cache::get(&plan.account, &plan.instance.id);
         // A requested kind of address is honored whatever worked without it.
-        let last_successful = route.filter(|_| plan.address_kind == AddressKind::Auto);
+        let last_successful = route.filter(|_| plan.is_typical());
         let mut order = order(plan.via, &plan.addresses, last_successful);
         let is_foreign = self.direct_disabled.load(Ordering::Relaxed) || direct_is_foreign;
-        let is_disabled = is_foreign && !plan.instance.has_public_address() && plan.address_kind == AddressKind::Auto;
+        let is_disabled = is_foreign && plan.dials_private() && plan.address_kind == AddressKind::Auto;
         if is_disabled {
             order.retain(|route| *route != Route::Direct);
         }
@@ -144,7 +144,7 @@ impl RouteDialer {
         let line = format!("Route: {} ({why})", value.through);
         events(if reason == FirstReason::Requested { Event::Step(line) } else { Event::Route(line) });
         // A booting instance is reached by whatever comes up first, which says nothing about the next time.
-        let is_typical = reason != FirstReason::Requested && self.plan.address_kind == AddressKind::Auto;
+        let is_typical = reason != FirstReason::Requested && self.plan.is_typical();
         if is_typical && value.proven && !self.just_started {
             self.cache(route, reason == FirstReason::HasAddress && order.first() == Some(&route), events);
         }
@@ -186,7 +186,7 @@ impl RouteDialer {
     /// and neither route nor address was requested.
     pub(crate) fn may_be_foreign(&self) -> bool {
         let is_auto = self.plan.via == Via::Auto && self.plan.address_kind == AddressKind::Auto;
-        is_auto && !self.plan.instance.has_public_address()
+        is_auto && self.plan.dials_private()
     }
 }
 

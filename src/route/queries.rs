@@ -19,7 +19,7 @@ pub(super) async fn endpoint(aws: &Aws, plan: &RoutePlan) -> Result<ChosenEndpoi
     };
     let all = aws.endpoints(&query).await?;
     let is_named = plan.tunnel.endpoint_id.is_some();
-    Ok(choose(&all, instance, plan.address_kind, is_named)?)
+    Ok(choose(&all, instance, plan.address_kind, plan.typed_address, is_named)?)
 }
 
 /// Asks whether the instance's agent is connected to Session Manager.

@@ -62,12 +62,8 @@ mod tests {
     fn only_broken_algorithms_are_left_out() {
         let offered: Vec<&str> = KEX.iter().map(AsRef::as_ref).collect();
         let all = kex::ALL_KEX_ALGORITHMS.iter().map(|name| (*name).as_ref());
-        let broken = [
-            "diffie-hellman-group-exchange-sha1",
-            "diffie-hellman-group1-sha1",
-            "diffie-hellman-group14-sha1",
-            "none",
-        ];
+        let broken =
+            ["diffie-hellman-group-exchange-sha1", "diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1", "none"];
         assert_eq!(left_out(all, &offered), broken);
         let offered: Vec<&str> = CIPHERS.iter().map(AsRef::as_ref).collect();
         let all = cipher::ALL_CIPHERS.iter().map(|name| (*name).as_ref());

@@ -1,7 +1,7 @@
 //! Tests of parsing `[USER@]TARGET[:PORT]`: tables, and properties of arbitrary text.
 
 use crate::aws::instances::Query;
-use crate::target::{Error, Selector, Target, bracket_ipv6};
+use crate::target::{Error, Selector, Target, bracket_ipv6, split_keyed_port};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Target, Error> {
@@ -42,7 +42,10 @@ fn selector_kind_follows_its_form() {
             "tag:aws:cloudformation:stack-name=x",
             Selector::Tag { key: "aws:cloudformation:stack-name".into(), value: "x".into() },
         ),
+        ("tag:Release=shop:42", Selector::Tag { key: "Release".into(), value: "shop:42".into() }),
+        ("tag:Release=42:", Selector::Tag { key: "Release".into(), value: "42:".into() }),
         ("asg:web", Selector::AutoScalingGroup("web".into())),
+        ("asg:web:8080", Selector::AutoScalingGroup("web:8080".into())),
         ("web-*", name("web-*")),
         ("my instance", name("my instance")),
         ("web.example.com", name("web.example.com")),
@@ -93,6 +96,22 @@ fn ipv6_address_from_openssh_keeps_its_port() {
 }
 
 #[test]
+fn port_behind_a_tag_is_split_off_for_openssh() {
+    let table = [
+        ("me@tag:Env=prod:22", ("me@tag:Env=prod", Some(22))),
+        ("tag:Release=shop:42:2222", ("tag:Release=shop:42", Some(2222))),
+        ("me@asg:web:22", ("me@asg:web", Some(22))),
+        ("asg:web", ("asg:web", None)),
+        ("tag:Env=prod", ("tag:Env=prod", None)),
+        ("tag:Env=prod:0", ("tag:Env=prod:0", None)),
+        ("me@web:22", ("me@web:22", None)),
+    ];
+    for (typed, expected) in table {
+        assert_eq!(split_keyed_port(typed), expected, "{typed}");
+    }
+}
+
+#[test]
 fn invalid_targets_are_refused() {
     let table = [
         ("", Error::Empty),
@@ -105,6 +124,7 @@ fn invalid_targets_are_refused() {
         ("web:65536", Error::Port("65536".into())),
         ("tag:Env", Error::Tag),
         ("tag:=x", Error::Tag),
+        ("mi-0123456789abcdef0", Error::ManagedNode("mi-0123456789abcdef0".into())),
         ("-oProxyCommand=x@web", Error::User("-oProxyCommand=x".into())),
         ("a b@web", Error::User("a b".into())),
         ("$(id)@web", Error::User("$(id)".into())),

@@ -101,7 +101,7 @@ fn public_looking_address_may_be_private() {
     world.cloud.add(instance);
     let run = world.run("--dry-run --json 198.18.0.7").expect(0);
     assert!(run.out().contains("i-0123456789abcde02"));
-    assert_eq!(world.cloud.count("DescribeInstances"), 2);
+    assert_eq!(world.cloud.count("DescribeInstances"), 3);
 }
 
 #[test]

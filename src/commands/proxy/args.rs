@@ -10,7 +10,7 @@ use crate::config::HostKeyPolicy;
 use crate::context::Ctx;
 use crate::error::CommandError;
 use crate::settings::Settings;
-use crate::target::bracket_ipv6;
+use crate::target::{bracket_ipv6, split_keyed_port};
 
 /// The arguments of `ec2ssh proxy`.
 #[derive(Args, Clone, Debug)]
@@ -59,7 +59,13 @@ impl ProxyArgs {
         let mut typed = self.connect.typed(self.openssh.host_keys);
         // ssh passes port 22 if no port was given, and then the config file may set another one.
         typed.options.port = typed.options.port.filter(|port| self.openssh.agent.is_none() || *port != 22);
-        settings(ctx, &self.typed_target(), typed)
+        let target = self.typed_target();
+        let (target, port) = match self.openssh.agent {
+            Some(_) => (target.as_str(), None),
+            None => split_keyed_port(&target),
+        };
+        typed.options.port = port.or(typed.options.port);
+        settings(ctx, target, typed)
     }
 
     /// Returns the target for ec2ssh's own parser, which expects an IPv6 address in brackets. The block passes user and

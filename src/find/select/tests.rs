@@ -15,7 +15,7 @@ fn name(text: &str) -> Selector {
 }
 
 fn chosen(selector: &Selector, found: &[Instance], pick: Pick) -> String {
-    match choose(selector, found.to_vec(), pick) {
+    match choose(selector, None, found.to_vec(), pick) {
         Ok(instance) => instance.id,
         Err(Error::None) => "none".to_owned(),
         Err(Error::Several(candidates)) => {
@@ -71,4 +71,15 @@ fn near_misses_are_similar_names() {
     assert_eq!(near("base"), ["database"]);
     assert_eq!(near("databse"), ["database"]);
     assert!(near("something-else-entirely").is_empty());
+}
+
+/// `redis:6379` is an instance's name if there is one, else a name and a port.
+#[test]
+fn whole_name_beats_name_and_port() {
+    let found = [instance("i-1", "redis", State::Running, 1), instance("i-2", "redis:6379", State::Running, 2)];
+    let chosen = |found: &[Instance]| {
+        choose(&name("redis"), Some("redis:6379"), found.to_vec(), Pick::Only).map(|found| found.id)
+    };
+    assert_eq!(chosen(&found), Ok("i-2".to_owned()));
+    assert_eq!(chosen(&found[..1]), Ok("i-1".to_owned()));
 }

@@ -58,11 +58,11 @@ fn the_nearest_usable_endpoint_is_chosen() {
         let mut turned = all.clone();
         turned.reverse();
         for all in [all, turned] {
-            let chosen = choose(&all, &instance(), *kind, false).unwrap();
+            let chosen = choose(&all, &instance(), *kind, None, false).unwrap();
             assert_eq!((&*chosen.endpoint.id, chosen.address, chosen.nearness), (*id, *address, *nearness), "{all:?}");
         }
     }
-    let named = choose(std::slice::from_ref(&far), &instance(), AddressKind::Auto, true).unwrap();
+    let named = choose(std::slice::from_ref(&far), &instance(), AddressKind::Auto, None, true).unwrap();
     assert_eq!(named.nearness, Nearness::Named);
 }
 
@@ -72,17 +72,21 @@ fn reasons_for_no_usable_endpoint_differ() {
     let broken = endpoint("eice-b", "delete-in-progress", "subnet-1", "eu-west-1a", AddressType::Ipv4);
     let only6 = endpoint("eice-6", "create-complete", "subnet-1", "eu-west-1a", AddressType::Ipv6);
     let no6 = Instance { ipv6: Vec::new(), ..instance() };
-    assert_eq!(choose(&[], &no6, AddressKind::Auto, false), Err(EndpointError::NotFound(Some("vpc-1".to_owned()))));
-    let state = choose(std::slice::from_ref(&broken), &no6, AddressKind::Auto, false).unwrap_err();
+    assert_eq!(
+        choose(&[], &no6, AddressKind::Auto, None, false),
+        Err(EndpointError::NotFound(Some("vpc-1".to_owned())))
+    );
+    let state = choose(std::slice::from_ref(&broken), &no6, AddressKind::Auto, None, false).unwrap_err();
     assert_eq!(state.to_string(), "eice-b is in state delete-in-progress");
-    let family = choose(&[broken, only6], &no6, AddressKind::Auto, false).unwrap_err();
+    let family = choose(&[broken, only6], &no6, AddressKind::Auto, None, false).unwrap_err();
     assert_eq!(family.to_string(), "eice-6 cannot reach any address of i-0123456789abcde01");
 }
 
 #[test]
 fn choice_and_errors_are_displayed_safely() {
     let far = endpoint("eice-\u{1b}f", "create-complete", "subnet-9", "eu-west-1c", AddressType::Ipv4);
-    let shown = |named| choose(std::slice::from_ref(&far), &instance(), AddressKind::Auto, named).unwrap().to_string();
+    let shown =
+        |named| choose(std::slice::from_ref(&far), &instance(), AddressKind::Auto, None, named).unwrap().to_string();
     assert_eq!(shown(false), r"eice-\u{1b}f (in the instance's VPC) to 10.0.0.5");
     assert_eq!(shown(true), r"eice-\u{1b}f (requested by id) to 10.0.0.5");
     let names = [Nearness::Subnet, Nearness::Zone].map(|nearness| nearness.to_string());
@@ -90,4 +94,20 @@ fn choice_and_errors_are_displayed_safely() {
     let none = |vpc: Option<&str>| EndpointError::NotFound(vpc.map(str::to_owned)).to_string();
     assert_eq!(none(Some("vpc-1\u{7}")), r"no EC2 Instance Connect Endpoint found in vpc-1\u{7}");
     assert_eq!(none(None), "no EC2 Instance Connect Endpoint found");
+}
+
+/// An address of another interface than the first is reached if it was typed.
+#[test]
+fn typed_private_address_is_reached() {
+    let second: std::net::Ipv4Addr = "10.0.1.5".parse().unwrap();
+    let instance = Instance { other_private_ips: vec![second], ..instance() };
+    let endpoint =
+        Endpoint { state: "create-complete".to_owned(), vpc_id: instance.vpc_id.clone(), ..Endpoint::default() };
+    let address = |typed: Option<&str>| {
+        let typed = typed.map(|ip| ip.parse().unwrap());
+        choose(std::slice::from_ref(&endpoint), &instance, AddressKind::Auto, typed, false).unwrap().address.to_string()
+    };
+    assert_eq!(address(None), "10.0.0.5");
+    assert_eq!(address(Some("10.0.1.5")), "10.0.1.5");
+    assert_eq!(address(Some("54.1.2.3")), "10.0.0.5");
 }

@@ -3,6 +3,7 @@
 pub(crate) mod credentials;
 mod keys;
 mod servers;
+mod targets;
 
 use crate::support::{Run, World, tool};
 

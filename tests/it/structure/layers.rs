@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("find", "account aws config event plan settings store target when"),
     ("route", "aws config confirm eice event plan ssm store text transport web when"),
     ("trust", "aws config confirm event plan settings ssh store when"),
-    ("plan", "aws config login settings text transport"),
+    ("plan", "aws config login settings target text transport"),
     ("settings", "aws config login target transport"),
     ("login", "aws text"),
     ("event", "aws secret ssh"),

@@ -89,7 +89,16 @@ fn attribute(instance: &Instance, filter: &str) -> Vec<String> {
     match filter {
         "instance-id" => vec![instance.id.clone()],
         "ip-address" => one(&instance.public_ip),
-        "network-interface.addresses.private-ip-address" | "private-ip-address" => one(&instance.private_ip),
+        "network-interface.addresses.private-ip-address" => {
+            instance.private_ip.iter().chain(instance.interfaces.iter().map(|(private, _)| private)).cloned().collect()
+        }
+        "network-interface.addresses.association.public-ip" => instance
+            .public_ip
+            .iter()
+            .chain(instance.interfaces.iter().filter_map(|(_, public)| public.as_ref()))
+            .cloned()
+            .collect(),
+        "private-ip-address" => one(&instance.private_ip),
         "network-interface.ipv6-addresses.ipv6-address" | "ipv6-address" => one(&instance.ipv6),
         "dns-name" => one(&instance.public_dns),
         "private-dns-name" => one(&instance.private_dns),
@@ -129,6 +138,24 @@ fn item(instance: &Instance) -> String {
         .iter()
         .map(|(key, value)| format!("<item><key>{}</key><value>{}</value></item>", escape(key), escape(value)))
         .collect();
+    let address = |private: &Option<String>, public: &Option<String>| {
+        let public = element("publicIp", public);
+        let association = if public.is_empty() { public } else { format!("<association>{public}</association>") };
+        format!(
+            "<privateIpAddressesSet><item>{}{association}</item></privateIpAddressesSet>",
+            element("privateIpAddress", private)
+        )
+    };
+    let first = address(&instance.private_ip, &instance.public_ip);
+    let others: String = instance
+        .interfaces
+        .iter()
+        .enumerate()
+        .map(|(index, (private, public))| {
+            let attachment = format!("<attachment><deviceIndex>{}</deviceIndex></attachment>", index + 1);
+            format!("<item>{attachment}{}</item>", address(&Some(private.clone()), public))
+        })
+        .collect();
     let ipv6 = element("ipv6Address", &instance.ipv6);
     let ipv6_items = if ipv6.is_empty() { String::new() } else { format!("<item>{ipv6}</item>") };
     format!(
@@ -138,7 +165,8 @@ fn item(instance: &Instance) -> String {
          <placement><availabilityZone>{zone}</availabilityZone></placement>{private_ip}{public_ip}{ipv6}\
          <platformDetails>Linux/UNIX</platformDetails><vpcId>{vpc}</vpcId><subnetId>{subnet}</subnetId>\
          <tagSet>{tags}</tagSet><metadataOptions><state>applied</state><httpEndpoint>{metadata}</httpEndpoint></metadataOptions>\
-         <networkInterfaceSet><item><ipv6AddressesSet>{ipv6_items}</ipv6AddressesSet></item></networkInterfaceSet></item>",
+         <networkInterfaceSet><item><attachment><deviceIndex>0</deviceIndex></attachment><ipv6AddressesSet>{ipv6_items}\
+         </ipv6AddressesSet>{first}</item>{others}</networkInterfaceSet></item>",
         id = escape(&instance.id),
         image = escape(&instance.image_id),
         code = instance.state_code(),

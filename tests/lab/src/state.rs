@@ -27,6 +27,8 @@ pub struct Instance {
     pub metadata: &'static str,
     pub vpc_id: String,
     pub subnet_id: String,
+    /// Further interfaces: the private and the public address of each.
+    pub interfaces: Vec<(String, Option<String>)>,
     /// The launch time in RFC 3339 format.
     pub launched: String,
     /// The number of lookups during which the instance stays `pending` after a start.
@@ -58,6 +60,7 @@ impl Instance {
             metadata: "enabled",
             vpc_id: "vpc-0123456789abcdef0".to_owned(),
             subnet_id: "subnet-0123456789abcdef0".to_owned(),
+            interfaces: Vec::new(),
             launched: "2026-11-20T08:30:00.000Z".to_owned(),
             pending_for: 0,
             without_ip_for: 0,
