@@ -215,7 +215,7 @@ impl Config {
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) if is_out_of_reach(path, &error) => Ok(Self::default()),
             Err(source) => Err(Error::Read { path: path.to_owned(), source }),
         }
     }
@@ -236,6 +236,16 @@ impl Config {
     pub(crate) fn options_for(&self, instance: &str) -> Options {
         let matching = self.hosts.iter().filter(|host| WildMatch::new(&host.pattern).matches(instance));
         matching.fold(Options::default(), |found, host| found.or(&host.options)).or(&self.defaults)
+    }
+}
+
+/// Whether there is no such file, or it is in a folder that may not be entered: then it is not the caller's.
+fn is_out_of_reach(path: &Path, error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    match error.kind() {
+        NotFound | NotADirectory => true,
+        PermissionDenied => path.metadata().is_err(),
+        _ => false,
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) enum Event {
     },
     /// Asks the server's questions of a second factor (RFC 4256). Dropping the reply means that nobody answers.
     Challenge {
-        /// The questions; untrusted.
+        /// The questions of the server; untrusted.
         challenge: Challenge,
         /// Receives one answer for each question.
         reply: oneshot::Sender<Vec<Secret<String>>>,

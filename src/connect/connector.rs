@@ -48,22 +48,17 @@ pub(super) struct Connector {
 impl Connector {
     /// Makes a connector; `key_file` is used instead of a pushed key. On a first contact the instance's console is read from now
     /// on, beside whatever follows.
-    pub(super) fn new(
-        attempt: Attempt,
-        key_file: Option<Arc<KeyFile>>,
-        purpose: Purpose,
-        events: &Events,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(attempt: Attempt, key_file: Option<Arc<KeyFile>>, purpose: Purpose, events: &Events) -> Self {
         let Attempt { search, located, plan, confirmed } = attempt;
         let (aws, settings) = (search.aws, search.settings);
-        let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events).ok_or(Error::NoDataFolder)?;
+        let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
         let key = match key_file {
             Some(file) => LoginKey::File(key_file::LazyKey::new(file)),
             None => LoginKey::Pushed(EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id)),
         };
         let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
         let dialer = RouteDialer::new(aws, plan, located.just_started, confirmed.clone());
-        Ok(Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed, purpose })
+        Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed, purpose }
     }
 
     /// Returns the plan, with its login.

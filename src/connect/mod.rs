@@ -89,7 +89,7 @@ pub(crate) async fn session(
     let work = |attempt: Attempt, events: Events| {
         let key_file = key_file.clone();
         async move {
-            let connector = Connector::new(attempt, key_file, purpose, &events)?;
+            let connector = Connector::new(attempt, key_file, purpose, &events);
             let connection = Box::pin(connector.connect(&events)).await?;
             Ok((connector.plan(&events).await, connection))
         }

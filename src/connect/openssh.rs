@@ -103,7 +103,7 @@ pub(crate) async fn open(
 
 async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporter: Reporter) -> Result<Opened, Error> {
     let confirmed = attempt.confirmed.clone();
-    let agent = Arc::new(ConnectionAgent::new(attempt, events, reporter)?);
+    let agent = Arc::new(ConnectionAgent::new(attempt, events, reporter));
     let early = Arc::clone(&agent);
     tokio::spawn(async move { early.login.image(&early.events).await });
     if !agent.dialer.just_started {
@@ -147,11 +147,11 @@ struct ConnectionAgent {
 }
 
 impl ConnectionAgent {
-    fn new(attempt: Attempt, events: &Events, reporter: Reporter) -> Result<Self, Error> {
+    fn new(attempt: Attempt, events: &Events, reporter: Reporter) -> Self {
         let Attempt { search, located, plan, confirmed } = attempt;
         let (aws, settings) = (search.aws, search.settings);
-        let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events).ok_or(Error::NoDataFolder)?;
-        Ok(Self {
+        let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
+        Self {
             login: LoginLookup::new(aws.clone(), located.clone(), settings.user.clone()),
             keys: EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id),
             dialer: RouteDialer::new(aws, plan, located.just_started, confirmed),
@@ -161,7 +161,7 @@ impl ConnectionAgent {
             route: OnceLock::new(),
             events: Arc::clone(events),
             reporter,
-        })
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -219,9 +219,11 @@ impl ConnectionAgent {
         self.dialer.confirmed.wait().await;
         self.verifier.keep_printed().await.map_err(|source| self.host_key_error(source))?;
         let lines = self.verifier.lines_for_order(name).await.map_err(|source| self.host_key_error(source))?;
-        replace_lines(file, name, &lines).map_err(|source| {
-            self.host_key_error(trust::Error::KnownHosts { path: file.clone(), source: Arc::new(source) })
-        })
+        if let Err(error) = replace_lines(file, name, &lines) {
+            // ssh then knows no key, and asks or refuses by its own rules.
+            (self.events)(Event::Notice(format!("Warning: cannot write the host keys to {}: {error}", file.display())));
+        }
+        Ok(())
     }
 }
 

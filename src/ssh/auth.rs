@@ -34,7 +34,7 @@ pub(crate) struct Challenge {
     pub name: String,
     /// An instruction, which may be empty.
     pub instruction: String,
-    /// The questions.
+    /// The questions, which may be none.
     pub questions: Vec<Question>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Question {
 
 /// The answers to the questions of a challenge, one each; `None` if nobody answers.
 pub(crate) type Answers = Option<Vec<Secret<String>>>;
-/// Asks the user.
+/// Asks the user the questions of a challenge.
 pub(crate) type AskChallenge<'a> =
     &'a (dyn Fn(Challenge) -> Pin<Box<dyn Future<Output = Answers> + Send>> + Send + Sync);
 

@@ -83,7 +83,7 @@ impl Window {
 pub(crate) struct ConnectionOptions {
     /// The window of its channels.
     pub window: Window,
-    /// Its time limits.
+    /// The time limits of the connection.
     pub timeouts: Timeouts,
     /// Whether to ask for compression (`zlib@openssh.com`), which begins after the login.
     pub compress: bool,

@@ -47,7 +47,7 @@ pub(crate) enum Error {
     /// The server accepted the key, and wants another step that was not passed.
     #[error("{}", second_step(user, wanted, *answered))]
     SecondStep {
-        /// The login user.
+        /// The login user whose key was accepted.
         user: String,
         /// The methods that the server wants next.
         wanted: Vec<String>,

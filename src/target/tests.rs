@@ -96,7 +96,7 @@ fn ipv6_address_from_openssh_keeps_its_port() {
 }
 
 #[test]
-fn port_behind_a_tag_is_split_off_for_openssh() {
+fn openssh_port_behind_a_tag_is_split_off() {
     let table = [
         ("me@tag:Env=prod:22", ("me@tag:Env=prod", Some(22))),
         ("tag:Release=shop:42:2222", ("tag:Release=shop:42", Some(2222))),

@@ -66,7 +66,9 @@ impl KnownHosts {
     /// If the file exists but cannot be read: to continue without it would mean to trust any server.
     pub(crate) fn text(&self) -> io::Result<String> {
         match std::fs::read_to_string(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(String::new())
+            }
             other => other,
         }
     }

@@ -4,7 +4,7 @@
 //! (`certificate`), ec2ssh's own file ([`known_hosts`]), the instance's console ([`console`]), the caller's known_hosts files
 //! ([`lines`]), and finally the policy and the user. `verifier` asks them one after the other and is ssh's
 //! [`HostKeyVerifier`](crate::ssh::verifier::HostKeyVerifier); `openssh` answers the same for plain ssh; `source` collects what an
-//! instance's verifier needs.
+//! instance's verifier needs; `session_keys` holds the keys that the file cannot take.
 
 mod certificate;
 pub(crate) mod console;
@@ -12,6 +12,7 @@ mod error;
 pub(crate) mod known_hosts;
 pub(crate) mod lines;
 mod openssh;
+mod session_keys;
 mod source;
 mod verdict;
 pub(crate) mod verifier;

@@ -17,7 +17,7 @@ impl InstanceVerifier {
     /// # Errors
     /// If the known_hosts file of ec2ssh cannot be used.
     pub(crate) async fn lines_for_order(&self, name: &str) -> Result<String, Error> {
-        let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
+        let known = self.known()?;
         let known: Vec<PublicKey> = known.into_iter().map(|known| known.key).collect();
         let keys = if known.is_empty() { self.printed().await } else { known };
         Ok(self.write(name, keys, &[Marker::CertAuthority, Marker::Revoked]))
@@ -62,6 +62,7 @@ impl InstanceVerifier {
         let algorithm = key.algorithm().to_string();
         match self.policy {
             HostKeyPolicy::Auto => Ok(()),
+            HostKeyPolicy::AcceptNew if self.is_unreadable() => Ok(()),
             HostKeyPolicy::AcceptNew => {
                 self.notice(format!("Accepted the new host key of {instance_id}: {algorithm} {presented}"));
                 self.keep(std::slice::from_ref(key), "accept-new")

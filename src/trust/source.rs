@@ -17,18 +17,17 @@ use crate::settings::Settings;
 /// The time limit for reading the console: the user waits for it if the server's key is not known. The SDK would retry longer.
 const CONSOLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Makes the verifier of the planned instance; `None` if there is no data folder for its known_hosts. On a first contact the
-/// console is read from now on, beside whatever follows.
+/// Makes the verifier of the planned instance. On a first contact the console is read from now on, beside whatever follows.
 pub(crate) fn verifier(
     aws: &Aws,
     plan: &RoutePlan,
     settings: &Settings,
     confirmed: &ConfirmGate,
     events: &Events,
-) -> Option<InstanceVerifier> {
+) -> InstanceVerifier {
     let instance = &plan.instance;
     let verifier = InstanceVerifier {
-        store: KnownHosts::of_the_user()?,
+        store: KnownHosts::of_the_user(),
         instance_id: instance.id.clone(),
         alias: alias(&instance.id, plan.port),
         label: instance.label().to_owned(),
@@ -46,7 +45,7 @@ pub(crate) fn verifier(
             console.printed_keys().await;
         });
     }
-    Some(verifier)
+    verifier
 }
 
 /// Returns the files where ssh looks, too (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile).

@@ -18,13 +18,14 @@ use super::console::{ConsoleMatch, Printed};
 use super::error::{Error, Refusal};
 use super::known_hosts::KnownHosts;
 use super::lines::{self, Line, Marker};
+use super::session_keys::SessionKeys;
 use super::verdict::{Verdict, judge};
 use crate::config::HostKeyPolicy;
 use crate::confirm::ConfirmGate;
 use crate::event::{Event, Events, HostKeyQuestion, ask};
 use crate::ssh::host_key::{Algorithm, Certificate, PresentedKey, PublicKey, fingerprint};
 use crate::ssh::verifier::{HostKeyVerifier, Preferences};
-use crate::when::{self, today};
+use crate::when;
 
 /// The keys that the console printed, or the reason why they are not available, worded to follow "The console of i-… ".
 pub(crate) type ConsoleKeys = Result<Printed, String>;
@@ -66,8 +67,8 @@ impl fmt::Debug for Console {
 /// The host key check of one instance: the instance, the sources and the policy.
 #[derive(Clone)]
 pub(crate) struct InstanceVerifier {
-    /// The known_hosts file of ec2ssh.
-    pub store: KnownHosts,
+    /// The known_hosts file of ec2ssh; `None` if there is no home folder.
+    pub store: Option<KnownHosts>,
     /// The id of the instance.
     pub instance_id: String,
     /// The name of the instance in the known_hosts file of ec2ssh.
@@ -97,6 +98,8 @@ pub(crate) struct Progress {
     asked_for_printed: AtomicBool,
     /// The user was asked about the key.
     prompted: AtomicBool,
+    /// The keys that could not be written.
+    pub(super) session_keys: SessionKeys,
 }
 
 /// The outcome of a check that did not refuse the key.
@@ -117,7 +120,7 @@ impl InstanceVerifier {
     /// # Errors
     /// If the known_hosts file of ec2ssh cannot be used.
     pub(crate) fn wanted(&self) -> Result<Vec<Algorithm>, Error> {
-        let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
+        let known = self.known()?;
         if known.is_empty() {
             return Ok(self.console.try_get().map(|printed| printed.algorithms()).unwrap_or_default());
         }
@@ -126,7 +129,7 @@ impl InstanceVerifier {
 
     /// Whether the known_hosts file of ec2ssh has no key of the instance yet, so that the console is needed.
     pub(crate) fn is_first_contact(&self) -> bool {
-        self.store.keys(&self.alias).is_ok_and(|known| known.is_empty())
+        self.known().is_ok_and(|known| known.is_empty())
     }
 
     /// Whether any file names a certificate authority for this instance; only then is the server asked for a
@@ -153,7 +156,7 @@ impl InstanceVerifier {
                 Err(why) => self.step(format!("host certificate ignored: {why}")),
             }
         }
-        let known = self.store.keys(&self.alias).map_err(|source| self.unusable(source))?;
+        let known = self.known()?;
         let verdict = judge(&known, &key);
         // Until the cached lookup is confirmed, no key is stored and none is refused.
         if !matches!(verdict, Verdict::Known { .. }) {
@@ -162,7 +165,8 @@ impl InstanceVerifier {
         match verdict {
             Verdict::Known { line, how } => {
                 let how = if how.is_empty() { String::new() } else { format!(", trusted by: {how}") };
-                Ok(Outcome::Trusted(format!("known ({}:{line}{how})", self.store.path().display())))
+                let place = if line == 0 { "this session".to_owned() } else { format!("{}:{line}", self.store_path()) };
+                Ok(Outcome::Trusted(format!("known ({place}{how})")))
             }
             Verdict::Changed { line, known } => Err(self.changed(line, &known, &key).await),
             Verdict::New => self.by_sources(&key).await,
@@ -215,18 +219,9 @@ impl InstanceVerifier {
             Ok(printed) => (printed.compare(key), printed.compare(known)),
             Err(_) => (ConsoleMatch::Nothing, ConsoleMatch::Nothing),
         };
-        let (file, presented) = (self.store.path().to_owned(), fingerprint(key));
+        let (file, presented) = (PathBuf::from(self.store_path()), fingerprint(key));
         let (instance_id, algorithm) = (self.instance_id.clone(), key.algorithm().to_string());
         Refusal::Changed { instance_id, file, line, known: fingerprint(known), presented, algorithm, console }.into()
-    }
-
-    /// Stores the keys as trusted, with a comment on how and when they came to be trusted.
-    ///
-    /// # Errors
-    /// If the known_hosts file of ec2ssh cannot be used.
-    pub(crate) fn keep(&self, keys: &[PublicKey], how: &str) -> Result<(), Error> {
-        let comment = format!("{how} {}", today());
-        self.store.add(&self.alias, keys, &comment).map_err(|source| self.unusable(source))
     }
 
     /// Returns the file and line of the authority that certifies the server by any of its names.
@@ -265,8 +260,8 @@ impl InstanceVerifier {
         let mut names = self.names.clone();
         // ssh also looks for authorities by the name without the port.
         names.extend(self.bare_names());
-        let ours = self.store.text().unwrap_or_default();
-        let path = self.store.path().to_owned();
+        let ours = self.store.as_ref().and_then(|store| store.text().ok()).unwrap_or_default();
+        let path = PathBuf::from(self.store_path());
         let ours: Vec<_> = lines::matching_lines(&ours, &names).into_iter().map(|line| (path.clone(), line)).collect();
         let all = ours.into_iter().chain(self.lines_in_caller_files(Some(marker)));
         all.filter(move |(_, line)| line.marker == Some(marker))
@@ -287,7 +282,7 @@ impl InstanceVerifier {
     }
 
     pub(super) fn unusable(&self, source: std::io::Error) -> Error {
-        Error::KnownHosts { path: self.store.path().to_owned(), source: Arc::new(source) }
+        Error::KnownHosts { path: self.store_path().into(), source: Arc::new(source) }
     }
 }
 
@@ -343,13 +338,17 @@ impl InstanceVerifier {
     /// Applies the policy to a key that no source knows; returns how it came to be trusted.
     async fn apply_policy(&self, algorithm: &str, presented: &str) -> Result<&'static str, Error> {
         match self.policy {
-            HostKeyPolicy::AcceptNew => {
+            HostKeyPolicy::AcceptNew if !self.is_unreadable() => {
                 let id = &self.instance_id;
                 self.notice(format!("Accepted the new host key of {id}: {algorithm} {presented}"));
                 return Ok("accept-new");
             }
-            HostKeyPolicy::Auto if self.confirm(algorithm, presented).await => return Ok("confirmed"),
-            HostKeyPolicy::Auto | HostKeyPolicy::Strict => {}
+            HostKeyPolicy::Strict => {}
+            HostKeyPolicy::Auto | HostKeyPolicy::AcceptNew => {
+                if self.confirm(algorithm, presented).await {
+                    return Ok("confirmed");
+                }
+            }
         }
         let (instance_id, presented) = (self.instance_id.clone(), presented.to_owned());
         Err(Refusal::Unknown { instance_id, presented, algorithm: algorithm.to_owned(), policy: self.policy }.into())

@@ -40,7 +40,7 @@ async fn verify(
         }
     });
     let verifier = InstanceVerifier {
-        store: KnownHosts::at(folder.join("known_hosts")),
+        store: Some(KnownHosts::at(folder.join("known_hosts"))),
         instance_id: "i-0123456789abcdef0".to_owned(),
         alias: "i-0123456789abcdef0".to_owned(),
         label: "web".to_owned(),
@@ -81,4 +81,41 @@ async fn new_host_key_prompts_changed_one_fails() {
         assert_eq!((line, asked), (1, 0));
         assert!(known != presented && known.starts_with("SHA256:"));
     }
+}
+
+/// A key that cannot be written is known for the rest of the session, with one warning.
+#[tokio::test]
+async fn unsaved_key_is_known_in_the_session() {
+    let notices = Arc::new(AtomicUsize::new(0));
+    let questions = Arc::new(AtomicUsize::new(0));
+    let counters = (Arc::clone(&notices), Arc::clone(&questions));
+    let events: Events = Arc::new(move |event| match event {
+        Event::Notice(text) if text.starts_with("Warning:") => drop(counters.0.fetch_add(1, Ordering::SeqCst)),
+        Event::HostKey { reply, .. } => {
+            counters.1.fetch_add(1, Ordering::SeqCst);
+            reply.send(true).unwrap();
+        }
+        _ => {}
+    });
+    let verifier = InstanceVerifier {
+        store: Some(KnownHosts::at("/dev/null/known_hosts".into())),
+        instance_id: "i-0123456789abcdef0".to_owned(),
+        alias: "i-0123456789abcdef0".to_owned(),
+        label: "web".to_owned(),
+        names: vec!["web".to_owned()],
+        caller_files: Vec::new(),
+        console: Console::new(|| async { Ok(Printed::default()) }),
+        policy: HostKeyPolicy::Auto,
+        confirmed: ConfirmGate::open(),
+        events,
+        progress: Arc::new(Progress::default()),
+    };
+    let (first, other) = (host_key(), host_key());
+    let present = |key: &PublicKey| PresentedKey::PublicKey { key: key.clone(), hash_alg: None };
+    verifier.verify(&present(&first)).await.unwrap();
+    verifier.verify(&present(&first)).await.unwrap();
+    assert_eq!((questions.load(Ordering::SeqCst), notices.load(Ordering::SeqCst)), (1, 1));
+    // Another key is refused, as if the first were in the file.
+    let error = verifier.verify(&present(&other)).await.unwrap_err();
+    assert!(error.is_contradiction(), "{error:?}");
 }
