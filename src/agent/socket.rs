@@ -4,6 +4,9 @@
 //! socket beside the path (`.HASH.OWNER.PID`: a hash of the path's file name, the PID of its ssh, its own PID), and the
 //! path is a symbolic link to the youngest of them. An agent that ends points the link to one that is still alive. All
 //! changes are made under one lock in the folder.
+//!
+//! Beside each socket is the public key (`.pub`), with a link as well: an ssh with `IdentitiesOnly yes` takes from its agent only
+//! keys that an IdentityFile names.
 
 use std::cmp::Reverse;
 use std::fs;
@@ -29,11 +32,11 @@ pub(crate) struct Published {
     withdrawn: AtomicBool,
 }
 
-/// Creates a socket for this owner and points the path to it. Sockets of dead processes are removed on the way.
+/// Creates a socket for this owner, with its public key beside it, and points the path to it. Sockets of dead processes are removed on the way.
 ///
 /// # Errors
 /// Fails if the path is too long or its folder is not private to the user, and with I/O errors.
-pub(crate) fn publish(path: &Path, owner: SshProcess) -> io::Result<(Published, UnixListener)> {
+pub(crate) fn publish(path: &Path, owner: SshProcess, public_key: &str) -> io::Result<(Published, UnixListener)> {
     let folder = folder(path)?;
     let own = folder.join(format!("{}{}.{}", socket_prefix(path), owner.pid(), std::process::id()));
     if own.as_os_str().len().max(path.as_os_str().len()) > MAX_SOCKET_PATH_LEN {
@@ -51,6 +54,7 @@ pub(crate) fn publish(path: &Path, owner: SshProcess) -> io::Result<(Published, 
         let _ = fs::remove_file(&published.own);
         let listener = UnixListener::bind(&published.own)?;
         fs::set_permissions(&published.own, fs::Permissions::from_mode(0o600))?;
+        fs::write(public_key_of(&published.own), format!("{public_key}\n"))?;
         published.point_link_to(&published.own)?;
         Ok(listener)
     })?;
@@ -74,11 +78,16 @@ impl Published {
 
     /// Points the path to this socket, atomically.
     fn point_link_to(&self, socket: &Path) -> io::Result<()> {
+        self.link(&public_key_of(socket), &public_key_of(&self.path))?;
+        self.link(socket, &self.path)
+    }
+
+    fn link(&self, to: &Path, path: &Path) -> io::Result<()> {
         let mut fresh = self.own.clone().into_os_string();
         fresh.push(".new");
         let _ = fs::remove_file(&fresh);
-        symlink(socket, &fresh)?;
-        fs::rename(&fresh, &self.path)
+        symlink(to, &fresh)?;
+        fs::rename(&fresh, path)
     }
 
     /// Returns the sockets of the other agents for this path, the youngest first, live or not.
@@ -105,9 +114,13 @@ impl Published {
                 // The path must lead to a listening socket at every moment, so this agent's own socket is removed last.
                 match self.others().into_iter().find(|other| is_listening(other)) {
                     Some(other) => self.point_link_to(&other)?,
-                    None => fs::remove_file(&self.path)?,
+                    None => {
+                        let _ = fs::remove_file(public_key_of(&self.path));
+                        fs::remove_file(&self.path)?;
+                    }
                 }
             }
+            let _ = fs::remove_file(public_key_of(&self.own));
             fs::remove_file(&self.own)
         });
     }
@@ -137,6 +150,18 @@ fn socket_prefix(path: &Path) -> String {
     let mut hasher = DefaultHasher::new();
     path.file_name().hash(&mut hasher);
     format!(".{:016x}.", hasher.finish())
+}
+
+/// Returns the path of the public key beside a socket or a link to one.
+fn public_key_of(socket: &Path) -> PathBuf {
+    let mut path = socket.as_os_str().to_owned();
+    path.push(".pub");
+    path.into()
+}
+
+/// Returns the socket that a path belongs to: the path itself, or the one beside which it is.
+fn socket_of(path: &Path) -> PathBuf {
+    if path.extension().is_some_and(|extension| extension == "pub") { path.with_extension("") } else { path.to_owned() }
 }
 
 /// Creates the folder, and verifies that no other user can have put anything into it.
@@ -203,8 +228,13 @@ fn sweep(folder: &Path) -> io::Result<()> {
         let kind = fs::symlink_metadata(&path).map(|found| found.file_type());
         let is_dead = match kind {
             Ok(kind) if kind.is_socket() => socket_pids(&path).is_some() && !is_listening(&path),
-            Ok(kind) if kind.is_symlink() => {
-                fs::read_link(&path).is_ok_and(|to| socket_pids(&to).is_some() && !is_listening(&to))
+            Ok(kind) if kind.is_symlink() => fs::read_link(&path).is_ok_and(|to| {
+                let socket = socket_of(&to);
+                socket_pids(&socket).is_some() && !is_listening(&socket)
+            }),
+            Ok(kind) if kind.is_file() => {
+                let socket = socket_of(&path);
+                socket != path && socket_pids(&socket).is_some() && !is_listening(&socket)
             }
             _ => false,
         };

@@ -117,7 +117,8 @@ async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporte
     let _ = agent.route.set(dialed.route);
     // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
     let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
-    let (published, listener) = publish(&caller.agent, caller.owner).map_err(unusable)?;
+    let public_key = agent.keys.current().await.key.public_line();
+    let (published, listener) = publish(&caller.agent, caller.owner, &public_key).map_err(unusable)?;
     Ok(Opened { link: dialed.link, agent: Agent { listener, published, backend: agent, owner: caller.owner } })
 }
 

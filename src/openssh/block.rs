@@ -91,7 +91,8 @@ impl Block {
             vec![self.match_line()?, format!("ProxyCommand {}", self.proxy(&program, &agent, &known_hosts)?)];
         lines.push("ProxyUseFdpass yes".to_owned());
         lines.push(format!("IdentityAgent \"{agent}\""));
-        lines.push("IdentityFile none".to_owned());
+        // The public key: with `IdentitiesOnly yes` ssh takes from an agent only keys that an IdentityFile names.
+        lines.push(format!("IdentityFile \"{agent}.pub\""));
         lines.push("IdentitiesOnly no".to_owned());
         lines.push(if has_known_hosts_command {
             format!("KnownHostsCommand \"{program}\" known-hosts answer --agent \"{agent}\" %I %H %K")

@@ -22,3 +22,8 @@ pub(crate) fn hand_over(stream: impl AsFd, socket: BorrowedFd<'_>) -> io::Result
     sendmsg(socket, &[IoSlice::new(&[0])], &mut control, SendFlags::NOSIGNAL)?;
     Ok(())
 }
+
+/// Whether the descriptor is a socket, as an ssh with ProxyUseFdpass gives to its ProxyCommand.
+pub(crate) fn is_socket(descriptor: BorrowedFd<'_>) -> bool {
+    rustix::net::getsockname(descriptor).is_ok()
+}

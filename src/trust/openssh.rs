@@ -62,7 +62,7 @@ impl InstanceVerifier {
         let algorithm = key.algorithm().to_string();
         match self.policy {
             HostKeyPolicy::Auto => Ok(()),
-            HostKeyPolicy::AcceptNew if self.is_unreadable() => Ok(()),
+            HostKeyPolicy::AcceptNew if self.keys.is_unreadable() => Ok(()),
             HostKeyPolicy::AcceptNew => {
                 self.notice(format!("Accepted the new host key of {instance_id}: {algorithm} {presented}"));
                 self.keep(std::slice::from_ref(key), "accept-new")

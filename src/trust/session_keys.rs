@@ -3,49 +3,60 @@
 //! confirmed is trusted all the same, as in ssh.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::error::Error;
-use super::known_hosts::Known;
-use super::verifier::InstanceVerifier;
+use super::known_hosts::{Known, KnownHosts};
+use crate::event::{Event, Events};
 use crate::ssh::host_key::PublicKey;
 use crate::when::today;
 
-/// The keys that the file does not have.
-#[derive(Debug, Default)]
+/// The keys of one instance. Clones share their state.
+#[derive(Clone)]
 pub(crate) struct SessionKeys {
+    /// The known_hosts file of ec2ssh; `None` if there is no home folder.
+    file: Option<KnownHosts>,
+    /// The name of the instance in the file.
+    alias: String,
+    events: Events,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
     unsaved: Mutex<Vec<PublicKey>>,
     warned: AtomicBool,
     unreadable: AtomicBool,
 }
 
-impl InstanceVerifier {
+impl SessionKeys {
+    /// Returns the keys of an instance, which are read when they are needed.
+    pub(crate) fn new(file: Option<KnownHosts>, alias: String, events: &Events) -> Self {
+        Self { file, alias, events: Arc::clone(events), state: Arc::default() }
+    }
+
     /// Returns the keys that are known for the instance. A file in a folder that may not be entered counts as missing.
     ///
     /// # Errors
     /// If the known_hosts file of ec2ssh cannot be used.
-    pub(super) fn known(&self) -> Result<Vec<Known>, Error> {
-        let file = match &self.store {
-            Some(store) => store.keys(&self.alias),
-            None => Ok(Vec::new()),
-        };
-        let mut known = match file {
+    pub(crate) fn known(&self) -> io::Result<Vec<Known>> {
+        let in_file = self.file.as_ref().map_or_else(|| Ok(Vec::new()), |file| file.keys(&self.alias));
+        let mut known = match in_file {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.session_keys().unreadable.store(true, Ordering::Relaxed);
-                self.warn(&format!("cannot read {}: {error}", self.store_path()));
+                self.state.unreadable.store(true, Ordering::Relaxed);
+                self.warn(&format!("cannot read {}: {error}", self.path().display()));
                 Vec::new()
             }
-            other => other.map_err(|source| self.unusable(source))?,
+            other => other?,
         };
-        let unsaved = self.session_keys().unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(unsaved.iter().map(|key| Known { line: 0, key: key.clone() }));
+        known.extend(self.unsaved().iter().map(|key| Known { line: 0, key: key.clone() }));
         Ok(known)
     }
 
     /// Whether the known keys could not be read: then a new key is not accepted without a question.
-    pub(super) fn is_unreadable(&self) -> bool {
-        self.session_keys().unreadable.load(Ordering::Relaxed)
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.state.unreadable.load(Ordering::Relaxed)
     }
 
     /// Stores the keys as trusted, with a comment on how and when they came to be trusted. Where they cannot be written, they are
@@ -53,44 +64,53 @@ impl InstanceVerifier {
     ///
     /// # Errors
     /// If another process has stored a different key in the meantime.
-    pub(crate) fn keep(&self, keys: &[PublicKey], how: &str) -> Result<(), Error> {
+    pub(crate) fn keep(&self, keys: &[PublicKey], how: &str) -> io::Result<()> {
         let comment = format!("{how} {}", today());
-        let written = match &self.store {
-            Some(store) => store.add(&self.alias, keys, &comment),
+        let written = match &self.file {
+            Some(file) => file.add(&self.alias, keys, &comment),
             None => Err(io::Error::new(io::ErrorKind::NotFound, "there is no home folder (HOME is not set)")),
         };
         match written {
-            Err(source) if is_contradiction(&source) => Err(self.unusable(source)),
-            Err(error) => {
-                self.warn(&format!("cannot write {}: {error}", self.store_path()));
-                let mut unsaved = self.session_keys().unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-                for key in keys {
-                    let mut key = key.clone();
-                    key.set_comment(comment.as_str());
-                    if !unsaved.iter().any(|known| known.key_data() == key.key_data()) {
-                        unsaved.push(key);
-                    }
-                }
+            Err(error) if !is_contradiction(&error) => {
+                self.warn(&format!("cannot write {}: {error}", self.path().display()));
+                self.hold(keys, &comment);
                 Ok(())
             }
-            Ok(()) => Ok(()),
+            other => other,
         }
+    }
+
+    fn hold(&self, keys: &[PublicKey], comment: &str) {
+        let mut unsaved = self.unsaved();
+        for key in keys {
+            if !unsaved.iter().any(|known| known.key_data() == key.key_data()) {
+                let mut key = key.clone();
+                key.set_comment(comment);
+                unsaved.push(key);
+            }
+        }
+    }
+
+    fn unsaved(&self) -> MutexGuard<'_, Vec<PublicKey>> {
+        self.state.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn warn(&self, why: &str) {
-        if !self.session_keys().warned.swap(true, Ordering::Relaxed) {
-            let id = &self.instance_id;
-            self.notice(format!("Warning: the host key of {id} is not kept: {why}. It is verified anew next time."));
+        if !self.state.warned.swap(true, Ordering::Relaxed) {
+            let text =
+                format!("Warning: the host key of {} is not kept: {why}. It is verified anew next time.", self.alias);
+            (self.events)(Event::Notice(text));
         }
     }
 
-    fn session_keys(&self) -> &SessionKeys {
-        &self.progress.session_keys
+    /// Returns the text of the file; empty if it cannot be read.
+    pub(crate) fn text(&self) -> String {
+        self.file.as_ref().and_then(|file| file.text().ok()).unwrap_or_default()
     }
 
     /// Returns the path of the file, for messages.
-    pub(super) fn store_path(&self) -> String {
-        self.store.as_ref().map_or("known_hosts".to_owned(), |store| store.path().display().to_string())
+    pub(crate) fn path(&self) -> PathBuf {
+        self.file.as_ref().map_or_else(|| PathBuf::from("known_hosts"), |file| file.path().to_owned())
     }
 }
 

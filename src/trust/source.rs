@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::console::parse;
 use super::known_hosts::{KnownHosts, alias};
 use super::lines::at_port;
+use super::session_keys::SessionKeys;
 use super::verifier::{Console, ConsoleKeys, InstanceVerifier};
 use crate::aws::{self, Aws};
 use crate::confirm::ConfirmGate;
@@ -27,9 +28,8 @@ pub(crate) fn verifier(
 ) -> InstanceVerifier {
     let instance = &plan.instance;
     let verifier = InstanceVerifier {
-        store: KnownHosts::of_the_user(),
+        keys: SessionKeys::new(KnownHosts::of_the_user(), alias(&instance.id, plan.port), events),
         instance_id: instance.id.clone(),
-        alias: alias(&instance.id, plan.port),
         label: instance.label().to_owned(),
         names: names(plan, &settings.target.selector.to_string()),
         caller_files: caller_files(),

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::certificate;
 use super::console::{ConsoleMatch, Printed};
 use super::error::{Error, Refusal};
-use super::known_hosts::KnownHosts;
+use super::known_hosts::Known;
 use super::lines::{self, Line, Marker};
 use super::session_keys::SessionKeys;
 use super::verdict::{Verdict, judge};
@@ -67,12 +67,10 @@ impl fmt::Debug for Console {
 /// The host key check of one instance: the instance, the sources and the policy.
 #[derive(Clone)]
 pub(crate) struct InstanceVerifier {
-    /// The known_hosts file of ec2ssh; `None` if there is no home folder.
-    pub store: Option<KnownHosts>,
+    /// The keys that are known for the instance.
+    pub keys: SessionKeys,
     /// The id of the instance.
     pub instance_id: String,
-    /// The name of the instance in the known_hosts file of ec2ssh.
-    pub alias: String,
     /// The name of the instance as the user knows it.
     pub label: String,
     /// Every name and address of the instance, as ssh would look for it (with the port if it is not 22).
@@ -98,8 +96,6 @@ pub(crate) struct Progress {
     asked_for_printed: AtomicBool,
     /// The user was asked about the key.
     prompted: AtomicBool,
-    /// The keys that could not be written.
-    pub(super) session_keys: SessionKeys,
 }
 
 /// The outcome of a check that did not refuse the key.
@@ -165,7 +161,11 @@ impl InstanceVerifier {
         match verdict {
             Verdict::Known { line, how } => {
                 let how = if how.is_empty() { String::new() } else { format!(", trusted by: {how}") };
-                let place = if line == 0 { "this session".to_owned() } else { format!("{}:{line}", self.store_path()) };
+                let place = if line == 0 {
+                    "this session".to_owned()
+                } else {
+                    format!("{}:{line}", self.keys.path().display())
+                };
                 Ok(Outcome::Trusted(format!("known ({place}{how})")))
             }
             Verdict::Changed { line, known } => Err(self.changed(line, &known, &key).await),
@@ -219,9 +219,25 @@ impl InstanceVerifier {
             Ok(printed) => (printed.compare(key), printed.compare(known)),
             Err(_) => (ConsoleMatch::Nothing, ConsoleMatch::Nothing),
         };
-        let (file, presented) = (PathBuf::from(self.store_path()), fingerprint(key));
+        let (file, presented) = (self.keys.path(), fingerprint(key));
         let (instance_id, algorithm) = (self.instance_id.clone(), key.algorithm().to_string());
         Refusal::Changed { instance_id, file, line, known: fingerprint(known), presented, algorithm, console }.into()
+    }
+
+    /// Returns the keys that are known for the instance.
+    ///
+    /// # Errors
+    /// If the known_hosts file of ec2ssh cannot be used.
+    pub(super) fn known(&self) -> Result<Vec<Known>, Error> {
+        self.keys.known().map_err(|source| self.unusable(source))
+    }
+
+    /// Stores the keys as trusted, with how they came to be trusted.
+    ///
+    /// # Errors
+    /// If another process has stored a different key in the meantime.
+    pub(crate) fn keep(&self, keys: &[PublicKey], how: &str) -> Result<(), Error> {
+        self.keys.keep(keys, how).map_err(|source| self.unusable(source))
     }
 
     /// Returns the file and line of the authority that certifies the server by any of its names.
@@ -260,8 +276,8 @@ impl InstanceVerifier {
         let mut names = self.names.clone();
         // ssh also looks for authorities by the name without the port.
         names.extend(self.bare_names());
-        let ours = self.store.as_ref().and_then(|store| store.text().ok()).unwrap_or_default();
-        let path = PathBuf::from(self.store_path());
+        let ours = self.keys.text();
+        let path = self.keys.path();
         let ours: Vec<_> = lines::matching_lines(&ours, &names).into_iter().map(|line| (path.clone(), line)).collect();
         let all = ours.into_iter().chain(self.lines_in_caller_files(Some(marker)));
         all.filter(move |(_, line)| line.marker == Some(marker))
@@ -282,7 +298,7 @@ impl InstanceVerifier {
     }
 
     pub(super) fn unusable(&self, source: std::io::Error) -> Error {
-        Error::KnownHosts { path: self.store_path().into(), source: Arc::new(source) }
+        Error::KnownHosts { path: self.keys.path(), source: Arc::new(source) }
     }
 }
 
@@ -338,7 +354,7 @@ impl InstanceVerifier {
     /// Applies the policy to a key that no source knows; returns how it came to be trusted.
     async fn apply_policy(&self, algorithm: &str, presented: &str) -> Result<&'static str, Error> {
         match self.policy {
-            HostKeyPolicy::AcceptNew if !self.is_unreadable() => {
+            HostKeyPolicy::AcceptNew if !self.keys.is_unreadable() => {
                 let id = &self.instance_id;
                 self.notice(format!("Accepted the new host key of {id}: {algorithm} {presented}"));
                 return Ok("accept-new");

@@ -291,14 +291,15 @@ fn a_name_with_a_slash_is_verified_too() {
     place.assert_clean();
 }
 
-/// The last group of an IPv6 address is not taken for a port.
+/// The last group of an IPv6 address is not taken for a port. The typed address is dialed; nothing answers there.
 #[test]
 fn ipv6_address_keeps_its_last_group() {
     let place = Place::with("", "--match *:*");
     let mut instance = Instance::named(ID, "my-instance");
     instance.ipv6 = Some("2600:1f16::10:1".to_owned());
     place.world.cloud.add(instance);
-    place.ssh(&["2600:1f16::10:1", "exit 4"]).expect(4);
+    let run = place.ssh(&["2600:1f16::10:1", "exit 4"]).expect(255);
+    assert!(run.stderr.contains(&format!("direct: [2600:1f16::10:1]:{}: ", place.sshd.port)), "{run}");
 }
 
 #[test]

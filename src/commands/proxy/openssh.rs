@@ -27,6 +27,7 @@ use crate::context::Ctx;
 use crate::error::CommandError;
 use crate::openssh::fdpass;
 use crate::terminal::raw::{close_stderr, close_stdin, close_stdout};
+use crate::text::{instance_word, shell_word};
 use crate::transport::link::Link;
 use crate::transport::pump::{self, AfterInput};
 use crate::trust::lines::at_port;
@@ -39,9 +40,25 @@ const SSH_EXIT_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) async fn run(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {
     match (args.openssh.fdpass, args.openssh.owner) {
         (false, _) => Box::pin(plain(ctx, args, agent)).await,
+        (true, None) if !fdpass::is_socket(rustix::stdio::stdin()) => {
+            explain_pipes(&ctx.ui, args);
+            Box::pin(plain(ctx, args, agent)).await
+        }
         (true, None) => wait_for_child(&ctx.ui).await,
         (true, Some(owner)) => Box::pin(detached(ctx, args, agent, SshProcess::from_pid(owner))).await,
     }
+}
+
+/// Says what a client needs that reads ssh_config and is not OpenSSH, such as paramiko or JSch: it takes no socket, and it does not
+/// ask the agent of IdentityAgent for the key.
+fn explain_pipes(ui: &Ui, args: &ProxyArgs) {
+    let user = args.connect.user.as_deref().map_or(String::new(), |user| format!(" -l {}", shell_word(user)));
+    ui.notice("This client takes no socket from its ProxyCommand (ProxyUseFdpass), so ec2ssh carries its bytes.");
+    ui.notice(&format!(
+        "If it is not OpenSSH, it does not ask for ec2ssh's key either (IdentityAgent): give it a key that the instance knows, or \
+         have your own public key pushed, with this ProxyCommand: ec2ssh proxy{user} {}",
+        instance_word(&args.target)
+    ));
 }
 
 async fn plain(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf) -> Result<u8, CommandError> {

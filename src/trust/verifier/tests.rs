@@ -1,6 +1,6 @@
 //! Tests of the verification under each policy, with an empty console.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,10 +14,15 @@ use crate::ssh::host_key::{PresentedKey, PublicKey};
 use crate::ssh::verifier::HostKeyVerifier;
 use crate::trust::console::Printed;
 use crate::trust::known_hosts::KnownHosts;
+use crate::trust::session_keys::SessionKeys;
 use crate::trust::{Error, Refusal};
 
 fn host_key() -> PublicKey {
     PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap().public_key().clone()
+}
+
+fn keys(file: PathBuf, events: &Events) -> SessionKeys {
+    SessionKeys::new(Some(KnownHosts::at(file)), "i-0123456789abcdef0".to_owned(), events)
 }
 
 /// Verifies a key, answering a question with this; returns the number of questions as well.
@@ -40,9 +45,8 @@ async fn verify(
         }
     });
     let verifier = InstanceVerifier {
-        store: Some(KnownHosts::at(folder.join("known_hosts"))),
+        keys: keys(folder.join("known_hosts"), &events),
         instance_id: "i-0123456789abcdef0".to_owned(),
-        alias: "i-0123456789abcdef0".to_owned(),
         label: "web".to_owned(),
         names: vec!["web".to_owned()],
         caller_files: Vec::new(),
@@ -98,9 +102,8 @@ async fn unsaved_key_is_known_in_the_session() {
         _ => {}
     });
     let verifier = InstanceVerifier {
-        store: Some(KnownHosts::at("/dev/null/known_hosts".into())),
+        keys: keys("/dev/null/known_hosts".into(), &events),
         instance_id: "i-0123456789abcdef0".to_owned(),
-        alias: "i-0123456789abcdef0".to_owned(),
         label: "web".to_owned(),
         names: vec!["web".to_owned()],
         caller_files: Vec::new(),

@@ -3,6 +3,7 @@
 pub(crate) mod credentials;
 mod homes;
 mod keys;
+mod openssh;
 mod servers;
 mod targets;
 
