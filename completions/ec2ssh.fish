@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command n/no-stdin dry-run json h/help
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -53,6 +53,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l yes -d 'Do not ask before
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s t -l tty -d 'Request a pty, also for a command; twice: even without a local terminal'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s T -l no-tty -d 'Do not request a pty'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s N -l no-command -d 'Run no command; keep the connection open'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s C -l compress -d 'Compress, on every route (Session Manager always compresses)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s n -l no-stdin -d 'Do not read standard input'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l dry-run -d 'Print the plan without connecting'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l json -d 'Print the plan as JSON (with --dry-run)'
@@ -93,6 +94,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l yes -d 'Do not ask
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s t -l tty -d 'Request a pty, also for a command; twice: even without a local terminal'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s T -l no-tty -d 'Do not request a pty'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s N -l no-command -d 'Run no command; keep the connection open'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s C -l compress -d 'Compress, on every route (Session Manager always compresses)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s n -l no-stdin -d 'Do not read standard input'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l dry-run -d 'Print the plan without connecting'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l json -d 'Print the plan as JSON (with --dry-run)'

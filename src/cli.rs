@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -182,11 +183,35 @@ fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
         Err(error) => {
-            let _ = error.print();
+            match lacking_option(&error).filter(|_| kind == CommandKind::Session) {
+                Some(error) => {
+                    report(&Ui::without_stdout(Verbosity::default(), terminal_width), Verbosity::default(), &error)
+                }
+                None => drop(error.print()),
+            }
             let code = if error.use_stderr() { CommandError::new(ErrorKind::Usage, "").exit_code(kind) } else { 0 };
             Err(ExitCode::from(code))
         }
     }
+}
+
+/// The options of ssh(1) that ec2ssh lacks.
+const LACKING_SSH_OPTIONS: &str = "ABDEFGIJKLMOPQRSWXYabcefgkmoswxy";
+
+/// Explains an option of ssh that ec2ssh lacks: ssh itself has it, and connects through ec2ssh.
+fn lacking_option(error: &clap::Error) -> Option<CommandError> {
+    let option = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (clap::error::ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => option,
+        _ => return None,
+    };
+    let letter =
+        option.strip_prefix('-').filter(|letter| letter.len() == 1 && LACKING_SSH_OPTIONS.contains(*letter))?;
+    let error = CommandError::new(ErrorKind::Usage, format!("ec2ssh does not have ssh's option -{letter}"));
+    Some(
+        error
+            .hint(format!("use ssh, which connects through ec2ssh after `ec2ssh config install --match NAME`: ssh -{letter} … NAME"))
+            .hint(format!("without changing its configuration: ssh -o ProxyCommand='ec2ssh proxy %r@%h:%p' -{letter} … NAME")),
+    )
 }
 
 /// Returns the kind of the command with this name; any other word is a target of `ssh`.

@@ -64,12 +64,16 @@ pub(crate) struct CommandError {
     /// Commands to type, or things to do.
     pub hints: Vec<String>,
     /// The command that renews an expired login, word by word.
-    pub login_command: Option<Vec<String>>,
+    pub login_command: Option<Box<LoginCommand>>,
     /// A table that is shown above the message.
     pub table: Option<Box<Table>>,
     /// The error that is reported: for `-vv`, and for tests by type.
     pub source: Option<Source>,
 }
+
+/// A command, word by word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoginCommand(pub Vec<String>);
 
 /// The error of a layer, kept as it is.
 pub(crate) type Source = Arc<dyn std::error::Error + Send + Sync>;

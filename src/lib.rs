@@ -38,7 +38,8 @@
 //! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
 //! - [`mod@plan`], [`settings`], [`login`]: pure decisions. [`event`]: how these rooms report and ask.
 //! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
-//! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`].
+//! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`]. Its `shared_config`
+//!   and `credentials` follow the AWS CLI's rules.
 //! - [`web`], [`transport`]: HTTPS and websockets by the caller's proxies; TCP, links and probes.
 //! - [`agent`], [`openssh`]: for plain ssh: an agent with one key, and the block in `~/.ssh/config`.
 //! - [`terminal`], [`ui`]: the local terminal in raw mode; the one door to standard output, standard error and the user.
@@ -86,6 +87,8 @@
 //! - Tokens and signed URLs go to AWS's own domains only, unless the caller has set an endpoint; they are [`secret::Secret`]s.
 //! - A session that was started is ended, whatever ends the process, short of SIGKILL: [`cli`] waits for it, also after a panic.
 //! - The keys in memory are kept out of core dumps.
+//! - Credentials are written to the AWS CLI's cache of assumed roles, and nowhere else. A program that fetches them never gets the
+//!   session's standard input.
 //! - [`terminal::raw`] restores the terminal on drop, panic, signal and suspend. Raw mode begins when the server has accepted the
 //!   shell or command: a program that prints nothing would otherwise never get it.
 #![allow(rustdoc::private_intra_doc_links, reason = "this documentation is for those who change the code")]

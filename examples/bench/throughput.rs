@@ -1,7 +1,8 @@
 //! Measures the throughput of a session in both directions, by each route and at both distances, with ssh in the same
-//! run.
+//! run. The data is random: Session Manager's route is compressed.
 
 use std::fs::File;
+use std::io::{BufReader, Read};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use crate::figures::{median, table};
 use crate::setup::{Distance, Setup, with_other_build};
 
 const ROUNDS: usize = 3;
+/// Uploads by Session Manager are paced to 1 MB/s.
+const PACED_MEGABYTES: u64 = 4;
 
 /// A measured command and its results.
 struct Case {
@@ -26,7 +29,9 @@ pub(crate) fn run() {
 
 fn measure(name: &str, distance: Distance, megabytes: u64) {
     let setup = Setup::new(distance, Duration::ZERO);
-    File::create(setup.path("input")).unwrap().set_len(megabytes * 1_000_000).unwrap();
+    let random = File::open("/dev/urandom").unwrap().take(megabytes * 1_000_000);
+    std::io::copy(&mut BufReader::with_capacity(1 << 20, random), &mut File::create(setup.path("input")).unwrap())
+        .unwrap();
     let case = |name: &str, line| Case { name: name.to_owned(), line, down: Vec::new(), up: Vec::new() };
     let mut cases = vec![
         case("ssh", setup.ssh("filed", "")),
@@ -48,7 +53,8 @@ fn measure(name: &str, distance: Distance, megabytes: u64) {
     for _ in 0..ROUNDS {
         for case in &mut cases {
             case.down.push(down(&setup, &case.line, megabytes));
-            case.up.push(up(&setup, &case.line, megabytes));
+            let is_paced = case.line.contains("--via ssm");
+            case.up.push(up(&setup, &case.line, if is_paced { PACED_MEGABYTES } else { megabytes }));
         }
     }
     let floor = (median(&cases[0].down), median(&cases[0].up));
@@ -71,7 +77,7 @@ fn measure(name: &str, distance: Distance, megabytes: u64) {
 
 /// Returns the throughput of standard output in MB/s. The start of the session is included for every command.
 fn down(setup: &Setup, line: &str, megabytes: u64) -> f64 {
-    let remote = format!("head -c {megabytes}000000 /dev/zero");
+    let remote = format!("head -c {megabytes}000000 {}", setup.path("input").display());
     let mut words = line.split_whitespace();
     let mut command = setup.command(words.next().unwrap());
     command.args(words).arg(remote).stdout(Stdio::null());
@@ -82,7 +88,8 @@ fn down(setup: &Setup, line: &str, megabytes: u64) -> f64 {
 fn up(setup: &Setup, line: &str, megabytes: u64) -> f64 {
     let mut words = line.split_whitespace();
     let mut command = setup.command(words.next().unwrap());
-    command.args(words).arg("cat >/dev/null").stdin(File::open(setup.path("input")).unwrap()).stdout(Stdio::null());
+    let remote = format!("head -c {megabytes}000000 >/dev/null");
+    command.args(words).arg(remote).stdin(File::open(setup.path("input")).unwrap()).stdout(Stdio::null());
     rate(&mut command, megabytes)
 }
 

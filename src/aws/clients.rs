@@ -22,7 +22,7 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use super::call::Call;
 use super::clock::Clock;
 use super::credentials::{CachedCredentials, Interaction, Provider};
-use super::endpoint_url::{endpoint_override, without_empty};
+use super::endpoint_url::{endpoint_override, stream_override, without_empty};
 use super::environment::{self, non_empty_variable, sdk_files};
 use super::error::{Error, classify, credentials_error, zone_region};
 use super::http::Http;
@@ -57,6 +57,8 @@ pub(crate) struct Aws {
     pub(super) ssm_overridden: bool,
     /// Whether the Systems Manager endpoint override is an `http://` URL.
     pub(super) ssm_plaintext: bool,
+    /// The endpoint URL override for Session Manager's streams, as PrivateLink without private DNS needs it.
+    pub(super) stream_endpoint: Option<String>,
     /// The clock of the services, for signatures.
     pub(super) clock: Clock,
     credentials: Arc<CachedCredentials>,
@@ -99,6 +101,7 @@ impl Aws {
         let shared = shared.into_builder().identity_cache(IdentityCache::no_cache());
         let provider: Arc<dyn ProvideCredentials> = Arc::clone(&credentials) as _;
         let shared = shared.credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        let stream_endpoint = stream_override(&files, name);
         let account = Account { region: region.to_string(), profile, scope };
         let ssm_endpoint = endpoint_override(&shared, "SSM");
         Ok(Self {
@@ -109,6 +112,7 @@ impl Aws {
             dual_stack: shared.use_dual_stack().unwrap_or_default(),
             ec2_overridden: endpoint_override(&shared, "EC2").is_some(),
             ssm_overridden: ssm_endpoint.is_some(),
+            stream_endpoint,
             ssm_plaintext: ssm_endpoint.is_some_and(|url| url.starts_with("http://")),
             credentials,
             clock: http.clock().clone(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_types::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use super::environment::non_empty_variable;
 use super::shared_config::SharedConfig;
 
 /// Returns the endpoint URL override, if one is set for this service or for all.
@@ -13,6 +14,13 @@ pub(super) fn endpoint_override(shared: &SdkConfig, service: &'static str) -> Op
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let of_service = key.ok().zip(shared.service_config()).and_then(|(key, config)| config.load_config(key));
     of_service.or_else(|| shared.endpoint_url().map(str::to_owned))
+}
+
+/// Returns the endpoint URL override for Session Manager's streams. The one for all services does not count: the address of a
+/// stream comes from the service.
+pub(super) fn stream_override(files: &SharedConfig, profile: &str) -> Option<String> {
+    let of_profile = || files.service_setting(profile, "ssmmessages", "endpoint_url");
+    non_empty_variable("AWS_ENDPOINT_URL_SSMMESSAGES").or_else(of_profile)
 }
 
 /// Replaces overrides that are empty by what the profile says.

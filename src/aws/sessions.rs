@@ -104,15 +104,22 @@ impl Aws {
         token: String,
     ) -> Result<ChannelToken, Error> {
         let token = Secret::new(token);
+        let url = match &self.stream_endpoint {
+            Some(endpoint) => at_endpoint(&url, endpoint),
+            None => url,
+        };
         let wrong = |detail: String| Error::InvalidResponse { call, detail };
         let uri: http::Uri = url.parse().map_err(|_| wrong("invalid stream URL".to_owned()))?;
-        // An http:// SSM endpoint override also permits ws:// stream URLs.
-        let is_permitted_plaintext = uri.scheme_str() == Some("ws") && self.ssm_plaintext;
+        // An http:// endpoint override also permits ws:// stream URLs.
+        let permits_plaintext =
+            self.ssm_plaintext || self.stream_endpoint.as_ref().is_some_and(|url| url.starts_with("http:"));
+        let is_permitted_plaintext = uri.scheme_str() == Some("ws") && permits_plaintext;
         if uri.scheme_str() != Some("wss") && !is_permitted_plaintext {
             return Err(wrong("the stream URL does not start with wss://".to_owned()));
         }
         let host = uri.host().unwrap_or_default();
-        self.check_host(call, host, HOST_LABELS, uri.port().is_some(), self.ssm_overridden)?;
+        let is_overridden = self.ssm_overridden || self.stream_endpoint.is_some();
+        self.check_host(call, host, HOST_LABELS, uri.port().is_some(), is_overridden)?;
         let is_signed = uri.query().is_some_and(|query| query.contains("X-Amz-"));
         let headers = if is_signed {
             Vec::new()
@@ -121,5 +128,34 @@ impl Aws {
             self.signer(call).await?.headers(SERVICE, &https, self.clock.now()).map_err(wrong)?
         };
         Ok(ChannelToken { session_id: session_id.to_owned(), url: Secret::new(url), token, headers })
+    }
+}
+
+/// Returns the stream URL at another endpoint; what follows the host stays as the service gave it.
+fn at_endpoint(stream_url: &str, endpoint: &str) -> String {
+    let rest = stream_url.split_once("://").map_or(stream_url, |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |at| &rest[at..]);
+    format!("{}{path}", endpoint.trim_end_matches('/').replacen("http", "ws", 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_endpoint;
+
+    #[test]
+    fn stream_keeps_its_path_at_another_endpoint() {
+        let stream = "wss://ssmmessages.eu-west-1.amazonaws.com/v1/data-channel/x?role=a&cell-number=A+b%3D";
+        let path = "/v1/data-channel/x?role=a&cell-number=A+b%3D";
+        let table = [
+            (
+                "https://vpce-1.ssmmessages.eu-west-1.vpce.amazonaws.com",
+                "wss://vpce-1.ssmmessages.eu-west-1.vpce.amazonaws.com",
+            ),
+            ("https://localhost:8443/", "wss://localhost:8443"),
+            ("http://localhost:8080", "ws://localhost:8080"),
+        ];
+        for (endpoint, expected) in table {
+            assert_eq!(at_endpoint(stream, endpoint), format!("{expected}{path}"));
+        }
     }
 }

@@ -35,14 +35,13 @@ pub(crate) fn silent() -> Interaction {
 /// Offers to run the command that renews an expired login, where the error has one and the user can be asked. Returns whether it
 /// was run with success.
 pub(crate) async fn offer_login(ui: &Ui, error: &CommandError) -> bool {
-    let Some((program, arguments)) = error.login_command.as_deref().and_then(<[String]>::split_first) else {
-        return false;
-    };
+    let Some(words) = error.login_command.as_ref().map(|command| &command.0) else { return false };
+    let Some((program, arguments)) = words.split_first() else { return false };
     if !ui.can_ask() {
         return false;
     }
-    let words: Vec<String> = error.login_command.iter().flatten().map(|word| shell_word(word)).collect();
-    let (asking, question) = (ui.clone(), format!("{}. Run '{}' now?", error.message, words.join(" ")));
+    let command = words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
+    let (asking, question) = (ui.clone(), format!("{}. Run '{command}' now?", error.message));
     let answer = tokio::task::spawn_blocking(move || asking.confirm(&question)).await;
     if answer.ok().flatten() != Some(true) {
         return false;
@@ -54,7 +53,7 @@ pub(crate) async fn offer_login(ui: &Ui, error: &CommandError) -> bool {
     match login.status().await {
         Ok(status) if status.success() => true,
         Ok(status) => {
-            ui.notice(&format!("'{}' ended with {status}", words.join(" ")));
+            ui.notice(&format!("'{command}' ended with {status}"));
             false
         }
         Err(failed) => {

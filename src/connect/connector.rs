@@ -29,9 +29,9 @@ use crate::trust::{self, InstanceVerifier};
 /// The key to log in with.
 enum LoginKey {
     /// A key file, unlocked when it is first needed.
-    File(key_file::LazyKey),
+    File(Box<key_file::LazyKey>),
     /// Fresh keys in memory, which are pushed.
-    Pushed(EphemeralKeys),
+    Pushed(Box<EphemeralKeys>),
 }
 
 /// Connects to one instance.
@@ -53,8 +53,8 @@ impl Connector {
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
         let key = match key_file {
-            Some(file) => LoginKey::File(key_file::LazyKey::new(file)),
-            None => LoginKey::Pushed(EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id)),
+            Some(file) => LoginKey::File(Box::new(key_file::LazyKey::new(file))),
+            None => LoginKey::Pushed(Box::new(EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id))),
         };
         let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
         let dialer = RouteDialer::new(aws, plan, located.just_started, confirmed.clone());

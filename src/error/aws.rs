@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::CommandError;
+use super::{CommandError, LoginCommand};
 use crate::aws::model::LoginMethod;
 use crate::aws::{Call, ChainError, Error, ProcessError, zone_region};
 use crate::text::shell_word;
@@ -335,5 +335,5 @@ fn credentials(profile: Option<&str>, login: LoginMethod, detail: &str) -> Comma
             .hint(with_profile(command));
     }
     let error = CommandError::failed(format!("the {session}{of_profile} has expired or was never started"));
-    CommandError { login_command: Some(words(command)), ..error.cause(detail).hint(with_profile(command)) }
+    CommandError { login_command: Some(Box::new(LoginCommand(words(command)))), ..error.cause(detail).hint(with_profile(command)) }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::error::Error;
 use super::frame::{Frame, Kind, flag, payload};
 use super::handshake::{self, Version};
+use super::pace::Pace;
 use super::reliable::{Receipt, ReceiveWindow, SendWindow};
 
 /// The largest payload sent, in bytes, as in the plugin and the agent.
@@ -20,6 +21,8 @@ const MAX_TEXT_CHARS: usize = 1000;
 /// Limit for the messages that wait for the websocket. Above it no messages are read, because each one adds an
 /// acknowledgement.
 const MAX_QUEUED_MESSAGES: usize = 4096;
+/// Limit for the data messages that wait for their pace; beyond it nothing is read from the local side.
+const MAX_WAITING: usize = 16;
 /// Limit for the received bytes that wait for the reader; above it the far side is slowed down. Not too small, because
 /// acknowledgements and pings arrive on the same websocket.
 const MAX_UNREAD_BYTES: usize = 1 << 20;
@@ -56,8 +59,11 @@ pub(crate) struct DataChannel {
     outgoing: SendWindow<Bytes>,
     /// Whether the service has asked us to pause sending.
     is_paused: bool,
-    /// Encoded messages that wait for the websocket.
+    /// Encoded acknowledgements that wait for the websocket; they go before data and are not paced.
+    acknowledgements: VecDeque<Bytes>,
+    /// Encoded data messages that wait for the websocket and for their pace.
     to_send: VecDeque<Bytes>,
+    pace: Pace,
     /// Received bytes of the session, in order.
     received: VecDeque<Bytes>,
     /// The total length of `received`, in bytes.
@@ -93,7 +99,9 @@ impl DataChannel {
             incoming: ReceiveWindow::default(),
             outgoing: SendWindow::default(),
             is_paused: false,
+            acknowledgements: VecDeque::new(),
             to_send: VecDeque::new(),
+            pace: Pace::default(),
             received: VecDeque::new(),
             received_bytes: 0,
             progress: 0,
@@ -182,7 +190,11 @@ impl DataChannel {
             sequence.ok_or_else(|| Error::Malformed("an acknowledgement without a sequence number".to_owned()))?;
         let before = self.outgoing.in_flight();
         self.outgoing.acknowledge(sequence, now.instant);
-        self.progress += u64::from(self.outgoing.in_flight() < before);
+        let moved = self.outgoing.in_flight() < before;
+        if moved {
+            self.pace.acknowledged();
+        }
+        self.progress += u64::from(moved);
         Ok(())
     }
 
@@ -202,7 +214,7 @@ impl DataChannel {
             payload_type: 0,
             payload: content.to_string().into(),
         };
-        self.to_send.push_back(frame.encode());
+        self.acknowledgements.push_back(frame.encode());
     }
 
     fn send_data(&mut self, payload_type: u32, payload: Bytes, now: Now) {
@@ -241,12 +253,12 @@ impl DataChannel {
 
     /// Whether bytes can be sent now.
     pub(crate) fn can_send(&self) -> bool {
-        self.is_open() && !self.is_paused && !self.outgoing.is_full()
+        self.is_open() && !self.is_paused && !self.outgoing.is_full() && self.to_send.len() < MAX_WAITING
     }
 
     /// Whether messages may be taken from the websocket now.
     pub(crate) fn can_take(&self) -> bool {
-        self.to_send.len() < MAX_QUEUED_MESSAGES && self.received_bytes < MAX_UNREAD_BYTES
+        self.acknowledgements.len() < MAX_QUEUED_MESSAGES && self.received_bytes < MAX_UNREAD_BYTES
     }
 
     /// Sends bytes to the instance's port.
@@ -274,17 +286,24 @@ impl DataChannel {
     pub(crate) fn tick(&mut self, now: Now) {
         if !self.is_paused && self.to_send.is_empty() {
             self.to_send.extend(self.outgoing.due(now.instant));
+            if !self.to_send.is_empty() {
+                self.pace.late(now.instant);
+            }
         }
     }
 
-    /// Returns when to call [`Self::tick`] next.
-    pub(crate) fn next_tick(&self) -> Option<Instant> {
-        if self.is_paused || !self.to_send.is_empty() { None } else { self.outgoing.next_due() }
+    /// Returns when to call [`Self::tick`], or [`Self::next_to_send`], next; `None` if nothing but the websocket is waited for.
+    pub(crate) fn next_tick(&self, now: Instant) -> Option<Instant> {
+        if !self.to_send.is_empty() {
+            return Some(self.pace.next(now)).filter(|next| *next > now);
+        }
+        if self.is_paused { None } else { self.outgoing.next_due() }
     }
 
     /// Switches to a new websocket: every unacknowledged message is sent again.
     pub(crate) fn reconnected(&mut self, now: Now) {
         self.is_paused = false;
+        self.acknowledgements.clear();
         self.to_send = self.outgoing.unacknowledged(now.instant).into();
     }
 
@@ -298,8 +317,15 @@ impl DataChannel {
         self.outgoing.waiting_for(now.instant)
     }
 
-    /// Removes and returns the next message for the websocket.
-    pub(crate) fn next_to_send(&mut self) -> Option<Bytes> {
+    /// Removes and returns the next message for the websocket that may leave now.
+    pub(crate) fn next_to_send(&mut self, now: Instant) -> Option<Bytes> {
+        if let Some(acknowledgement) = self.acknowledgements.pop_front() {
+            return Some(acknowledgement);
+        }
+        if self.to_send.is_empty() || !self.pace.is_due(now) {
+            return None;
+        }
+        self.pace.sent();
         self.to_send.pop_front()
     }
 

@@ -7,8 +7,17 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 
-/// The protocol version that we announce; the service refuses clients older than 1.2.764.0.
-pub(crate) const CLIENT_VERSION: &str = "1.2.764.0";
+/// The version of the official plugin that we announce: the newest whose messages were compared with ours. The service refuses
+/// clients older than a version that it raises now and then, last 1.2.764.0.
+pub(crate) const CLIENT_VERSION: &str = "1.2.896.0";
+/// The environment variable that announces another version, in case the service refuses this one.
+const CLIENT_VERSION_VARIABLE: &str = "EC2SSH_SSM_CLIENT_VERSION";
+
+/// Returns the version that is announced: the one in the environment if it is a version, else ours.
+fn client_version() -> String {
+    let is_version = |text: &String| text.parse::<Version>().is_ok();
+    std::env::var(CLIENT_VERSION_VARIABLE).ok().filter(is_version).unwrap_or_else(|| CLIENT_VERSION.to_owned())
+}
 
 /// The version of an agent or a client: up to four numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +85,7 @@ pub(crate) fn answer(request: &[u8]) -> Result<HandshakeResult, Error> {
     }
     let errors: Vec<String> = declined.iter().map(|what| format!("not supported: {what}")).collect();
     let response =
-        json!({ "ClientVersion": CLIENT_VERSION, "ProcessedClientActions": processed, "Errors": errors }).to_string();
+        json!({ "ClientVersion": client_version(), "ProcessedClientActions": processed, "Errors": errors }).to_string();
     // A version that cannot be parsed is treated as an old one.
     let agent = request["AgentVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
     Ok(HandshakeResult { agent, response, declined })
@@ -89,7 +98,7 @@ pub(crate) fn open_data_channel(token: &str, request_id: &str, client_id: &str) 
         "RequestId": request_id,
         "TokenValue": token,
         "ClientId": client_id,
-        "ClientVersion": CLIENT_VERSION,
+        "ClientVersion": client_version(),
     })
     .to_string()
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! frame         one message on the wire
 //! reliable      ordering, acknowledgements and retransmission, for each direction separately
+//! pace          when the next message may leave
 //! handshake     the agent's handshake request, and its version
 //! data_channel  the three combined: frames in, frames and bytes out; no clock, no socket
 //! resume        reconnect policy: attempts, backoff, deadline
@@ -15,7 +16,7 @@
 //! stream        the local end of the session
 //! ```
 //!
-//! The first five do no I/O; the time is passed in.
+//! The first six do no I/O; the time is passed in.
 
 pub(crate) mod api;
 pub(crate) mod channel;
@@ -23,6 +24,7 @@ pub(crate) mod data_channel;
 mod error;
 pub(crate) mod frame;
 pub(crate) mod handshake;
+mod pace;
 pub(crate) mod registry;
 mod relay;
 pub(crate) mod reliable;

@@ -102,7 +102,7 @@ impl Relay {
     /// Runs the handshake until data may be sent.
     pub(super) async fn handshake(&mut self) -> Result<(), Error> {
         while !self.data_channel.is_open() {
-            let (next_tick, can_take) = (self.data_channel.next_tick(), self.data_channel.can_take());
+            let (next_tick, can_take) = (self.data_channel.next_tick(Instant::now()), self.data_channel.can_take());
             tokio::select! {
                 received = self.ws_stream.recv(), if can_take => match received {
                     Received::Messages(messages) => self.take(&messages)?,
@@ -158,7 +158,7 @@ impl Relay {
             let is_over = end.is_some() || self.data_channel.closed().is_some();
             let can_read = self.data_channel.can_send() && local.input_ended.is_none() && !is_over;
             let can_take = self.data_channel.can_take() && !is_over;
-            let (next_tick, next_check) = (self.data_channel.next_tick(), self.next_check(&local));
+            let (next_tick, next_check) = (self.data_channel.next_tick(Instant::now()), self.next_check(&local));
             let event = tokio::select! {
                 () = self.ws_sink.flush(&mut self.data_channel), if !is_over => IoEvent::Nothing,
                 written = to_local.write(&local.waiting), if !local.waiting.is_empty() => {
@@ -334,8 +334,10 @@ impl Relay {
         let end_sent = self.data_channel.terminate(now());
         let confirmed = async {
             while end_sent && self.data_channel.closed().is_none() {
+                let next_tick = self.data_channel.next_tick(Instant::now());
                 tokio::select! {
                     () = self.ws_sink.flush(&mut self.data_channel) => {}
+                    () = until(next_tick) => {}
                     received = self.ws_stream.recv() => match received {
                         Received::Messages(messages) => {
                             let taken = messages.iter().try_for_each(|bytes| self.data_channel.take(bytes, now()));

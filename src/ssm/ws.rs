@@ -75,7 +75,7 @@ impl WsSink {
                     Poll::Ready(Err(error)) => break self.failed = Some(why(error)),
                     Poll::Ready(Ok(())) => {}
                 }
-                let next = match data_channel.next_to_send() {
+                let next = match data_channel.next_to_send(Instant::now()) {
                     Some(bytes) => Message::Binary(bytes),
                     None if self.wants_ping => {
                         self.wants_ping = false;

@@ -97,8 +97,9 @@ impl SessionKeys {
 
     fn warn(&self, why: &str) {
         if !self.state.warned.swap(true, Ordering::Relaxed) {
-            let text =
-                format!("Warning: the host key of {} is not kept: {why}. It is verified anew next time.", self.alias);
+            // The alias has the port beside the id if it is not 22.
+            let id = self.alias.trim_start_matches('[').split(']').next().unwrap_or_default();
+            let text = format!("Warning: the host key of {id} is not kept: {why}. It is verified anew next time.");
             (self.events)(Event::Notice(text));
         }
     }

@@ -5,6 +5,7 @@ mod homes;
 mod keys;
 mod openssh;
 mod servers;
+mod session_manager;
 mod targets;
 
 use crate::support::{Run, World, tool};

@@ -61,7 +61,7 @@ fn server_without_ed25519_gets_an_rsa_key() {
     let before = pushes().count();
     world.run(&line(&sshd, "true")).expect(0);
     assert_eq!(pushes().count(), before + 1);
-    assert!(pushes().last().unwrap().body.contains("ssh-rsa"));
+    assert!(pushes().next_back().unwrap().body.contains("ssh-rsa"));
 }
 
 /// A server with an ed25519 host key that accepts RSA user keys alone is known after one denial.

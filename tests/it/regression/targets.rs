@@ -88,3 +88,21 @@ fn managed_node_is_named() {
     assert!(run.stderr.contains("aws ssm start-session --target mi-0123456789abcdef0"), "{run}");
     assert!(world.cloud.calls().is_empty());
 }
+
+/// An option of ssh that is not there ended in "unexpected argument", with a list of usage lines.
+#[test]
+fn lacking_ssh_option_is_explained() {
+    let world = World::empty();
+    for (line, letter) in
+        [("-L 8080:localhost:80 web-1", "L"), ("ssh -o ForwardAgent=yes web-1", "o"), ("-J bastion web-1", "J")]
+    {
+        let run = world.run(line).expect(255);
+        let expected =
+            format!("Error: ec2ssh does not have ssh's option -{letter}\nHint: use ssh, which connects through ec2ssh");
+        assert!(run.stderr.starts_with(&expected), "{run}");
+        assert!(run.stderr.contains(&format!("ssh -o ProxyCommand='ec2ssh proxy %r@%h:%p' -{letter} … NAME")), "{run}");
+    }
+    // Others are left to the usual words.
+    let run = world.run("--nonsense web-1").expect(255);
+    assert!(run.stderr.contains("unexpected argument '--nonsense'"), "{run}");
+}

@@ -103,7 +103,13 @@ pub(crate) fn check(request: &Request, service: &Service) -> Result<Channel, Err
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let signed = sigv4::Request { path, query, header: &header };
-    let (access_key, region) = (service.access_key.as_str(), "eu-west-1");
+    let signed_by = header("authorization").and_then(|value| {
+        let credential = value.split("Credential=").nth(1)?;
+        credential.split('/').next().map(str::to_owned)
+    });
+    let is_known = |key: &String| lock(&service.state).access_keys.contains(key);
+    let signed_by = signed_by.filter(is_known).unwrap_or_else(|| service.access_key.clone());
+    let (access_key, region) = (signed_by.as_str(), "eu-west-1");
     let expected = Expected { access_key, secret: crate::SECRET, service: "ssmmessages", region, age: 300 };
     let forbidden = |why: String| refuse(403, "AccessDeniedException", &why);
     sigv4::check_headers(&signed, &expected).map_err(|why| forbidden(format!("The upgrade is not signed: {why}")))?;
@@ -122,7 +128,8 @@ pub(crate) fn check(request: &Request, service: &Service) -> Result<Channel, Err
 pub(crate) async fn attach(mut socket: Socket, channel: Channel) {
     let Some(Ok(Message::Text(text))) = socket.next().await else { return };
     let hello: Value = serde_json::from_str(&text).unwrap_or_default();
-    let state = lock(&channel.service.state);
+    let mut state = lock(&channel.service.state);
+    state.client_versions.push(hello["ClientVersion"].as_str().unwrap_or_default().to_owned());
     let Some(session) = state.sessions.iter().find(|session| session.id == channel.id) else { return };
     let version = hello["ClientVersion"].as_str().unwrap_or_default();
     let is_new = version.rsplit('.').nth(1).and_then(|number| number.parse::<u32>().ok()).is_some_and(|n| n >= 764);

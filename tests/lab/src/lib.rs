@@ -173,6 +173,11 @@ impl Cloud {
         (state.sessions.len(), state.sessions.iter().map(|session| session.resumed).sum())
     }
 
+    /// Returns the client version that each data channel announced.
+    pub fn client_versions(&self) -> Vec<String> {
+        self.state().client_versions.clone()
+    }
+
     /// Returns the number of sessions whose agent still serves them.
     pub fn open_sessions(&self) -> usize {
         self.state().sessions.iter().filter(|session| !session.end.is_closed()).count()

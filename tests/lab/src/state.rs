@@ -169,6 +169,8 @@ pub(crate) struct State {
     /// The connected agents by instance id.
     pub agents: HashMap<String, Agent>,
     pub sessions: Vec<Session>,
+    /// The client version that each data channel announced.
+    pub client_versions: Vec<String>,
     /// The base URL of the streams, in place of the embedded cloud's own.
     pub stream_base: Option<String>,
 }
