@@ -335,5 +335,8 @@ fn credentials(profile: Option<&str>, login: LoginMethod, detail: &str) -> Comma
             .hint(with_profile(command));
     }
     let error = CommandError::failed(format!("the {session}{of_profile} has expired or was never started"));
-    CommandError { login_command: Some(Box::new(LoginCommand(words(command)))), ..error.cause(detail).hint(with_profile(command)) }
+    CommandError {
+        login_command: Some(Box::new(LoginCommand(words(command)))),
+        ..error.cause(detail).hint(with_profile(command))
+    }
 }
