@@ -7,17 +7,17 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use super::shared_config::SharedConfig;
 
 /// Returns a variable that is set and not empty.
-pub(super) fn non_empty_variable(name: &str) -> Option<String> {
+pub(crate) fn non_empty_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Returns the profile that the environment names. The order is botocore's.
-pub(super) fn profile() -> Option<String> {
+pub(crate) fn profile() -> Option<String> {
     non_empty_variable("AWS_DEFAULT_PROFILE").or_else(|| non_empty_variable("AWS_PROFILE"))
 }
 
 /// Returns the region that the environment names.
-pub(super) fn region() -> Option<String> {
+pub(crate) fn region() -> Option<String> {
     non_empty_variable("AWS_REGION").or_else(|| non_empty_variable("AWS_DEFAULT_REGION"))
 }
 

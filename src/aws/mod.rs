@@ -18,7 +18,7 @@ mod console;
 mod credentials;
 mod endpoint_url;
 pub(crate) mod endpoints;
-mod environment;
+pub(crate) mod environment;
 mod error;
 pub(crate) mod hosts;
 mod http;

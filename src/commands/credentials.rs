@@ -17,8 +17,11 @@ pub(crate) fn interaction(ui: &Ui) -> Interaction {
     let ui = ui.clone();
     let events = move |event| match event {
         CredentialEvent::Waiting(text) => ui.progress(&text),
-        // A question of the helper is shown also with -q.
-        CredentialEvent::Output(text) => ui.lines(&text),
+        // A question of the helper is shown also with -q, and no spinner turns where it is answered.
+        CredentialEvent::Output(text) => {
+            ui.clear_progress();
+            ui.lines(&text);
+        }
         CredentialEvent::MfaCode { serial, reply } => {
             let text = format!("MFA code for {serial}: ");
             spawn_prompt(&ui, reply, move |ui| ui.ask_secret(&text));

@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::account::cache_scope;
+use crate::aws::environment;
 use crate::aws::model::Instance;
 use crate::store::cache::{Entry, JsonCache};
 use crate::when;
@@ -69,15 +70,11 @@ fn is_plain(name: &str) -> bool {
 /// Returns the key for a profile and region as requested, else as the environment has them. It has to be known without loading
 /// credentials: a completion must answer at once. Static keys in the environment name their account.
 pub(crate) fn key(profile: Option<&str>, region: Option<&str>) -> String {
-    let from_env = |names: &[&str]| {
-        names.iter().find_map(|name| std::env::var(name).ok()).filter(|value| !value.is_empty()).unwrap_or_default()
-    };
-    let scope = match from_env(&["AWS_ACCESS_KEY_ID"]) {
-        key if key.is_empty() => String::new(),
-        key => cache_scope(&key),
-    };
-    let profile = profile.map_or_else(|| from_env(&["AWS_PROFILE"]), str::to_owned);
-    let region = region.map_or_else(|| from_env(&["AWS_REGION", "AWS_DEFAULT_REGION"]), str::to_owned);
+    // A profile that is named decides, whatever keys the environment holds.
+    let keys = environment::non_empty_variable("AWS_ACCESS_KEY_ID").filter(|_| profile.is_none());
+    let scope = keys.map(|key| cache_scope(&key)).unwrap_or_default();
+    let profile = profile.map(str::to_owned).or_else(environment::profile).unwrap_or_default();
+    let region = region.map(str::to_owned).or_else(environment::region).unwrap_or_default();
     format!("{scope}/{profile}/{region}")
 }
 
@@ -85,7 +82,9 @@ pub(crate) fn key(profile: Option<&str>, region: Option<&str>) -> String {
 fn config_files_state() -> String {
     let paths =
         [("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")].map(|(variable, name)| {
-            std::env::var_os(variable).map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".aws").join(name)))
+            environment::non_empty_variable(variable)
+                .map(PathBuf::from)
+                .or_else(|| Some(dirs::home_dir()?.join(".aws").join(name)))
         });
     let state = |path: PathBuf| {
         let file = std::fs::metadata(path).ok()?;

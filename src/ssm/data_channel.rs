@@ -61,8 +61,8 @@ pub(crate) struct DataChannel {
     is_paused: bool,
     /// Encoded acknowledgements that wait for the websocket; they go before data and are not paced.
     acknowledgements: VecDeque<Bytes>,
-    /// Encoded data messages that wait for the websocket and for their pace.
-    to_send: VecDeque<Bytes>,
+    /// Encoded data messages, with their numbers, that wait for the websocket and for their pace.
+    to_send: VecDeque<(i64, Bytes)>,
     pace: Pace,
     /// Received bytes of the session, in order.
     received: VecDeque<Bytes>,
@@ -218,9 +218,10 @@ impl DataChannel {
     }
 
     fn send_data(&mut self, payload_type: u32, payload: Bytes, now: Now) {
+        let sequence = self.outgoing.next();
         let frame = Frame {
             kind: Kind::InputStreamData,
-            sequence: self.outgoing.next(),
+            sequence,
             flags: 0,
             id: self.fresh_id(),
             created: now.unix_ms,
@@ -229,7 +230,7 @@ impl DataChannel {
         };
         let bytes = frame.encode();
         self.outgoing.push(bytes.clone(), now.instant);
-        self.to_send.push_back(bytes);
+        self.to_send.push_back((sequence, bytes));
     }
 
     fn fresh_id(&mut self) -> u128 {
@@ -326,7 +327,9 @@ impl DataChannel {
             return None;
         }
         self.pace.sent();
-        self.to_send.pop_front()
+        let (sequence, bytes) = self.to_send.pop_front()?;
+        self.outgoing.leaves(sequence, now);
+        Some(bytes)
     }
 
     /// Removes and returns the next received bytes of the session.

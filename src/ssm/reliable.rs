@@ -80,8 +80,7 @@ impl<M: Clone> SendWindow<M> {
 
     /// Records the acknowledgement of a message. Numbers outside the window are ignored.
     pub(crate) fn acknowledge(&mut self, sequence: i64, now: Instant) {
-        let oldest = self.next - i64::try_from(self.sent.len()).unwrap_or(i64::MAX);
-        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
+        let index = sequence.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
         let Some(sent) = index.and_then(|index| self.sent.get_mut(index)) else { return };
         // Karn's algorithm: a retransmitted message gives no valid sample of the round trip.
         if !sent.acknowledged && sent.first == sent.last {
@@ -94,15 +93,33 @@ impl<M: Clone> SendWindow<M> {
         }
     }
 
-    /// Returns the messages that are overdue and have to be retransmitted now.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<M> {
-        let (timeout, progress) = (self.timer.timeout, self.progress);
-        let oldest = self.sent.iter_mut().filter(|sent| !sent.acknowledged).take(MAX_RETRANSMITS);
-        let late = oldest.filter(|sent| sent.timer_start(progress) + timeout <= now);
-        let late: Vec<M> = late
-            .map(|sent| {
+    /// Records that a message leaves only now: its timeout and its round trip count from here.
+    pub(crate) fn leaves(&mut self, sequence: i64, now: Instant) {
+        let oldest = self.oldest();
+        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
+        if let Some(sent) = index.and_then(|index| self.sent.get_mut(index)) {
+            if sent.first == sent.last {
+                sent.first = now;
+            }
+            sent.last = now;
+        }
+    }
+
+    /// Returns the number of the oldest message in the window.
+    fn oldest(&self) -> i64 {
+        self.next - i64::try_from(self.sent.len()).unwrap_or(i64::MAX)
+    }
+
+    /// Returns the messages that are overdue and have to be retransmitted now, with their numbers.
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<(i64, M)> {
+        let (timeout, progress, oldest) = (self.timer.timeout, self.progress, self.oldest());
+        let numbered = (oldest..).zip(self.sent.iter_mut());
+        let waiting = numbered.filter(|(_, sent)| !sent.acknowledged).take(MAX_RETRANSMITS);
+        let late = waiting.filter(|(_, sent)| sent.timer_start(progress) + timeout <= now);
+        let late: Vec<(i64, M)> = late
+            .map(|(number, sent)| {
                 sent.last = now;
-                sent.message.clone()
+                (number, sent.message.clone())
             })
             .collect();
         if !late.is_empty() {
@@ -117,14 +134,15 @@ impl<M: Clone> SendWindow<M> {
         oldest.map(|sent| sent.timer_start(self.progress) + self.timer.timeout).min()
     }
 
-    /// Returns every unacknowledged message, to be sent again over a new connection.
-    pub(crate) fn unacknowledged(&mut self, now: Instant) -> Vec<M> {
-        let in_flight = self.sent.iter_mut().filter(|sent| !sent.acknowledged);
+    /// Returns every unacknowledged message, to be sent again over a new connection, with its number.
+    pub(crate) fn unacknowledged(&mut self, now: Instant) -> Vec<(i64, M)> {
+        let oldest = self.oldest();
+        let in_flight = (oldest..).zip(self.sent.iter_mut()).filter(|(_, sent)| !sent.acknowledged);
         in_flight
-            .map(|sent| {
+            .map(|(number, sent)| {
                 // The message counts as retransmitted, even if the clock has not advanced.
                 sent.last = now.max(sent.first + Duration::from_nanos(1));
-                sent.message.clone()
+                (number, sent.message.clone())
             })
             .collect()
     }

@@ -33,7 +33,7 @@ proptest! {
                 network.push_back(message);
                 sent += 1;
             }
-            network.extend(outgoing.due(now));
+            network.extend(outgoing.due(now).into_iter().map(|(_, message)| message));
             // Each step decides the fate of one message: 0 loses it, 1 duplicates it, 2 loses its acknowledgement,
             // anything else delivers it.
             let (fate, place) = fates.next().unwrap_or((5, 0));
@@ -67,7 +67,7 @@ fn timeout_follows_round_trip_within_bounds() {
     outgoing.push(0, at(0));
     assert_eq!(outgoing.next_due(), Some(at(200)));
     assert!(outgoing.due(at(199)).is_empty());
-    assert_eq!(outgoing.due(at(200)), [0]);
+    assert_eq!(outgoing.due(at(200)), [(0, 0)]);
     // A retransmitted message gives no sample of the round trip (Karn's algorithm).
     outgoing.acknowledge(0, at(900));
     outgoing.push(1, at(1000));
@@ -141,4 +141,23 @@ fn timeout_adapts_to_long_round_trips() {
         outgoing.acknowledge(i64::try_from(number).unwrap(), at(start + 300));
     }
     assert!(again <= 2, "{again}");
+}
+
+/// A message that waits for its pace is not late, and its wait is no part of the round trip.
+#[test]
+fn timeout_counts_from_the_message_that_leaves() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut outgoing = SendWindow::default();
+    outgoing.push(0, at(0));
+    outgoing.push(1, at(0));
+    outgoing.leaves(0, at(0));
+    outgoing.leaves(1, at(500));
+    assert_eq!(outgoing.due(at(501)), [(0, 0)]);
+    outgoing.acknowledge(0, at(502));
+    assert!(outgoing.due(at(599)).is_empty());
+    assert_eq!(outgoing.waiting_for(at(600)), Duration::from_millis(100));
+    // A number outside the window changes nothing.
+    outgoing.leaves(7, at(600));
+    outgoing.leaves(-1, at(600));
 }

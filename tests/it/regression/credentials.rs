@@ -282,6 +282,18 @@ fn wrong_clock_is_named() {
 }
 
 #[test]
+fn wrong_clock_is_named_for_every_service() {
+    for (operation, via) in
+        [("SendSSHPublicKey", "ssm"), ("StartSession", "ssm"), ("DescribeInstanceConnectEndpoints", "eice")]
+    {
+        let world = World::private();
+        world.cloud.fail(operation, Fault::Clock(7200), 10);
+        let run = world.run(&format!("--via {via} db-1 true")).expect(255);
+        assert!(run.stderr.contains("this machine's clock is 2 h behind AWS's"), "{operation}: {run}");
+    }
+}
+
+#[test]
 fn zone_in_place_of_a_region_is_named() {
     let world = World::empty();
     for (zone, region) in [("us-east-1a", "us-east-1"), ("us-west-2-lax-1a", "us-west-2")] {

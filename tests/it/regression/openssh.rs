@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::support::place::Place;
-use crate::support::{Run, tool, wait_until};
+use crate::support::{Run, keygen, tool};
 
 /// `-o IdentitiesOnly=yes`, on the command line or in a wrapper, ended in "permission denied".
 #[test]
@@ -56,31 +56,35 @@ fn ansible_works_with_its_own_options() {
     place.assert_clean();
 }
 
+const PARAMIKO: &str = r#"
+import sys, paramiko
+config = paramiko.SSHConfig.from_path(sys.argv[1]).lookup('my-instance')
+proxy = paramiko.ProxyCommand(config['proxycommand'])
+client = paramiko.SSHClient()
+client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+client.connect('my-instance', username=config['user'], sock=proxy, key_filename=sys.argv[2], allow_agent=False, look_for_keys=False)
+print(client.exec_command('echo in')[1].read().decode().strip())
+client.close()
+proxy.close()
+print(proxy.process.stderr.read().decode())
+"#;
+
 /// paramiko reads the block: it gives pipes to the ProxyCommand, and knows neither ProxyUseFdpass nor IdentityAgent.
 #[test]
-fn client_with_pipes_is_carried_and_told() {
+fn paramiko_is_carried_and_told() {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    assert!(python.is_file(), "paramiko is not installed: run `make test`, which installs it");
     let place = Place::new();
-    let block = std::fs::read_to_string(&place.config).unwrap();
-    let proxy = block.lines().find_map(|line| line.trim().strip_prefix("ProxyCommand ")).unwrap();
-    let agent = place.world.path("run/ec2ssh/x@my-instance:22").display().to_string();
-    // As paramiko's ProxyCommand and SSHConfig expand it.
-    let expanded = proxy
-        .replace("%n", "my-instance")
-        .replace("%r@%h:%p", "x@my-instance:22")
-        .replace("%r", &place.sshd.user)
-        .replace("%p", &place.sshd.port.to_string())
-        .replace("%h", "my-instance");
-    let mut command = place.world.command("/bin/sh");
-    command.args(["-c", &format!("{expanded} > answer 2> said")]).current_dir(place.world.home.path());
-    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-    let read = |name: &str| std::fs::read_to_string(place.world.path(name)).unwrap_or_default();
-    wait_until("the server's version arrives", || read("answer").starts_with("SSH-2.0-"));
-    let said = read("said");
-    assert!(said.contains("takes no socket from its ProxyCommand"), "{said} ({agent})");
-    assert!(said.contains(&format!("ec2ssh proxy -l {} my-instance", place.sshd.user)), "{said}");
-    drop(child.stdin.take());
-    let _ = child.kill();
-    let _ = child.wait();
+    let key = keygen(place.world.home.path(), "key", &["-t", "ed25519", "-N", ""]);
+    place.sshd.authorize(&std::fs::read_to_string(key.with_extension("pub")).unwrap());
+    let mut command = place.world.command(python);
+    command.args(["-c", PARAMIKO]).arg(&place.config).arg(key);
+    let run = Run::of(command.output().unwrap()).expect(0);
+    let out = run.out();
+    assert!(out.starts_with("in\n"), "{run}");
+    assert!(out.contains("takes no socket from its ProxyCommand"), "{run}");
+    assert!(out.contains(&format!("ec2ssh proxy -l {} my-instance", place.sshd.user)), "{run}");
+    place.assert_clean();
 }
 
 /// ssh itself without the socket (`-o ProxyUseFdpass=no`) logs in by the same path.
