@@ -67,12 +67,6 @@ impl Instance {
         self.public_ip.is_some() || !self.ipv6.is_empty()
     }
 
-    /// Returns all IPv4 addresses, of any interface.
-    pub(crate) fn ipv4(&self) -> impl Iterator<Item = Ipv4Addr> {
-        let primary = self.public_ip.into_iter().chain(self.private_ip);
-        primary.chain(self.other_public_ips.iter().copied()).chain(self.other_private_ips.iter().copied())
-    }
-
     /// Returns the address that a user would recognize: public IPv4, else IPv6, else private IPv4.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         let ipv6 = self.ipv6.first().copied().map(IpAddr::V6);

@@ -59,7 +59,7 @@ fn names(plan: &RoutePlan, typed: &str) -> Vec<String> {
     let instance = &plan.instance;
     let mut all = vec![instance.id.clone(), typed.to_owned()];
     all.extend([&instance.name, &instance.public_dns, &instance.private_dns].into_iter().flatten().cloned());
-    all.extend(instance.ipv4().map(|ip| ip.to_string()));
+    all.extend([instance.public_ip, instance.private_ip].iter().flatten().map(ToString::to_string));
     all.extend(instance.ipv6.iter().map(ToString::to_string));
     all.iter().map(|name| at_port(name, plan.port)).collect()
 }
