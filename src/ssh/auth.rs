@@ -26,6 +26,8 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(150);
 const MAX_TRIES: usize = 3;
 /// The number of rounds of questions in one try, so that a server cannot ask without end.
 const MAX_ROUNDS: usize = 20;
+/// The number of steps after the key, for the same reason.
+const MAX_STEPS: usize = 10;
 
 /// Questions of the server, to be answered by the user. All text is untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl Connection {
     /// Goes on after the key was accepted.
     async fn second_step(&mut self, user: &str, mut wanted: MethodSet, ask: AskChallenge<'_>) -> Result<(), Error> {
         let mut tries = 0;
-        loop {
+        for _ in 0..MAX_STEPS {
             let step = if has(&wanted, "keyboard-interactive") {
                 self.keyboard_interactive(user, ask).await?
             } else if has(&wanted, "password") {
@@ -109,6 +111,7 @@ impl Connection {
                 Step::Unanswered => return Err(self.refused_step(user, &wanted, false)),
             }
         }
+        Err(Error::Protocol(format!("the server wanted more than {MAX_STEPS} steps after the key")))
     }
 
     fn refused_step(&self, user: &str, wanted: &MethodSet, answered: bool) -> Error {
@@ -142,7 +145,7 @@ impl Connection {
             let next = self.handle.authenticate_keyboard_interactive_respond(answers);
             answer = timeout(STEP_TIMEOUT, next).await.map_err(|_| timed_out(STEP_TIMEOUT))?;
         }
-        Err(Error::Protocol("the server asked more than 20 rounds of questions".to_owned()))
+        Err(Error::Protocol(format!("the server asked more than {MAX_ROUNDS} rounds of questions")))
     }
 
     async fn password(&mut self, user: &str, ask: AskChallenge<'_>) -> Result<Step, Error> {

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::{Algorithm, PrivateKey};
-use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session as ServerSession, VerifiedPublicKey};
-use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, Pty};
+use russh::server::{
+    Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session as ServerSession, VerifiedPublicKey,
+};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, MethodKind, MethodSet, Pty};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
 use super::auth::{Answers, Challenge};
@@ -33,7 +35,23 @@ impl Handler for Server {
     type Error = russh::Error;
 
     async fn auth_publickey(&mut self, user: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
-        Ok(if user == "stranger" { Auth::reject() } else { Auth::Accept })
+        Ok(match user {
+            "stranger" => Auth::reject(),
+            "steps" | "rounds" => another_step(),
+            _ => Auth::Accept,
+        })
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _: &str,
+        _: Option<Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        if user == "steps" {
+            return Ok(another_step());
+        }
+        Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts: Vec::new().into() })
     }
 
     async fn channel_open_session(
@@ -121,6 +139,12 @@ impl Server {
     }
 }
 
+/// The answer of a server that wants keyboard-interactive next.
+fn another_step() -> Auth {
+    let methods = MethodSet::from(&[MethodKind::KeyboardInteractive][..]);
+    Auth::Reject { proceed_with_methods: Some(methods), partial_success: true }
+}
+
 /// Waits until the client requests the command; the server's handler has accepted it before the script sends anything.
 pub(super) async fn wait_for_exec(channel: &mut Channel<Msg>) {
     while let Some(message) = channel.wait().await {
@@ -137,7 +161,8 @@ pub(super) fn host_key() -> PrivateKey {
 
 /// Serves SSH on this stream.
 pub(super) fn serve(stream: DuplexStream, key: PrivateKey, script: Script, refuse: bool) {
-    let config = Config { keys: vec![key], auth_rejection_time: Duration::ZERO, ..Config::default() };
+    let keys = vec![key];
+    let config = Config { keys, auth_rejection_time: Duration::ZERO, max_auth_attempts: 1000, ..Config::default() };
     tokio::spawn(async move {
         if let Ok(session) = russh::server::run_stream(Arc::new(config), stream, Server { script, refuse }).await {
             let _ = session.await;

@@ -23,6 +23,17 @@ async fn rejected_user_is_denied() {
     assert!(matches!(&error, Error::Denied { user, .. } if user == "stranger"), "{error:?}");
 }
 
+#[tokio::test]
+async fn endless_second_steps_are_ended() {
+    for (user, reason) in [("steps", "more than 10 steps"), ("rounds", "more than 20 rounds")] {
+        let (ours, theirs) = duplex(64 * 1024);
+        serve(theirs, host_key(), |_, _| Box::pin(async {}), false);
+        let mut connection = handshake(ours).await.unwrap();
+        let error = connection.authenticate(user, &Key::ephemeral(), &nobody).await.unwrap_err();
+        assert!(matches!(&error, Error::Protocol(text) if text.contains(reason)), "{user}: {error:?}");
+    }
+}
+
 /// A connection that closes early and a server that does not speak SSH are different errors. Both quote what the server
 /// sent.
 #[tokio::test]
