@@ -10,12 +10,12 @@ use super::call::Call;
 use super::clients::Aws;
 use super::error::Error;
 use super::model::{AddressType, Endpoint};
+use super::pages::Pages;
 use super::sign::percent_encode;
 use crate::secret::Secret;
 
 /// The largest page size that the service allows.
 const PAGE_SIZE: i32 = 50;
-const MAX_PAGES: usize = 200;
 /// The time within which a signed URL must be used.
 const SIGNATURE_LIFETIME: Duration = Duration::from_secs(60);
 const SERVICE: &str = "ec2-instance-connect";
@@ -51,8 +51,8 @@ impl Aws {
     pub(crate) async fn endpoints(&self, which: &EndpointQuery) -> Result<Vec<Endpoint>, Error> {
         let call = Call::DescribeInstanceConnectEndpoints;
         let mut found = Vec::new();
-        let mut token = None;
-        for _ in 0..MAX_PAGES {
+        let (mut pages, mut token) = (Pages::new(call), None);
+        loop {
             let request = self.ec2.describe_instance_connect_endpoints();
             let (request, resource) = match which {
                 EndpointQuery::Id(id) => (request.instance_connect_endpoint_ids(id), id),
@@ -63,12 +63,11 @@ impl Aws {
             };
             let page = request.send().await.map_err(|error| self.classify(call, resource, error))?;
             found.extend(page.instance_connect_endpoints().iter().map(|endpoint| self.to_endpoint(endpoint)));
-            token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            token = pages.next(page.next_token())?;
             if token.is_none() {
                 return Ok(found);
             }
         }
-        Err(Error::InvalidResponse { call, detail: format!("the list did not end after {MAX_PAGES} pages") })
     }
 
     /// Converts the SDK's endpoint. The FIPS and dual-stack (IPv4 and IPv6) settings decide which of its DNS names is

@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::retries::ErrorKind;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::Uri;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{self, Client};
@@ -30,6 +31,8 @@ use crate::web::{self, Connector};
 
 /// The timeout for a response's head if the SDK sets none.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// The limit of a response's body in bytes. A page of 1,000 instances with all their tags and interfaces has about 10 MB.
+const MAX_BODY_SIZE: usize = 32 << 20;
 
 /// The SDK's HTTP client, with one connection pool for all services.
 #[derive(Clone)]
@@ -101,7 +104,8 @@ impl HttpConnector for PooledClient {
             match tokio::time::timeout(read_timeout, answer).await {
                 Ok(Ok(response)) => {
                     clock.note(response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()));
-                    HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+                    let limited = |body| Limited::new(body, MAX_BODY_SIZE).map_err(explain_limit);
+                    HttpResponse::try_from(response.map(|body| SdkBody::from_body_1_x(limited(body))))
                         .map_err(|error| ConnectorError::other(error.into(), None))
                 }
                 Ok(Err(error)) => Err(classify(error)),
@@ -109,6 +113,14 @@ impl HttpConnector for PooledClient {
             }
         })
     }
+}
+
+/// Says of a body that is too long how long it may be.
+fn explain_limit(error: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error + Send + Sync> {
+    if error.is::<LengthLimitError>() {
+        return format!("the response is longer than {} MiB", MAX_BODY_SIZE >> 20).into();
+    }
+    error
 }
 
 /// Classifies a request's error: the SDK decides by its kind whether to retry.

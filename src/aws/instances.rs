@@ -9,13 +9,12 @@ use super::call::Call;
 use super::clients::Aws;
 use super::error::Error;
 use super::model::{Instance, State};
+use super::pages::Pages;
 use crate::target::{Selector, is_instance_id};
 
 /// The largest page size that the service allows
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
 const PAGE_SIZE: i32 = 1000;
-/// More pages than any account has, so that a list that never ends is not followed forever.
-const MAX_PAGES: usize = 10_000;
 
 /// A query for DescribeInstances.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,8 +106,8 @@ impl Aws {
         on_page: impl Fn(usize),
     ) -> Result<Vec<Instance>, Error> {
         let mut found: Vec<Instance> = Vec::new();
-        let mut token = None;
-        for _ in 0..MAX_PAGES {
+        let (mut pages, mut token) = (Pages::new(Call::DescribeInstances), None);
+        loop {
             let mut request = self.ec2.describe_instances();
             match query {
                 // MaxResults is not allowed together with InstanceIds.
@@ -128,15 +127,12 @@ impl Aws {
                 instances.filter(|found| !found.state.is_shutting_down_or_terminated() && is_instance_id(&found.id)),
             );
             on_page(found.len());
-            token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-            // A page may be empty although more pages follow; only a missing token ends the list.
+            token = pages.next(page.next_token())?;
             if token.is_none() || matches!(query, Query::Id(_)) {
                 found.sort_by(|a, b| (&a.name, a.launched, &a.id).cmp(&(&b.name, b.launched, &b.id)));
                 return Ok(found);
             }
         }
-        let detail = format!("the list did not end after {MAX_PAGES} pages");
-        Err(Error::InvalidResponse { call: Call::DescribeInstances, detail })
     }
 
     /// Returns all instances that match `selector`. An IPv4 address outside the private ranges takes further calls, side by side, if

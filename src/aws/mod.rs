@@ -26,6 +26,7 @@ mod images;
 pub(crate) mod instances;
 pub(crate) mod keys;
 pub(crate) mod model;
+mod pages;
 mod pool;
 mod preconnect;
 pub(crate) mod sessions;

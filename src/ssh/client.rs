@@ -10,7 +10,7 @@ use russh::client::{Config, Handle, connect_stream};
 use russh::{Disconnect, Preferred, SshId};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::abort_on_drop::abort_on_drop;
@@ -265,11 +265,14 @@ fn config(preferences: &Preferences, options: &ConnectionOptions) -> Config {
 /// Completes when the handshake's time has passed; while the host key is being judged the clock is paused.
 async fn handshake_timeout(shared: &Shared, limit: Duration) {
     const TICK: Duration = Duration::from_millis(250);
-    let mut left = limit;
+    let (mut left, mut last) = (limit, Instant::now());
     while !left.is_zero() {
         sleep(TICK.min(left)).await;
+        // A peer that keeps this task busy makes the sleep longer than a tick.
+        let passed = last.elapsed();
+        last += passed;
         if !shared.timeout_paused.load(Ordering::Relaxed) {
-            left = left.saturating_sub(TICK);
+            left = left.saturating_sub(passed);
         }
     }
 }
@@ -288,5 +291,30 @@ fn explain(error: russh::Error, first: &FirstLines, shared: &Shared) -> Error {
     match error {
         Error::Lost(_) => Error::ClosedEarly { identification },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+
+    /// A peer that keeps the task busy delays the ticks, and gains no time by it.
+    #[tokio::test(start_paused = true)]
+    async fn handshake_limit_counts_elapsed_time() {
+        let shared = Shared::default();
+        let mut limit = Box::pin(handshake_timeout(&shared, Duration::from_secs(15)));
+        assert!(poll!(&mut limit).is_pending());
+        // The time in which the user reads a question does not count.
+        shared.timeout_paused.store(true, Ordering::Relaxed);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(poll!(&mut limit).is_pending());
+        shared.timeout_paused.store(false, Ordering::Relaxed);
+        for _ in 0..2 {
+            assert!(poll!(&mut limit).is_pending());
+            tokio::time::advance(Duration::from_secs(8)).await;
+        }
+        assert!(poll!(&mut limit).is_ready());
     }
 }

@@ -66,6 +66,7 @@ fn lasting_service_failure_is_reported() {
         ("500", Fault::Status(500)),
         ("throttled", Fault::error(503, "RequestLimitExceeded", "slow down")),
         ("half_way", Fault::CloseHalfway),
+        ("endless", Fault::Endless),
         ("no_xml", Fault::Status(200)),
         ("odd_code", Fault::error(400, "Some\u{9b}Code", "wo\u{7}rds")),
     ];

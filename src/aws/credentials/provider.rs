@@ -1,6 +1,8 @@
 //! [`Provider`]: tries the sources of credentials in the AWS CLI's order. The files are read at each load: they may have been
 //! renewed by another program.
 
+use std::time::Duration;
+
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -10,6 +12,7 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_types::SdkConfig;
+use tokio::time::timeout;
 
 use super::chain::{Source, login_of, source_of};
 use super::interaction::Interaction;
@@ -18,6 +21,9 @@ use crate::aws::environment::{non_empty_variable, sdk_files, shared_config};
 use crate::aws::error::{Error, causes};
 use crate::aws::model::LoginMethod;
 use crate::aws::shared_config::SharedConfig;
+
+/// The time limit of one of the SDK's providers: a login at a far service with retries takes a few seconds.
+const SDK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Loads the credentials of one profile.
 #[derive(Debug)]
@@ -113,7 +119,7 @@ impl Loading<'_> {
     }
 
     async fn by_sdk(&self, provider: impl ProvideCredentials) -> Result<Credentials, Error> {
-        provider.provide_credentials().await.map_err(|error| self.error(&causes(&error)))
+        provide(provider).await.map_err(|detail| self.error(&detail))
     }
 
     /// Nothing has credentials. A file that cannot be read may have them.
@@ -144,6 +150,15 @@ impl Loading<'_> {
     }
 }
 
+/// Returns the credentials of an SDK's provider; an error is its causes in one line. Some providers wait for the end of a body
+/// without a time limit.
+async fn provide(provider: impl ProvideCredentials) -> Result<Credentials, String> {
+    match timeout(SDK_TIMEOUT, provider.provide_credentials()).await {
+        Ok(answer) => answer.map_err(|error| causes(&error)),
+        Err(_) => Err(format!("the credentials did not come within {} s", SDK_TIMEOUT.as_secs())),
+    }
+}
+
 /// Whether this process has the role of a container, by the variables that the container's agent sets.
 fn is_in_container() -> bool {
     ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]
@@ -158,4 +173,30 @@ fn environment_keys() -> Result<Option<Credentials>, &'static str> {
     let secret = secret.ok_or("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")?;
     let token = non_empty_variable("AWS_SESSION_TOKEN").or_else(|| non_empty_variable("AWS_SECURITY_TOKEN"));
     Ok(Some(Credentials::new(id, secret, token, None, "Environment")))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::provider::future;
+
+    use super::*;
+
+    /// A provider whose response never ends.
+    #[derive(Debug)]
+    struct Endless;
+
+    impl ProvideCredentials for Endless {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn provider_without_end_is_given_up() {
+        let error = provide(Endless).await.unwrap_err();
+        assert_eq!(error, "the credentials did not come within 30 s");
+    }
 }

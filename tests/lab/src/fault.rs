@@ -26,6 +26,8 @@ pub enum Fault {
     Status(u16),
     /// The connection is closed in the middle of the response.
     CloseHalfway,
+    /// The response has no end.
+    Endless,
     /// The call is never answered.
     Hang,
     /// The normal response, after this delay.
@@ -65,6 +67,12 @@ impl Fault {
                     .header(header::CONTENT_LENGTH, "100000")
                     .body(Body::from_stream(chunks))
                     .expect("the headers are valid")
+            }
+            Self::Endless => {
+                let chunk = Bytes::from(" ".repeat(1 << 16));
+                let chunks = stream::repeat_with(move || Ok::<_, Infallible>(chunk.clone()));
+                let response = Response::builder().header(header::CONTENT_TYPE, "text/xml");
+                response.body(Body::from_stream(chunks)).expect("the header is valid")
             }
             Self::Delay(_) | Self::Hang => {
                 let never: Result<Response<Body>, Infallible> = std::future::pending().await;
