@@ -1,17 +1,20 @@
 //! The client side for ssh's KnownHostsCommand: requests host keys from the agent of the ProxyCommand, which knows the
 //! instance.
 
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
 use super::parent::SshProcess;
-use super::socket::agent_of;
+use super::socket::{agent_of, is_own_peer};
 use super::wire::{HostKeysRequest, Refused, Request, Response};
 
-/// The read timeout. The agent waits for the instance's console output, which has a time limit of its own.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time limit of an answer. The agent waits for the instance's console output, which has a time limit of its own.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The largest response accepted, in bytes; a known_hosts line has a few hundred.
 const MAX_RESPONSE_LEN: u32 = 1024 * 1024;
 
@@ -19,20 +22,26 @@ const MAX_RESPONSE_LEN: u32 = 1024 * 1024;
 /// agents behind the same path may serve an instance of the same name in another account.
 ///
 /// # Errors
-/// Fails if the agent cannot be reached or does not respond in time.
-pub(crate) fn host_keys(
+/// Fails if the agent cannot be reached, is another user's, or does not respond in time.
+pub(crate) async fn host_keys(
     path: &Path,
     owner: SshProcess,
     request: HostKeysRequest,
 ) -> io::Result<Result<String, Refused>> {
     let own = agent_of(path, owner);
-    let mut agent = UnixStream::connect(own.as_deref().unwrap_or(path))?;
-    agent.set_read_timeout(Some(READ_TIMEOUT))?;
-    agent.write_all(&Request::HostKeys(request).encode())?;
-    let mut length = [0; 4];
-    agent.read_exact(&mut length)?;
+    let agent = UnixStream::connect(own.as_deref().unwrap_or(path)).await?;
+    if !is_own_peer(&agent) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "a process of another user answers there"));
+    }
+    let answer = timeout(ANSWER_TIMEOUT, ask(agent, request)).await;
+    Ok(Response::host_keys(&answer??).ok_or(Refused))
+}
+
+/// Returns the response to the request, without its length prefix.
+async fn ask(mut agent: UnixStream, request: HostKeysRequest) -> io::Result<Vec<u8>> {
+    agent.write_all(&Request::HostKeys(request).encode()).await?;
+    let length = agent.read_u32().await?.min(MAX_RESPONSE_LEN);
     let mut message = Vec::new();
-    let length = u32::from_be_bytes(length).min(MAX_RESPONSE_LEN);
-    agent.take(u64::from(length)).read_to_end(&mut message)?;
-    Ok(Response::host_keys(&message).ok_or(Refused))
+    agent.take(u64::from(length)).read_to_end(&mut message).await?;
+    Ok(message)
 }

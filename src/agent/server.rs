@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use super::parent::SshProcess;
-use super::socket::Published;
+use super::socket::{Published, is_own_peer};
 use super::wire::{HostKeysRequest, MAX_MESSAGE_LEN, Refused, Request, Response};
 
 /// The longest time that an agent runs. sshd allows two minutes for a login (LoginGraceTime), and an administrator may
@@ -161,12 +161,10 @@ fn admit(
     owner: SshProcess,
     clients: &mut ClientTasks,
 ) {
-    let Ok(peer) = client.peer_cred() else { return };
-    // The folder is closed to other users; root is allowed, as everywhere.
-    if peer.uid() != rustix::process::geteuid().as_raw() && peer.uid() != 0 {
+    if !is_own_peer(&client) {
         return;
     }
-    let from = peer.pid().unwrap_or(0);
+    let from = client.peer_cred().ok().and_then(|peer| peer.pid()).unwrap_or(0);
     let other = if owner.is(from) { None } else { published.agent_of(from) };
     let backend = Arc::clone(backend);
     clients.spawn(async move {

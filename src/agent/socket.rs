@@ -184,6 +184,12 @@ fn private_folder(folder: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
 }
 
+/// Whether the other side of the connection is a process of the user, or root's: the folder is closed to all others.
+pub(super) fn is_own_peer(stream: &tokio::net::UnixStream) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == me || peer.uid() == 0)
+}
+
 fn locked<T>(folder: &Path, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     store::under_lock(&folder.join("agents"), change)
 }

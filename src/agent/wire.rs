@@ -93,10 +93,8 @@ impl Request {
                 Some(Self::HostKeys(HostKeysRequest { reason: rest.text()?, name: rest.text()?, key: rest.text()? }))
             }
             ON_BEHALF => Some(Self::OnBehalf(rest.text()?.parse().ok()?)),
-            SESSION_BIND => {
-                let (_host_key, _session, _signature) = (rest.string()?, rest.string()?, rest.string()?);
-                (rest.byte()? != 0).then_some(Self::Forwarded)
-            }
+            // One that cannot be read may come from anywhere.
+            SESSION_BIND => (read_forwarding(rest) != Some(0)).then_some(Self::Forwarded),
             _ => None,
         }
     }
@@ -144,6 +142,13 @@ impl Response {
         let is_ours = rest.byte()? == EXTENSION_RESPONSE && rest.text()? == HOST_KEYS;
         if is_ours { rest.text() } else { None }
     }
+}
+
+/// Returns the last field of a session-bind: 0 if the connection is not forwarded.
+fn read_forwarding(mut rest: Reader<'_>) -> Option<u8> {
+    let (_host_key, _session, _signature) = (rest.string()?, rest.string()?, rest.string()?);
+    let is_forwarding = rest.byte()?;
+    rest.0.is_empty().then_some(is_forwarding)
 }
 
 /// Returns the algorithm of the signature if `data` is a request to log in as `user` with this public key, and nothing else (RFC

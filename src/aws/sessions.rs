@@ -110,6 +110,9 @@ impl Aws {
         };
         let wrong = |detail: String| Error::InvalidResponse { call, detail };
         let uri: http::Uri = url.parse().map_err(|_| wrong("invalid stream URL".to_owned()))?;
+        if has_user_information(&uri) {
+            return Err(wrong("the stream URL has a user name before its host".to_owned()));
+        }
         // An http:// endpoint override also permits ws:// stream URLs.
         let permits_plaintext =
             self.ssm_plaintext || self.stream_endpoint.as_ref().is_some_and(|url| url.starts_with("http:"));
@@ -131,6 +134,11 @@ impl Aws {
     }
 }
 
+/// Whether the URL has user information (RFC 3986, section 3.2.1), which hides the host from a reader.
+fn has_user_information(url: &http::Uri) -> bool {
+    url.authority().is_some_and(|authority| authority.as_str().contains('@'))
+}
+
 /// Returns the stream URL at another endpoint; what follows the host stays as the service gave it.
 fn at_endpoint(stream_url: &str, endpoint: &str) -> String {
     let rest = stream_url.split_once("://").map_or(stream_url, |(_, rest)| rest);
@@ -140,7 +148,24 @@ fn at_endpoint(stream_url: &str, endpoint: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::at_endpoint;
+    use super::{at_endpoint, has_user_information};
+
+    #[test]
+    fn user_information_is_found() {
+        let host = "ssmmessages.us-east-1.amazonaws.com";
+        let table = [
+            ("", false),
+            ("x@", true),
+            ("x:y@", true),
+            ("@", true),
+            (":@", true),
+            ("ssmmessages.amazonaws.com%2f@", true),
+        ];
+        for (before, expected) in table {
+            let url = format!("wss://{before}{host}/v1/data-channel/a@b").parse::<http::Uri>();
+            assert_eq!(url.is_err() || has_user_information(&url.unwrap()), expected, "{before}");
+        }
+    }
 
     #[test]
     fn stream_keeps_its_path_at_another_endpoint() {

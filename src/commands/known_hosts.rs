@@ -84,7 +84,7 @@ pub(crate) async fn run(ctx: &Ctx, args: KnownHostsArgs) -> Result<u8, CommandEr
         Action::Answer { agent, reason, name, key } => {
             let request = crate::agent::wire::HostKeysRequest { reason, name, key };
             // If this command fails, ssh aborts the connection, even if it knows the key from another file.
-            match crate::agent::client::host_keys(&agent, SshProcess::parent(), request) {
+            match crate::agent::client::host_keys(&agent, SshProcess::parent(), request).await {
                 Ok(Ok(lines)) => ui.out(&lines).map(|()| 0).map_err(CommandError::from),
                 // The ProxyCommand has already reported the reason.
                 Ok(Err(_)) => Ok(1),

@@ -104,6 +104,13 @@ fn forwarded_connection_is_recognized() {
     };
     assert_eq!(Request::decode(&bind(1)), Request::Forwarded);
     assert_eq!(Request::decode(&bind(0)), Request::Other);
+    // What cannot be read counts as forwarded.
+    let whole = bind(0);
+    let name = 1 + string(b"session-bind@openssh.com").len();
+    for length in name..whole.len() {
+        assert_eq!(Request::decode(&whole[..length]), Request::Forwarded, "{length}");
+    }
+    assert_eq!(Request::decode(&[&whole[..], b"x"].concat()), Request::Forwarded);
 }
 
 proptest! {
