@@ -7,6 +7,7 @@ mod openssh;
 mod servers;
 mod session_manager;
 mod targets;
+mod trust;
 
 use crate::support::{Run, World, tool};
 
