@@ -13,6 +13,7 @@ use crate::aws::{self, Aws};
 use crate::confirm::ConfirmGate;
 use crate::event::Events;
 use crate::plan::RoutePlan;
+use crate::plan::address::Address;
 use crate::settings::Settings;
 
 /// The time limit for reading the console: the user waits for it if the server's key is not known. The SDK would retry longer.
@@ -32,6 +33,7 @@ pub(crate) fn verifier(
         instance_id: instance.id.clone(),
         label: instance.label().to_owned(),
         names: names(plan, &settings.target.selector.to_string()),
+        other_names: other_names(plan),
         caller_files: caller_files(),
         console: console(aws.clone(), instance.id.clone()),
         policy: settings.host_keys,
@@ -54,11 +56,26 @@ fn caller_files() -> Vec<PathBuf> {
     own.into_iter().chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect()
 }
 
-/// Returns every name and address of the instance, as ssh looks for them.
+/// Returns the names of the instance for which known_hosts vouches, as ssh looks for them: what was typed, what belongs to no other
+/// machine, and the addresses that are dialed.
 fn names(plan: &RoutePlan, typed: &str) -> Vec<String> {
     let instance = &plan.instance;
     let mut all = vec![instance.id.clone(), typed.to_owned()];
-    all.extend([&instance.name, &instance.public_dns, &instance.private_dns].into_iter().flatten().cloned());
+    all.extend(instance.public_dns.clone());
+    for address in &plan.addresses {
+        all.push(address.raw());
+        if let Address::Name(_, Some(ip)) = address {
+            all.push(ip.to_string());
+        }
+    }
+    all.iter().map(|name| at_port(name, plan.port)).collect()
+}
+
+/// Returns the other names and addresses of the instance. Another machine may have the same ones: a Name tag is anybody's, a private
+/// address exists in each VPC.
+fn other_names(plan: &RoutePlan) -> Vec<String> {
+    let instance = &plan.instance;
+    let mut all: Vec<String> = [&instance.name, &instance.private_dns].into_iter().flatten().cloned().collect();
     all.extend([instance.public_ip, instance.private_ip].iter().flatten().map(ToString::to_string));
     all.extend(instance.ipv6.iter().map(ToString::to_string));
     all.iter().map(|name| at_port(name, plan.port)).collect()

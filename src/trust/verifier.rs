@@ -73,8 +73,10 @@ pub(crate) struct InstanceVerifier {
     pub instance_id: String,
     /// The name of the instance as the user knows it.
     pub label: String,
-    /// Every name and address of the instance, as ssh would look for it (with the port if it is not 22).
+    /// The names for which a known_hosts file vouches, as ssh would look for them (with the port if it is not 22).
     pub names: Vec<String>,
+    /// Further names and addresses of the instance: they vouch for nothing, and a key that is revoked for one of them is refused.
+    pub other_names: Vec<String>,
     /// The known_hosts files of the caller and of the system.
     pub caller_files: Vec<PathBuf>,
     /// The console of the instance.
@@ -271,11 +273,22 @@ impl InstanceVerifier {
         self.names.iter().map(|name| bare(name)).collect()
     }
 
+    /// Returns the names for which lines with this marker count.
+    fn names_for(&self, marker: Option<Marker>) -> Vec<String> {
+        let mut names = self.names.clone();
+        if marker == Some(Marker::Revoked) {
+            names.extend(self.other_names.iter().cloned());
+        }
+        if marker.is_some() {
+            // ssh also looks for authorities by the name without the port.
+            names.extend(names.clone().iter().map(|name| bare(name)));
+        }
+        names
+    }
+
     /// Returns the lines with this marker that match the instance, from the file of ec2ssh and the caller's files.
     pub(super) fn marked(&self, marker: Marker) -> impl Iterator<Item = (PathBuf, Line)> {
-        let mut names = self.names.clone();
-        // ssh also looks for authorities by the name without the port.
-        names.extend(self.bare_names());
+        let names = self.names_for(Some(marker));
         let ours = self.keys.text();
         let path = self.keys.path();
         let ours: Vec<_> = lines::matching_lines(&ours, &names).into_iter().map(|line| (path.clone(), line)).collect();
@@ -284,10 +297,7 @@ impl InstanceVerifier {
     }
 
     fn lines_in_caller_files(&self, marker: Option<Marker>) -> impl Iterator<Item = (PathBuf, Line)> {
-        let mut names = self.names.clone();
-        if marker.is_some() {
-            names.extend(self.bare_names());
-        }
+        let names = self.names_for(marker);
         // Invalid UTF-8 in one line must not hide the other lines.
         let read = |path: PathBuf| Some((String::from_utf8_lossy(&std::fs::read(&path).ok()?).into_owned(), path));
         let files = self.caller_files.clone().into_iter().filter_map(read);

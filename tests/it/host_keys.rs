@@ -174,12 +174,12 @@ fn unreadable_or_empty_console_takes_one_line() {
     assert!(fs::read_to_string(world.known_hosts()).unwrap().contains(" accept-new 20"));
 }
 
-/// The caller's known_hosts is searched for the names and addresses of the instance, plain or hashed.
+/// The caller's known_hosts is searched for the typed name and the address that is dialed, plain or hashed.
 #[test]
-fn callers_known_hosts_matches_names_and_addresses() {
+fn callers_known_hosts_matches_typed_name_and_address() {
     let key = HostKey::fresh();
     let (world, port) = world(&key, &[]);
-    let names = [format!("[my-instance]:{port}"), format!("[127.0.0.1]:{port}"), format!("[ip-10-0-222-1.*]:{port},x")];
+    let names = [format!("[my-instance]:{port}"), format!("[127.0.0.1]:{port}"), format!("[my-*]:{port},x")];
     for name in names {
         world.file(".ssh/known_hosts", &format!("# mine\n{name} {}\n", key.public_line()), 0o600);
         // Debian writes hashed names.
@@ -207,6 +207,30 @@ fn callers_known_hosts_matches_names_and_addresses() {
         run.stderr.contains("is revoked (HOME/.ssh/known_hosts:1)") || run.stderr.contains("is revoked ("),
         "{run}"
     );
+}
+
+/// A Name tag is anybody's, and other networks have the same private addresses: neither vouches for what is dialed.
+#[test]
+fn ambiguous_names_vouch_for_nothing() {
+    let key = HostKey::fresh();
+    let (world, port) = world(&key, &[]);
+    let dialed = format!("-v -p {port} {ID} exit 3");
+    let names = ["my-instance", "10.0.222.1", "10.*", "ip-10-0-222-1.*", "!nothing,ip-*"];
+    for name in names {
+        let pattern = name.split(',').map(|name| match name.strip_prefix('!') {
+            Some(name) => format!("![{name}]:{port}"),
+            None => format!("[{name}]:{port}"),
+        });
+        let pattern = pattern.collect::<Vec<_>>().join(",");
+        world.file(".ssh/known_hosts", &format!("{pattern} {}\n", key.public_line()), 0o600);
+        let run = world.run(&dialed).expect(255);
+        assert!(run.stderr.contains("is not known, and it was not confirmed"), "{name}: {run}");
+        // What is revoked for any name is refused.
+        world.file(".ssh/known_hosts", &format!("@revoked {pattern} {}\n", key.public_line()), 0o600);
+        assert!(world.run(&dialed).expect(255).stderr.contains("is revoked ("), "{name}");
+    }
+    world.file(".ssh/known_hosts", &format!("[{ID}]:{port} {}\n", key.public_line()), 0o600);
+    world.run(&dialed).expect(3);
 }
 
 /// Starts a real sshd with a host certificate for `principals`, and returns the authority's public key too.

@@ -355,21 +355,20 @@ fn a_host_certificate_counts_for_ssh_too() {
     place.world.cloud.console(ID, "", "");
     let authority = keygen(place.world.home.path(), "authority", &["-t", "ed25519", "-N", ""]);
     let mut sign = Command::new(tool("ssh-keygen"));
-    sign.args(["-q", "-s"]).arg(&authority).args(["-I", "test", "-h", "-n", "my-instance"]);
+    sign.args(["-q", "-s"]).arg(&authority).args(["-I", "test", "-h", "-n", ID]);
     assert!(sign.arg(place.sshd.host_key("ed25519")).status().unwrap().success());
     let certificate = place.sshd.host_key("ed25519").with_file_name("ed25519-cert.pub");
     let Place { world, sshd, config } = place;
     let sshd = sshd.restart(&format!("HostCertificate {}", certificate.display()));
     let place = Place { world, sshd, config };
-    place.ssh(&["my-instance", "true"]).expect(255);
+    place.ssh(&[ID, "true"]).expect(255);
     let line = fs::read_to_string(authority.with_extension("pub")).unwrap();
     fs::create_dir_all(place.world.known_hosts().parent().unwrap()).unwrap();
-    fs::write(place.world.known_hosts(), format!("@cert-authority my-*,[my-*]:* {line}")).unwrap();
-    let run = place.ssh(&["my-instance", "exit 4"]).expect(4);
-    assert_eq!(run.stderr, "");
-    // With the id as the host name, the certificate does not match the name that ssh uses, but it matches one of the
-    // instance's names.
+    fs::write(place.world.known_hosts(), format!("@cert-authority i-*,[i-*]:* {line}")).unwrap();
     let run = place.ssh(&[ID, "exit 4"]).expect(4);
+    assert_eq!(run.stderr, "");
+    // With the name as the host name, the certificate does not match the name that ssh uses, but it matches the id.
+    let run = place.ssh(&["my-instance", "exit 4"]).expect(4);
     assert_eq!(run.stderr, "");
     let kept = fs::read_to_string(place.world.known_hosts()).unwrap();
     assert_eq!(kept.lines().count(), 1, "a certified key is not stored: {kept}");
