@@ -61,7 +61,7 @@ enum Step {
     /// Accepted, and another step is required.
     Accepted(MethodSet),
     Denied(MethodSet),
-    /// Nobody answers the server's questions.
+    /// The server's questions have no answer.
     Unanswered,
 }
 

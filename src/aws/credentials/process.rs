@@ -74,7 +74,7 @@ struct Output {
 /// Runs the program and returns the credentials that it wrote.
 ///
 /// # Errors
-/// It cannot be started, fails, or writes something else.
+/// The program cannot be started, fails, or writes something else.
 pub(super) async fn run(profile: &str, command: &str, interaction: &Interaction) -> Result<Credentials, ProcessError> {
     let words = shell_words::split(command).map_err(|_| ProcessError::CommandLine)?;
     let (program, arguments) = words.split_first().ok_or(ProcessError::CommandLine)?;

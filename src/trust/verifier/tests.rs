@@ -21,8 +21,22 @@ fn host_key() -> PublicKey {
     PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap().public_key().clone()
 }
 
-fn keys(file: PathBuf, events: &Events) -> SessionKeys {
-    SessionKeys::new(Some(KnownHosts::at(file)), "i-0123456789abcdef0".to_owned(), events)
+/// Returns a verifier with this known_hosts file and an empty console.
+fn verifier(file: PathBuf, policy: HostKeyPolicy, events: Events) -> InstanceVerifier {
+    let instance_id = "i-0123456789abcdef0".to_owned();
+    InstanceVerifier {
+        keys: SessionKeys::new(Some(KnownHosts::at(file)), instance_id.clone(), &events),
+        instance_id,
+        label: "web".to_owned(),
+        names: vec!["web".to_owned()],
+        other_names: vec!["10.0.0.7".to_owned()],
+        caller_files: Vec::new(),
+        console: Console::new(|| async { Ok(Printed::default()) }),
+        policy,
+        confirmed: ConfirmGate::open(),
+        events,
+        progress: Arc::new(Progress::default()),
+    }
 }
 
 /// Verifies a key, answering a question with this; returns the number of questions as well.
@@ -44,19 +58,7 @@ async fn verify(
             }
         }
     });
-    let verifier = InstanceVerifier {
-        keys: keys(folder.join("known_hosts"), &events),
-        instance_id: "i-0123456789abcdef0".to_owned(),
-        label: "web".to_owned(),
-        names: vec!["web".to_owned()],
-        other_names: vec!["10.0.0.7".to_owned()],
-        caller_files: Vec::new(),
-        console: Console::new(|| async { Ok(Printed::default()) }),
-        policy,
-        confirmed: ConfirmGate::open(),
-        events,
-        progress: Arc::new(Progress::default()),
-    };
+    let verifier = verifier(folder.join("known_hosts"), policy, events);
     let result = verifier.verify(&PresentedKey::PublicKey { key: key.clone(), hash_alg: None }).await;
     (result, asked.load(Ordering::SeqCst))
 }
@@ -102,19 +104,7 @@ async fn unsaved_key_is_known_in_the_session() {
         }
         _ => {}
     });
-    let verifier = InstanceVerifier {
-        keys: keys("/dev/null/known_hosts".into(), &events),
-        instance_id: "i-0123456789abcdef0".to_owned(),
-        label: "web".to_owned(),
-        names: vec!["web".to_owned()],
-        other_names: vec!["10.0.0.7".to_owned()],
-        caller_files: Vec::new(),
-        console: Console::new(|| async { Ok(Printed::default()) }),
-        policy: HostKeyPolicy::Auto,
-        confirmed: ConfirmGate::open(),
-        events,
-        progress: Arc::new(Progress::default()),
-    };
+    let verifier = verifier("/dev/null/known_hosts".into(), HostKeyPolicy::Auto, events);
     let (first, other) = (host_key(), host_key());
     let present = |key: &PublicKey| PresentedKey::PublicKey { key: key.clone(), hash_alg: None };
     verifier.verify(&present(&first)).await.unwrap();
