@@ -1,17 +1,19 @@
-//! Ends the open Session Manager sessions at the service before the program exits, for whatever reason it exits.
+//! Ends the open Session Manager sessions at the service before the program exits, for whatever reason it exits, and lets writes to
+//! the caches end.
 
 use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::ssm::registry;
+use crate::store::background::finish_writes;
 
 /// The timeout for terminating open sessions at exit, so that a dead network cannot block the exit.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Waits until the open Session Manager sessions are terminated. Must run before the program exits, for whatever
+/// Waits until the open Session Manager sessions are terminated and the caches are written. Must run before the program exits, for whatever
 /// reason.
 pub(super) async fn shut_down() {
-    registry::wait_until_all_ended(SHUTDOWN_TIMEOUT).await;
+    tokio::join!(registry::wait_until_all_ended(SHUTDOWN_TIMEOUT), finish_writes());
 }
 
 /// Starts the same shutdown after a panic. The main runtime may be blocked by the panic, so this uses its own thread

@@ -9,6 +9,7 @@ use crate::aws::Aws;
 use crate::aws::model::Instance;
 use crate::event::{Event, Events};
 use crate::settings::Settings;
+use crate::store::background::write_in_background;
 
 /// A look-up: where to ask, and what for.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ impl Search {
             return;
         }
         let (instance, events) = (instance.clone(), Arc::clone(events));
-        tokio::task::spawn_blocking(move || {
+        write_in_background(move || {
             if let Err(error) = lookup_cache::put(&key, &instance) {
                 events(Event::Step(format!("cannot cache {}: {error}", instance.id)));
             }

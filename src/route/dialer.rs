@@ -16,6 +16,7 @@ use crate::confirm::ConfirmGate;
 use crate::event::{Event, Events};
 use crate::plan::RoutePlan;
 use crate::plan::order::{Route, order};
+use crate::store::background::write_in_background;
 use crate::transport::link::Link;
 use crate::transport::probe::Probe;
 
@@ -166,7 +167,7 @@ impl RouteDialer {
                 return;
             }
             // It may wait for another process that writes.
-            tokio::task::spawn_blocking(move || {
+            write_in_background(move || {
                 if let Err(error) = cache::put(&account, &id, route, is_default) {
                     events(Event::Step(format!("cannot cache the route: {error}")));
                 }

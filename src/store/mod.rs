@@ -1,6 +1,7 @@
 //! Small files in the user's data and cache folders: their paths, and atomic writes that are private to the user and
 //! under a lock. Knows nothing about the contents.
 
+pub(crate) mod background;
 pub(crate) mod cache;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
