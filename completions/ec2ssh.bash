@@ -140,7 +140,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -816,7 +816,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__proxy)
-            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --agent --fdpass --host-keys --suffix --typed --known-hosts --owner --help"
+            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --agent --fdpass --host-keys --suffix --typed --known-hosts --owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -902,7 +902,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -44,6 +44,7 @@ strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l no-share-key -d 'Push a key for this connection alone, instead of sharing one with others to the instance'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 4 -l ipv4 -d 'Use IPv4 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 6 -l ipv6 -d 'Use IPv6 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l newest -d 'Use the match that was launched last'
@@ -85,6 +86,7 @@ strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l no-share-key -d 'Push a key for this connection alone, instead of sharing one with others to the instance'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 4 -l ipv4 -d 'Use IPv4 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 6 -l ipv6 -d 'Use IPv6 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l newest -d 'Use the match that was launched last'
@@ -124,6 +126,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l known-hosts -d '
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l owner -d 'Process id of the ssh that a detached agent serves' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l no-share-key -d 'Push a key for this connection alone, instead of sharing one with others to the instance'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 4 -l ipv4 -d 'Use IPv4 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 6 -l ipv6 -d 'Use IPv6 only, for a direct connection'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l newest -d 'Use the match that was launched last'

@@ -50,6 +50,7 @@ fn main() -> std::io::Result<ExitCode> {
 /// Starts a cloud with instances to try, and writes a config file with the ports of their SSH servers.
 fn start_cloud(folder: &Path) -> std::io::Result<Cloud> {
     let cloud = Cloud::start();
+    cloud.cost_key_lookup();
     cloud.add_image(Image {
         id: "ami-0a1b2c3d4e5f60718".to_owned(),
         name: "al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64".to_owned(),

@@ -18,6 +18,8 @@ use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
 use crate::commands::credentials::{self, offer_login};
+#[cfg(unix)]
+use crate::commands::hold_key::{self, HoldKeyArgs};
 use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
@@ -69,6 +71,10 @@ enum Command {
     Config(ConfigArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
+    /// Hold a pushed key for the connections that share it; started by the first of them
+    #[cfg(unix)]
+    #[command(hide = true)]
+    HoldKey(HoldKeyArgs),
     /// Complete a partly typed TARGET, for the completion scripts
     #[command(hide = true)]
     Complete(CompleteArgs),
@@ -79,7 +85,7 @@ impl Command {
         match self {
             Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
             #[cfg(unix)]
-            Self::Config(_) => CommandKind::Tool,
+            Self::Config(_) | Self::HoldKey(_) => CommandKind::Tool,
             Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => CommandKind::Tool,
         }
     }
@@ -92,6 +98,8 @@ impl Command {
             Self::KnownHosts(args) => args.output,
             #[cfg(unix)]
             Self::Config(args) => args.output,
+            #[cfg(unix)]
+            Self::HoldKey(_) => OutputOptions::default(),
             Self::Completions(_) | Self::Complete(_) => OutputOptions::default(),
         }
     }
@@ -108,7 +116,7 @@ impl Command {
             Self::Ssh(args) if args.dry_run => Ui::new(verbosity, terminal_width),
             Self::Ssh(_) | Self::Proxy(_) => Ui::without_stdout(verbosity, terminal_width),
             #[cfg(unix)]
-            Self::Config(_) => Ui::new(verbosity, terminal_width),
+            Self::Config(_) | Self::HoldKey(_) => Ui::new(verbosity, terminal_width),
             Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => {
                 Ui::new(verbosity, terminal_width)
             }
@@ -259,6 +267,10 @@ fn trace(verbose: u8) {
 }
 
 fn run(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
+    #[cfg(unix)]
+    if let Command::HoldKey(args) = &command {
+        return hold_key::run(args);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut fatal =
@@ -291,6 +303,8 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::KnownHosts(args) => Box::pin(known_hosts::run(ctx, args)).await,
         #[cfg(unix)]
         Command::Config(args) => config::run(&ctx.ui, args),
+        #[cfg(unix)]
+        Command::HoldKey(args) => hold_key::run(&args),
         Command::Complete(args) => Box::pin(complete::run(ctx, args, &App::command())).await,
         Command::Completions(args) => completions::run(&ctx.ui, args, App::command()),
     }

@@ -72,6 +72,7 @@ pub(crate) struct Options {
     #[serde(default, deserialize_with = "tunnel_duration")]
     pub max_tunnel_duration: Option<u32>,
     pub compress: Option<bool>,
+    pub share_key: Option<bool>,
 }
 
 /// Parses the ID of an EC2 Instance Connect Endpoint.
@@ -110,6 +111,7 @@ impl Options {
             eice_id: self.eice_id.or_else(|| other.eice_id.clone()),
             max_tunnel_duration: self.max_tunnel_duration.or(other.max_tunnel_duration),
             compress: self.compress.or(other.compress),
+            share_key: self.share_key.or(other.share_key),
         }
     }
 }
@@ -151,6 +153,7 @@ impl<'de> Deserialize<'de> for Host {
             #[serde(default, deserialize_with = "tunnel_duration")]
             max_tunnel_duration: Option<u32>,
             compress: Option<bool>,
+            share_key: Option<bool>,
         }
         let raw = Raw::deserialize(deserializer)?;
         let options = Options {
@@ -165,6 +168,7 @@ impl<'de> Deserialize<'de> for Host {
             eice_id: raw.eice_id,
             max_tunnel_duration: raw.max_tunnel_duration,
             compress: raw.compress,
+            share_key: raw.share_key,
         };
         Ok(Self { pattern: raw.r#match, options })
     }

@@ -35,6 +35,7 @@
 //! - [`context`]: `Ctx { ui, config, aws }`, made once by `cli`.
 //! - [`error`], [`diagnose`]: what is wrong, and how it is said.
 //! - [`connect`]: the [`Connector`](connect), the pushed key, the speculative start, plain ssh's ProxyCommand.
+//! - [`key_holder`]: a process that holds one pushed key for all connections of a user to an instance.
 //! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
 //! - [`mod@plan`], [`settings`], [`login`]: pure decisions. [`event`]: how these rooms report and ask.
 //! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
@@ -74,7 +75,7 @@
 //! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`] and its siblings; a session's own
 //!   output passes
 //!   as it is.
-//! - A key that ec2ssh makes exists in memory only and is wiped, also the one of `proxy --agent`; a passphrase is a
+//! - A key that ec2ssh makes exists in memory only and is wiped, also the one of `proxy --agent` and the one in a [`key_holder`]; a passphrase is a
 //!   [`secret::Secret`].
 //! - A speculative start uses a cached instance at once. Until DescribeInstances agrees nobody logs in, ssh has no connection, no
 //!   host key is stored and nobody is asked anything: they wait at a [`confirm::ConfirmGate`].
@@ -111,6 +112,7 @@ mod find;
 #[doc(hidden)]
 pub mod internals;
 mod io;
+mod key_holder;
 mod login;
 #[cfg(unix)]
 mod openssh;

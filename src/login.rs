@@ -1,9 +1,12 @@
-//! The login user, and the default one of an image. Pure: a table over the image's name, owner, description and platform.
+//! The login user, and the default one of an image: a table over the image's name, owner, description and platform. Also what is known
+//! of EC2 Instance Connect on the instance. Pure.
 //!
 //! Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/managing-users.html>; derived images usually, but not
 //! always, keep the user of their base image.
 
 use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
 
 use crate::aws::model::Image;
 use crate::text::sanitize;
@@ -17,6 +20,17 @@ pub(crate) enum InstanceConnect {
     Absent,
     /// Not known for this distribution.
     Unknown,
+}
+
+/// The time that EC2 Instance Connect's scripts on the instance take at most to look up the pushed keys: after it sshd denies the
+/// login (eic_run_authorized_keys: `timeout 5s`).
+pub(crate) const KEY_LOOKUP_LIMIT: Duration = Duration::from_secs(5);
+/// The times from the offer to the denial that mean that the look-up was stopped. Each kind of RSA signature is looked up.
+const LOOKUP_TIMEOUT: Range<Duration> = Duration::from_millis(4_800)..Duration::from_secs(20);
+
+/// Whether a denial that took this long means that the instance did not finish looking up the pushed keys.
+pub(crate) fn is_key_lookup_timeout(took: Duration) -> bool {
+    LOOKUP_TIMEOUT.contains(&took)
 }
 
 /// The login facts of one distribution.

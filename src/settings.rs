@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub max_tunnel_duration: Option<u32>,
     /// Whether SSH compresses, on any route.
     pub compress: bool,
+    /// Whether connections to one instance share a pushed key for as long as it is good.
+    pub share_key: bool,
     /// How one of several is chosen.
     pub pick: Pick,
     /// Start the instance if it is stopped.
@@ -94,6 +96,7 @@ impl Settings {
             eice_id: options.eice_id,
             max_tunnel_duration: options.max_tunnel_duration,
             compress: options.compress.unwrap_or_default(),
+            share_key: options.share_key.unwrap_or(true),
             pick: typed.pick,
             start: typed.start,
             family: typed.family,

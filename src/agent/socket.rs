@@ -165,7 +165,7 @@ fn socket_of(path: &Path) -> PathBuf {
 }
 
 /// Creates the folder, and verifies that no other user can have put anything into it.
-fn private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     let me = rustix::process::geteuid().as_raw();
     let mut builder = fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -185,7 +185,7 @@ fn private_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether the other side of the connection is a process of the user, or root's: the folder is closed to all others.
-pub(super) fn is_own_peer(stream: &tokio::net::UnixStream) -> bool {
+pub(crate) fn is_own_peer(stream: &tokio::net::UnixStream) -> bool {
     let me = rustix::process::geteuid().as_raw();
     stream.peer_cred().is_ok_and(|peer| peer.uid() == me || peer.uid() == 0)
 }

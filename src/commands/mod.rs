@@ -6,6 +6,8 @@ pub(crate) mod completions;
 #[cfg(unix)]
 pub(crate) mod config;
 pub(crate) mod credentials;
+#[cfg(unix)]
+pub(crate) mod hold_key;
 pub(crate) mod known_hosts;
 pub(crate) mod list;
 pub(crate) mod options;

@@ -92,6 +92,9 @@ pub(crate) struct ConnectArgs {
     /// Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest
     #[arg(long, value_name = "ID", value_parser = parse_endpoint_id)]
     pub eice_id: Option<String>,
+    /// Push a key for this connection alone, instead of sharing one with others to the instance
+    #[arg(long)]
+    pub no_share_key: bool,
     /// End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub max_tunnel_duration: Option<u32>,
@@ -135,6 +138,7 @@ impl ConnectArgs {
             eice_id: self.eice_id.clone(),
             max_tunnel_duration: self.max_tunnel_duration,
             compress: None,
+            share_key: self.no_share_key.then_some(false),
         }
     }
 

@@ -68,7 +68,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn denials_are_retried_for_forty_seconds() {
-        let denied = || Error::Denied { plan: Box::new(crate::testing::plan()), image: None, methods: Vec::new() };
+        let denied =
+            || Error::Denied { plan: Box::new(crate::testing::plan()), image: None, methods: Vec::new(), took: None };
         let mut retry = BootRetry::new();
         tokio::time::advance(Duration::from_secs(100)).await;
         assert!(retry.is_worthwhile(&denied()));

@@ -4,16 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::authentication::{KeySource, LoginError, log_in};
 use super::boot::{self, BootRetry};
+use super::caller_key::CallerKey;
 use super::ephemeral_keys::EphemeralKeys;
 use super::error::Error;
 use super::key_file;
 use super::login::LoginLookup;
 use super::public_key::PublicKeyLine;
-use super::pushed_key::PushedKey;
 use super::speculative::Attempt;
 use crate::confirm::ConfirmGate;
-use crate::event::{Event, Events, challenge_asker};
+use crate::event::{Event, Events};
 use crate::plan::order::Route;
 use crate::plan::{self, Plan, RoutePlan};
 use crate::program::Purpose;
@@ -22,24 +23,15 @@ use crate::settings::Settings;
 use crate::ssh;
 use crate::ssh::client::{Connection, ConnectionOptions, HandshakeError, Timeouts, Window};
 use crate::ssh::key_file::KeyFile;
-use crate::ssh::keys::Key;
 use crate::transport::link::Link;
 use crate::trust::{self, InstanceVerifier};
-
-/// The key to log in with.
-enum LoginKey {
-    /// A key file, unlocked when it is first needed.
-    File(Box<key_file::LazyKey>),
-    /// Fresh keys in memory, which are pushed.
-    Pushed(Box<EphemeralKeys>),
-}
 
 /// Connects to one instance.
 pub(super) struct Connector {
     settings: Arc<Settings>,
     dialer: RouteDialer,
     login: LoginLookup,
-    key: LoginKey,
+    key: KeySource,
     verifier: Arc<InstanceVerifier>,
     confirmed: ConfirmGate,
     purpose: Purpose,
@@ -53,8 +45,11 @@ impl Connector {
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
         let key = match key_file {
-            Some(file) => LoginKey::File(Box::new(key_file::LazyKey::new(file))),
-            None => LoginKey::Pushed(Box::new(EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id))),
+            Some(file) => KeySource::File(Box::new(key_file::LazyKey::new(file))),
+            None => {
+                let (account, id) = (&plan.account, &plan.instance.id);
+                KeySource::Pushed(Box::new(EphemeralKeys::new(aws.clone(), account, id, settings.share_key)))
+            }
         };
         let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
         let dialer = RouteDialer::new(aws, plan, located.just_started, confirmed.clone());
@@ -73,7 +68,7 @@ impl Connector {
     /// Opens the connection and logs in. An attempt is repeated once where the first one could not succeed, and for a while on
     /// an instance that was just started.
     pub(super) async fn connect(&self, events: &Events) -> Result<Connection, Error> {
-        if let LoginKey::File(file) = &self.key {
+        if let KeySource::File(file) = &self.key {
             // A prompt can outlast the server's LoginGraceTime, so the passphrase is asked for first.
             file.key(events).await?;
         }
@@ -108,28 +103,18 @@ impl Connector {
     }
 
     async fn attempt(&self, events: &Events) -> Result<Connection, Error> {
-        let (_, mut connection) = tokio::try_join!(self.authorized_key(events), self.handshake(events))?;
+        let (_, mut connection) = tokio::try_join!(self.authorize(events), self.handshake(events))?;
         self.confirmed.wait().await;
         self.prepare_for(&connection);
         let user = &self.login.get(events).await.login.user;
-        // The handshake may have taken as long as a user needs to answer: a pushed key is pushed again.
-        let key = self.authorized_key(events).await?;
-        let mut result = connection.authenticate(user, key, &challenge_asker(events)).await;
-        if matches!(result, Err(ssh::Error::Denied { .. })) && self.next_kind_of_key() {
-            events(Event::Step("permission denied: trying an RSA key, in case sshd takes no ed25519".to_owned()));
-            let key = self.authorized_key(events).await?;
-            let second = connection.authenticate(user, key, &challenge_asker(events)).await;
-            // A server that counts attempts may have closed the connection: the first denial says more.
-            if !matches!(second, Err(ssh::Error::Lost(_))) {
-                result = second;
-            }
-        }
-        match result {
+        // The handshake may have taken as long as a user needs to answer: a key is pushed again where that is needed.
+        match log_in(&mut connection, &self.key, user, events).await {
             Ok(()) => {}
-            Err(ssh::Error::Denied { methods, .. }) => return Err(self.denied(methods, events).await),
-            Err(source) => return Err(Error::ssh(self.route_plan(), source, Vec::new())),
+            Err(LoginError::Denied { methods, took }) => return Err(self.denied(methods, took, events).await),
+            Err(LoginError::Ssh(source)) => return Err(Error::ssh(self.route_plan(), source, Vec::new())),
+            Err(LoginError::NoKey(error)) => return Err(error),
         }
-        if let LoginKey::Pushed(keys) = &self.key {
+        if let KeySource::Pushed(keys) = &self.key {
             keys.remember(events);
         }
         events(Event::Step(format!("logged in as {user}")));
@@ -138,28 +123,21 @@ impl Connector {
 
     /// A server without an ed25519 host key is in FIPS mode, or its policy is as strict: it takes no ed25519 user key either.
     fn prepare_for(&self, connection: &Connection) {
-        if let (LoginKey::Pushed(keys), false) = (&self.key, connection.has_ed25519_host_key()) {
+        if let (KeySource::Pushed(keys), false) = (&self.key, connection.has_ed25519_host_key()) {
             keys.prefer_rsa();
         }
     }
 
-    /// Changes to the other kind of key after a denial; returns whether there is one.
-    fn next_kind_of_key(&self) -> bool {
-        matches!(&self.key, LoginKey::Pushed(keys) if keys.prefer_rsa())
-    }
-
-    /// Returns the key, once the login user is known and the instance admits the key.
-    async fn authorized_key(&self, events: &Events) -> Result<&Key, Error> {
+    /// Returns once the login user is known and the instance admits the key.
+    async fn authorize(&self, events: &Events) -> Result<(), Error> {
         let user = &self.login.get(events).await.login.user;
-        match &self.key {
-            LoginKey::File(file) => file.key(events).await,
-            LoginKey::Pushed(keys) => keys.authorized(user, events).await,
-        }
+        self.key.authorized(user, events).await.map(drop)
     }
 
-    async fn denied(&self, methods: Vec<String>, events: &Events) -> Error {
+    async fn denied(&self, methods: Vec<String>, took: Duration, events: &Events) -> Error {
         let plan = Box::new(self.plan(events).await);
-        Error::Denied { plan, image: self.login.get(events).await.image.clone().map(Box::new), methods }
+        let image = self.login.get(events).await.image.clone().map(Box::new);
+        Error::Denied { plan, image, methods, took: Some(took) }
     }
 
     /// Dials and exchanges keys. Where the host key says that another machine answers at a private address, the other routes are
@@ -236,11 +214,10 @@ pub(super) async fn dial(dialer: &RouteDialer, events: &Events) -> Result<Dialed
 pub(super) async fn open_stream(attempt: Attempt, key: &PublicKeyLine, events: &Events) -> Result<Link, Error> {
     let Attempt { search, located, plan, confirmed } = attempt;
     let just_started = located.just_started;
-    let pushed =
-        PushedKey::new(search.aws.clone(), &plan.instance.id, key.line.clone(), &key.path.display().to_string());
     let login = LoginLookup::new(search.aws.clone(), located, search.settings.user.clone());
+    let caller = CallerKey::new(search.aws.clone(), plan.clone(), key, search.settings.share_key);
     let dialer = RouteDialer::new(search.aws, plan, just_started, confirmed.clone());
-    let push = async { Ok::<_, Error>(pushed.ensure_fresh(&login.get(events).await.login.user, events).await?) };
+    let push = async { caller.ensure_fresh(&login.get(events).await.login.user, events).await };
     if just_started {
         // The server may take minutes to come up, and the key would have expired by then.
         let dialed = dial(&dialer, events).await?;
@@ -249,6 +226,6 @@ pub(super) async fn open_stream(attempt: Attempt, key: &PublicKeyLine, events: &
     }
     let ((), dialed) = tokio::try_join!(push, dial(&dialer, events))?;
     confirmed.wait().await;
-    pushed.ensure_fresh(&login.get(events).await.login.user, events).await?;
+    caller.ensure_fresh(&login.get(events).await.login.user, events).await?;
     Ok(dialed.link)
 }

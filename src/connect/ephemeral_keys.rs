@@ -1,16 +1,19 @@
-//! The keys that are made for one connection: ed25519, and RSA for a server that takes no ed25519 (FIPS mode). Which of the two an
-//! instance takes is remembered.
+//! The keys that are made for logins: ed25519, and RSA for a server that takes no ed25519 (FIPS mode). Connections of a user to an
+//! instance share them by a holder. Which of the two an instance takes is remembered.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::error::Error;
-use super::pushed_key::PushedKey;
+use super::pushed_key::{Admission, PushedKey};
 use crate::aws::Aws;
 use crate::aws::model::Account;
 use crate::event::{Event, Events};
-use crate::ssh::keys::Key;
+use crate::key_holder::{HeldKey, KeyKind, KeyName};
+use crate::ssh::keys::{self, Key, LoginKey, RemoteKey};
+use crate::store::background::write_in_background;
 use crate::store::cache::JsonCache;
 use crate::when;
 
@@ -19,28 +22,70 @@ const MAX_AGE: i64 = 90 * 24 * 3600;
 const MAX_ENTRIES: usize = 200;
 /// The instances that took no ed25519 key.
 const RSA_ONLY: JsonCache<bool> = JsonCache::new("rsa-only.json", MAX_AGE, MAX_ENTRIES);
+/// The number of holders that are asked for a key in one connection: each key is good for 45 seconds.
+const MAX_HOLDERS: usize = 20;
 
-/// A key in memory, and its pushes.
+/// Where the private half of a key is.
+enum Pair {
+    /// The key pair is in this process.
+    Own(Box<Key>),
+    /// The key pair is in a holder, which other connections use as well.
+    Held(Arc<HeldKey>),
+}
+
+/// A key that was made for logins, and its pushes.
 pub(super) struct EphemeralKey {
-    /// The key pair in memory.
-    pub key: Key,
+    pair: Pair,
+    kind: KeyKind,
     pushed: PushedKey,
 }
 
 impl EphemeralKey {
-    fn new(aws: Aws, instance_id: &str, key: Key) -> Self {
-        let pushed = PushedKey::new(aws, instance_id, key.public_line(), &key.fingerprint());
-        Self { key, pushed }
+    /// Returns what signs a login.
+    pub(super) fn login_key(&self) -> LoginKey<'_> {
+        match &self.pair {
+            Pair::Own(key) => LoginKey::Local(key),
+            Pair::Held(key) => LoginKey::Remote(&**key),
+        }
+    }
+
+    /// Returns the public key as `algorithm base64`.
+    pub(super) fn public_line(&self) -> String {
+        match &self.pair {
+            Pair::Own(key) => key.public_line(),
+            Pair::Held(key) => key.public_line().to_owned(),
+        }
+    }
+
+    /// Returns the public key in SSH's encoding.
+    pub(super) fn public_blob(&self) -> Vec<u8> {
+        keys::public_blob(&self.public_line()).unwrap_or_default()
+    }
+
+    /// Signs a login request by this algorithm, as an agent does.
+    pub(super) async fn sign(&self, login: &[u8], algorithm: &str) -> Option<Vec<u8>> {
+        match &self.pair {
+            Pair::Own(key) => key.sign(login, algorithm),
+            Pair::Held(key) => key.sign(login.to_vec()).await,
+        }
+    }
+
+    /// Has no other connection use a key that the instance denied. Returns whether another connection had pushed it: then a key of
+    /// this connection's own may do.
+    pub(super) async fn denied(&self) -> bool {
+        self.pushed.denied().await;
+        self.pushed.is_of_another()
     }
 }
 
-/// The keys of one connection. Each is made when it is first needed.
+/// The keys of one connection. Each is made or found when it is first needed.
 pub(super) struct EphemeralKeys {
     aws: Aws,
     account: Account,
     instance_id: String,
-    ed25519: EphemeralKey,
-    rsa: OnceCell<EphemeralKey>,
+    current: Mutex<Option<Arc<EphemeralKey>>>,
+    /// Set while a holder is asked for the key.
+    shares: AtomicBool,
     /// Set when the RSA key is to be used.
     prefers_rsa: AtomicBool,
     /// Set when the cache has it already.
@@ -48,40 +93,97 @@ pub(super) struct EphemeralKeys {
 }
 
 impl EphemeralKeys {
-    /// Makes the keys for an instance; pushes nothing yet.
-    pub(super) fn new(aws: Aws, account: &Account, instance_id: &str) -> Self {
+    /// Makes the keys for an instance; pushes nothing yet. `shares` says whether other connections may use them as well.
+    pub(super) fn new(aws: Aws, account: &Account, instance_id: &str, shares: bool) -> Self {
         let known = RSA_ONLY.get(&account.cache_key(instance_id), when::now()).unwrap_or_default();
         Self {
-            ed25519: EphemeralKey::new(aws.clone(), instance_id, Key::ephemeral()),
             aws,
             account: account.clone(),
             instance_id: instance_id.to_owned(),
-            rsa: OnceCell::new(),
+            current: Mutex::new(None),
+            shares: AtomicBool::new(shares),
             prefers_rsa: AtomicBool::new(known),
             remembered: AtomicBool::new(known),
         }
     }
 
     /// Returns the key to use now.
-    pub(super) async fn current(&self) -> &EphemeralKey {
-        if !self.prefers_rsa() {
-            return &self.ed25519;
+    pub(super) async fn current(&self, user: &str, events: &Events) -> Arc<EphemeralKey> {
+        let kind = if self.prefers_rsa() { KeyKind::Rsa } else { KeyKind::Ed25519 };
+        let mut current = self.current.lock().await;
+        match &*current {
+            Some(key) if key.kind == kind => Arc::clone(key),
+            _ => {
+                let key = Arc::new(self.find(kind, user, events).await);
+                *current = Some(Arc::clone(&key));
+                key
+            }
         }
-        self.rsa
-            .get_or_init(|| async {
-                // It takes a tenth of a second or more.
-                let made = tokio::task::spawn_blocking(Key::ephemeral_rsa).await;
-                let key = made.expect("making a key does not panic");
-                EphemeralKey::new(self.aws.clone(), &self.instance_id, key)
-            })
-            .await
     }
 
     /// Returns the key to use now, once the instance admits it for long enough.
-    pub(super) async fn authorized(&self, user: &str, events: &Events) -> Result<&Key, Error> {
-        let current = self.current().await;
-        current.pushed.ensure_fresh(user, events).await?;
-        Ok(&current.key)
+    pub(super) async fn authorized(&self, user: &str, events: &Events) -> Result<Arc<EphemeralKey>, Error> {
+        for _ in 0..MAX_HOLDERS {
+            let key = self.current(user, events).await;
+            match key.pushed.ensure_fresh(user, events).await? {
+                Admission::Fresh => return Ok(key),
+                Admission::Over => self.discard(&key).await,
+            }
+        }
+        self.shares.store(false, Ordering::Relaxed);
+        let key = self.current(user, events).await;
+        key.pushed.ensure_fresh(user, events).await?;
+        Ok(key)
+    }
+
+    /// Uses another key than this one from now on.
+    pub(super) async fn discard(&self, key: &Arc<EphemeralKey>) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, key)) {
+            *current = None;
+        }
+    }
+
+    /// Makes a key of its own for this connection from now on.
+    pub(super) async fn stop_sharing(&self) {
+        self.shares.store(false, Ordering::Relaxed);
+        *self.current.lock().await = None;
+    }
+
+    /// Asks a holder for the key; where there is none, makes one.
+    async fn find(&self, kind: KeyKind, user: &str, events: &Events) -> EphemeralKey {
+        if self.shares.load(Ordering::Relaxed) {
+            match HeldKey::find(&self.name(kind, user)).await {
+                Ok(key) => {
+                    let key = Arc::new(key);
+                    let (line, holder) = (key.public_line().to_owned(), Some(Arc::clone(&key)));
+                    return EphemeralKey { kind, pushed: self.pushed(line, holder), pair: Pair::Held(key) };
+                }
+                Err(error) => events(Event::Step(format!("cannot share a key with other connections: {error}"))),
+            }
+            self.shares.store(false, Ordering::Relaxed);
+        }
+        let key = match kind {
+            // It takes a tenth of a second or more.
+            KeyKind::Rsa => tokio::task::spawn_blocking(Key::ephemeral_rsa).await.expect("making a key does not panic"),
+            KeyKind::Ed25519 | KeyKind::None => Key::ephemeral(),
+        };
+        EphemeralKey { kind, pushed: self.pushed(key.public_line(), None), pair: Pair::Own(Box::new(key)) }
+    }
+
+    fn name(&self, kind: KeyKind, user: &str) -> KeyName {
+        KeyName {
+            instance: self.account.cache_key(&self.instance_id),
+            profile: self.account.profile.clone(),
+            user: user.to_owned(),
+            kind,
+            public_key: None,
+        }
+    }
+
+    fn pushed(&self, line: String, holder: Option<Arc<HeldKey>>) -> PushedKey {
+        let fingerprint = keys::fingerprint_of(&line);
+        PushedKey::new(self.aws.clone(), &self.instance_id, line, &fingerprint, holder)
     }
 
     /// Whether the RSA key is used.
@@ -101,7 +203,7 @@ impl EphemeralKeys {
         }
         let (key, events) = (self.account.cache_key(&self.instance_id), events.clone());
         // It may wait for another process that writes.
-        tokio::task::spawn_blocking(move || {
+        write_in_background(move || {
             if let Err(error) = RSA_ONLY.put(&key, true, when::now()) {
                 events(Event::Step(format!("cannot cache the kind of key: {error}")));
             }

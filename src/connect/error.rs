@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::public_key;
 use crate::aws;
@@ -69,6 +70,8 @@ pub(crate) enum Error {
         image: Option<Box<Image>>,
         /// The methods that the server would accept; untrusted.
         methods: Vec<String>,
+        /// The time from the offer of the key to the denial, if it is known.
+        took: Option<Duration>,
     },
     /// The agent for ssh cannot be served.
     #[error("cannot create the SSH agent socket {}", path.display())]

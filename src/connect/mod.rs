@@ -14,7 +14,9 @@
 //!
 //! - `connector` is the connection itself, which can be made as often as needed
 //! - `speculative` starts it from the cached look-up
-//! - `ephemeral_keys`, `pushed_key`, `key_file` and `public_key` hold the key for the login
+//! - `authentication` logs in, and tries again where another key or a later moment may help
+//! - `ephemeral_keys`, `pushed_key`, `key_file`, `caller_key` and `public_key` have the key for the login; [`crate::key_holder`] shares
+//!   one among connections
 //! - `login` finds the login user
 //! - `openssh` serves an `ssh` that runs this program as its ProxyCommand
 //!
@@ -41,7 +43,9 @@
 //! goes before all that, and DescribeImages runs beside the dialing. OpenSSH's client takes one round trip more: it asks for the
 //! methods of authentication first. Signing without a query would save R + L; russh 0.65 cannot.
 
+mod authentication;
 mod boot;
+mod caller_key;
 mod connector;
 mod ephemeral_keys;
 mod error;

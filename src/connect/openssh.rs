@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::time::Instant;
+
 use super::connector::dial;
-use super::ephemeral_keys::EphemeralKeys;
+use super::ephemeral_keys::{EphemeralKey, EphemeralKeys};
 use super::error::Error;
 use super::login::LoginLookup;
 use super::speculative::{Attempt, connect_speculatively, search};
@@ -18,6 +20,7 @@ use crate::agent::socket::{Published, publish};
 use crate::agent::wire::{HostKeysRequest, Refused, login_algorithm};
 use crate::aws::AwsPool;
 use crate::event::{Event, Events};
+use crate::login::is_key_lookup_timeout;
 use crate::plan::order::Route;
 use crate::plan::{self, Plan};
 use crate::route::RouteDialer;
@@ -117,7 +120,7 @@ async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporte
     let _ = agent.route.set(dialed.route);
     // Not before there is a connection: from now on other logins to the same name may be waiting for an answer here.
     let unusable = |source| Error::Agent { path: caller.agent.clone(), source };
-    let public_key = agent.keys.current().await.key.public_line();
+    let public_key = agent.key().await.public_line();
     let (published, listener) = publish(&caller.agent, caller.owner, &public_key).map_err(unusable)?;
     Ok(Opened { link: dialed.link, agent: Agent { listener, published, backend: agent, owner: caller.owner } })
 }
@@ -143,6 +146,8 @@ struct ConnectionAgent {
     state: Mutex<State>,
     /// The route of ssh's connection, once there is one.
     route: OnceLock<Route>,
+    /// When ssh was first given the public key.
+    offered: OnceLock<Instant>,
     events: Events,
     reporter: Reporter,
 }
@@ -154,12 +159,13 @@ impl ConnectionAgent {
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
         Self {
             login: LoginLookup::new(aws.clone(), located.clone(), settings.user.clone()),
-            keys: EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id),
+            keys: EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id, settings.share_key),
             dialer: RouteDialer::new(aws, plan, located.just_started, confirmed),
             settings,
             verifier,
             state: Mutex::new(State::Open),
             route: OnceLock::new(),
+            offered: OnceLock::new(),
             events: Arc::clone(events),
             reporter,
         }
@@ -171,6 +177,15 @@ impl ConnectionAgent {
 
     fn is_refused(&self) -> bool {
         *self.state() == State::Refused
+    }
+
+    async fn user(&self) -> &str {
+        &self.login.get(&self.events).await.login.user
+    }
+
+    /// Returns the key to use now.
+    async fn key(&self) -> Arc<EphemeralKey> {
+        self.keys.current(self.user().await, &self.events).await
     }
 
     async fn plan(&self) -> Plan {
@@ -199,6 +214,16 @@ impl ConnectionAgent {
 
     /// Explains that ssh was denied: ssh says no more than that.
     async fn explain_denial(&self) {
+        let took = self.offered.get().map(Instant::elapsed);
+        if !took.is_some_and(is_key_lookup_timeout) {
+            self.key().await.denied().await;
+            self.prefer_rsa_next_time();
+        }
+        let (plan, image) = (Box::new(self.plan().await), self.login.image(&self.events).await.map(Box::new));
+        self.report(Error::Denied { plan, image, methods: Vec::new(), took }, true);
+    }
+
+    fn prefer_rsa_next_time(&self) {
         if self.keys.prefer_rsa() {
             self.keys.remember(&self.events);
             let id = &self.dialer.plan.instance.id;
@@ -206,8 +231,6 @@ impl ConnectionAgent {
                 "The next connection to {id} offers an RSA key, in case its sshd takes no ed25519."
             )));
         }
-        let (plan, image) = (Box::new(self.plan().await), self.login.image(&self.events).await.map(Box::new));
-        self.report(Error::Denied { plan, image, methods: Vec::new() }, true);
     }
 
     fn host_key_error(&self, source: trust::Error) -> Error {
@@ -233,9 +256,11 @@ impl AgentBackend for ConnectionAgent {
         if self.is_refused() {
             return None;
         }
-        let user = &self.login.get(&self.events).await.login.user;
-        match self.keys.authorized(user, &self.events).await {
-            Ok(key) => Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id))),
+        match self.keys.authorized(self.user().await, &self.events).await {
+            Ok(key) => {
+                let _ = self.offered.set(Instant::now());
+                Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id)))
+            }
             Err(error) => {
                 // The next request pushes again. An error about an instance that AWS has not confirmed may be about the wrong one.
                 if self.dialer.confirmed.decided().await {
@@ -247,11 +272,10 @@ impl AgentBackend for ConnectionAgent {
     }
 
     async fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-        let current = &self.keys.current().await.key;
+        let (current, user) = (self.key().await, self.user().await);
         let ours = current.public_blob();
-        let user = &self.login.get(&self.events).await.login.user;
         let algorithm = login_algorithm(data, user, &ours).filter(|_| key == ours && !self.is_refused())?;
-        let signature = current.sign(data, algorithm);
+        let signature = current.sign(data, algorithm).await;
         if signature.is_some() {
             self.keys.remember(&self.events);
         }

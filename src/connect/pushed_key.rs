@@ -1,7 +1,9 @@
 //! Decides when a public key is pushed. EC2 Instance Connect offers a key to sshd for 60 seconds, so the key is pushed before the
-//! login, and again if too little time is left.
+//! login, and again if too little time is left. Connections that share the key leave that to its holder.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -10,6 +12,7 @@ use tokio::time::Instant;
 use crate::aws::keys::KEY_LIFETIME;
 use crate::aws::{self, Aws};
 use crate::event::{Event, Events};
+use crate::key_holder::{HeldKey, Turn};
 
 /// The part of a key's lifetime in which it may still be used: the login itself takes a moment, too.
 const FRESH_FOR: Duration = Duration::from_secs(KEY_LIFETIME.as_secs() - 15);
@@ -23,40 +26,92 @@ pub(super) struct PushedKey {
     description: String,
     /// When the key was pushed last.
     last: Mutex<Option<Instant>>,
+    /// The holder, which knows when the key was pushed, if connections share it.
+    holder: Option<Arc<HeldKey>>,
+    /// Set when this connection has pushed the key.
+    pushed_here: AtomicBool,
+}
+
+/// Whether the instance knows the key for long enough to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// The key may be used.
+    Fresh,
+    /// The key's holder has no more use for it.
+    Over,
 }
 
 impl PushedKey {
     /// Makes one of a public key line (`algorithm base64`); `name` is its fingerprint or file. Pushes nothing yet.
-    pub(super) fn new(aws: Aws, instance_id: &str, line: String, name: &str) -> Self {
+    pub(super) fn new(aws: Aws, instance_id: &str, line: String, name: &str, holder: Option<Arc<HeldKey>>) -> Self {
         let id = instance_id.to_owned();
         let push = move |user: String| -> Pin<Box<dyn Future<Output = Result<(), aws::Error>> + Send>> {
             let (aws, id, line) = (aws.clone(), id.clone(), line.clone());
             Box::pin(async move { aws.push_key(&id, &user, &line).await })
         };
-        Self { push: Box::new(push), description: format!("{name} to {instance_id}"), last: Mutex::new(None) }
+        let (last, pushed_here) = (Mutex::new(None), AtomicBool::new(false));
+        Self { push: Box::new(push), description: format!("{name} to {instance_id}"), last, holder, pushed_here }
     }
 
     /// Returns once the instance has the key for long enough to log in with it; pushes it if necessary.
     ///
     /// # Errors
     /// The error of the push. The next call pushes again.
-    pub(super) async fn ensure_fresh(&self, user: &str, events: &Events) -> Result<(), aws::Error> {
+    pub(super) async fn ensure_fresh(&self, user: &str, events: &Events) -> Result<Admission, aws::Error> {
         let mut last = self.last.lock().await;
-        if last.is_none_or(|pushed| pushed.elapsed() > FRESH_FOR) {
-            // The minute counts from the request, not from the answer.
-            let now = Instant::now();
-            (self.push)(user.to_owned()).await?;
-            events(Event::Step(format!("pushed the public key {} for {user}", self.description)));
-            *last = Some(now);
+        let Some(holder) = &self.holder else {
+            if last.is_none_or(|pushed| pushed.elapsed() > FRESH_FOR) {
+                // The minute counts from the request, not from the answer.
+                let now = Instant::now();
+                self.push(user, events).await?;
+                *last = Some(now);
+            }
+            return Ok(Admission::Fresh);
+        };
+        match holder.turn().await {
+            Turn::Fresh(ago) => {
+                if last.replace(Instant::now()).is_none() {
+                    let (key, seconds) = (&self.description, ago.as_secs());
+                    events(Event::Step(format!(
+                        "using the public key that was pushed {seconds} s ago: {key} for {user}"
+                    )));
+                }
+                Ok(Admission::Fresh)
+            }
+            Turn::Push => {
+                let result = self.push(user, events).await;
+                holder.pushed(result.is_ok()).await;
+                result?;
+                *last = Some(Instant::now());
+                Ok(Admission::Fresh)
+            }
+            Turn::Over => Ok(Admission::Over),
         }
+    }
+
+    /// Whether another connection has pushed the key that this one uses.
+    pub(super) fn is_of_another(&self) -> bool {
+        self.holder.is_some() && !self.pushed_here.load(Ordering::Relaxed)
+    }
+
+    /// Has no other connection use a key that the instance denied.
+    pub(super) async fn denied(&self) {
+        if let Some(holder) = &self.holder {
+            holder.denied().await;
+        }
+    }
+
+    async fn push(&self, user: &str, events: &Events) -> Result<(), aws::Error> {
+        (self.push)(user.to_owned()).await?;
+        self.pushed_here.store(true, Ordering::Relaxed);
+        events(Event::Step(format!("pushed the public key {} for {user}", self.description)));
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 
@@ -72,7 +127,8 @@ mod tests {
                 result
             })
         });
-        (PushedKey { push, description: String::new(), last: Mutex::new(None) }, count)
+        let (last, pushed_here) = (Mutex::new(None), AtomicBool::new(false));
+        (PushedKey { push, description: String::new(), last, holder: None, pushed_here }, count)
     }
 
     fn silent() -> Events {

@@ -1,7 +1,9 @@
 //! Why an instance denies a login, by what is known of it. Pure.
 
+use std::time::Duration;
+
 use crate::aws::model::Image;
-use crate::login::{InstanceConnect, LoginSource, distribution};
+use crate::login::{InstanceConnect, KEY_LOOKUP_LIMIT, LoginSource, distribution, is_key_lookup_timeout};
 use crate::plan::{Authorization, Plan};
 
 /// The facts of a denied login.
@@ -24,6 +26,11 @@ pub(crate) struct PermissionDenied {
 /// A possible reason for a denied login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DenialReason {
+    /// The instance did not finish looking up the pushed keys, because there were too many of them.
+    KeyLookupTimeout {
+        /// The time limit of the look-up, in seconds.
+        seconds: u64,
+    },
     /// EC2 Instance Connect hands keys out through the instance metadata service, which is disabled.
     MetadataDisabled,
     /// The image has another default user.
@@ -48,7 +55,12 @@ pub(crate) enum DenialReason {
 }
 
 /// Judges a denied login: the reasons that are possible for this instance, most likely first.
-pub(crate) fn permission_denied(plan: &Plan, image: Option<&Image>, methods: &[String]) -> PermissionDenied {
+pub(crate) fn permission_denied(
+    plan: &Plan,
+    image: Option<&Image>,
+    methods: &[String],
+    took: Option<Duration>,
+) -> PermissionDenied {
     let instance = &plan.route.instance;
     let user = &plan.login.user;
     let known = image.and_then(distribution);
@@ -56,18 +68,24 @@ pub(crate) fn permission_denied(plan: &Plan, image: Option<&Image>, methods: &[S
     let pushed = plan.authorization == Authorization::Push;
     let absent = known.filter(|known| pushed && known.instance_connect == InstanceConnect::Absent);
     let is_unknown = wrong_user.is_none() && (plan.login.source == LoginSource::Fallback || known.is_none());
-    let reasons = [
+    let timed_out = pushed && took.is_some_and(is_key_lookup_timeout);
+    let others = [
         (pushed && instance.metadata_disabled).then_some(DenialReason::MetadataDisabled),
         wrong_user.map(|known| DenialReason::WrongUser { distribution: known.name, default_user: known.user }),
         absent.map(|known| DenialReason::NoInstanceConnect { distribution: known.name }),
         is_unknown.then(|| DenialReason::UnknownUser { source: plan.login.source.clone() }),
         (pushed && absent.is_none()).then_some(DenialReason::InstanceConnectMissing),
     ];
+    // What is known to be the cause needs no guesses beside it.
+    let reasons = match timed_out {
+        true => vec![DenialReason::KeyLookupTimeout { seconds: KEY_LOOKUP_LIMIT.as_secs() }],
+        false => others.into_iter().flatten().collect(),
+    };
     PermissionDenied {
         user: user.clone(),
         instance_id: instance.id.clone(),
         pushed,
-        reasons: reasons.into_iter().flatten().collect(),
+        reasons,
         key_pair: instance.key_name.clone(),
         // The publickey method is implied.
         other_methods: methods.iter().filter(|method| *method != "publickey").cloned().collect(),
@@ -94,7 +112,9 @@ mod tests {
         };
         let (ubuntu, debian) = (image("ubuntu/images/jammy"), image("debian-12-amd64"));
         let wrong = |distribution, default_user| WrongUser { distribution, default_user };
-        let reasons = |plan: &Plan, image: Option<&Image>| permission_denied(plan, image, &[]).reasons;
+        let reasons = |plan: &Plan, image: Option<&Image>| {
+            permission_denied(plan, image, &[], Some(Duration::from_millis(300))).reasons
+        };
         assert_eq!(reasons(&plan("root"), Some(&ubuntu)), [wrong("Ubuntu", "ubuntu"), InstanceConnectMissing]);
         assert_eq!(reasons(&plan("ubuntu"), Some(&ubuntu)), [InstanceConnectMissing]);
         assert_eq!(reasons(&plan("admin"), Some(&debian)), [NoInstanceConnect { distribution: "Debian" }]);
@@ -109,8 +129,19 @@ mod tests {
     }
 
     #[test]
+    fn denial_after_five_seconds_is_the_look_up() {
+        let reasons = |plan: &Plan, took| permission_denied(plan, None, &[], Some(took)).reasons;
+        let timeout = [DenialReason::KeyLookupTimeout { seconds: 5 }];
+        assert_eq!(reasons(&plan(), Duration::from_millis(5_040)), timeout);
+        assert_ne!(reasons(&plan(), Duration::from_millis(4_700)), timeout);
+        let mut with_file = plan();
+        with_file.authorization = Authorization::KeyFile("k.pem".into());
+        assert_ne!(reasons(&with_file, Duration::from_secs(5)), timeout);
+    }
+
+    #[test]
     fn other_methods_leave_publickey_out() {
         let methods = ["publickey", "password"].map(str::to_owned);
-        assert_eq!(permission_denied(&plan(), None, &methods).other_methods, ["password"]);
+        assert_eq!(permission_denied(&plan(), None, &methods, None).other_methods, ["password"]);
     }
 }

@@ -31,8 +31,8 @@ impl From<&Error> for CommandError {
             Error::NoRoute { plan, failed } => render(&Finding::of_failed_routes(plan, failed)),
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
             Error::Ssh { plan, source, failed } => with_failed_routes(ssh::explain(plan, source), failed),
-            Error::Denied { plan, image, methods } => {
-                render(&Finding::PermissionDenied(permission_denied(plan, image.as_deref(), methods)))
+            Error::Denied { plan, image, methods, took } => {
+                render(&Finding::PermissionDenied(permission_denied(plan, image.as_deref(), methods, *took)))
             }
             Error::Agent { source, .. } => {
                 Self::failed(message).cause(source.to_string()).hint(agent_hint(source.kind()))

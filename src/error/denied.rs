@@ -32,6 +32,12 @@ pub(super) fn render(facts: &PermissionDenied) -> CommandError {
 
 fn add_reason(error: CommandError, reason: &DenialReason, user: &str, id: &str) -> CommandError {
     match reason {
+        DenialReason::KeyLookupTimeout { seconds } => error
+            .cause(format!(
+                "the instance did not finish looking up the keys that were pushed in the last minute ({seconds} s): each takes it some 50 ms"
+            ))
+            .hint(format!("connect again in a minute: ec2ssh {}", shell_word(&format!("{user}@{id}"))))
+            .hint("push fewer keys: connections of ec2ssh share one, unless share-key = false or --no-share-key forbids it"),
         DenialReason::MetadataDisabled => error
             .cause("the instance metadata service is disabled, and EC2 Instance Connect delivers keys through it")
             .hint(format!("aws ec2 modify-instance-metadata-options --instance-id {id} --http-endpoint enabled")),

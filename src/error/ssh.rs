@@ -29,7 +29,7 @@ pub(super) fn explain(plan: &RoutePlan, error: &Error) -> CommandError {
         Error::NoCommonAlgorithm { ours, theirs, .. } => plain
             .cause(format!("the server offers {}; ec2ssh supports {}", theirs.join(", "), ours.join(", ")))
             .hint("the server's sshd is too old or too strict: check Ciphers, KexAlgorithms, MACs and HostKeyAlgorithms in its sshd_config"),
-        Error::KeepaliveTimeout | Error::Lost(_) => {
+        Error::KeepaliveTimeout | Error::Lost(_) | Error::Unsigned => {
             CommandError::failed(format!("{id}: {error}")).hint(format!("connect again: ec2ssh {id}"))
         }
         Error::Refused(_) => CommandError::failed(format!("{id}: {error}"))

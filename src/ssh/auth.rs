@@ -7,14 +7,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::MethodSet;
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse};
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::{AgentAuthError, MethodSet, Signer};
 use tokio::time::timeout;
 
 use super::client::Connection;
 use super::error::Error;
-use super::keys::Key;
+use super::keys::{LoginKey, RemoteKey};
 use crate::secret::Secret;
 
 /// The timeout for the server's answer to a key. A server that looks keys up elsewhere answers within seconds.
@@ -81,8 +82,13 @@ impl Connection {
     /// # Errors
     /// [`Error::Denied`] if the server does not accept the key, [`Error::SecondStep`] if it does and wants more than can be given;
     /// [`Error::Lost`] or another connection error if the connection ends.
-    pub(crate) async fn authenticate(&mut self, user: &str, key: &Key, ask: AskChallenge<'_>) -> Result<(), Error> {
-        let answer = timeout(KEY_TIMEOUT, self.offer(user, key)).await;
+    pub(crate) async fn authenticate(
+        &mut self,
+        user: &str,
+        key: impl Into<LoginKey<'_>>,
+        ask: AskChallenge<'_>,
+    ) -> Result<(), Error> {
+        let answer = timeout(KEY_TIMEOUT, self.offer(user, key.into())).await;
         let answer = answer.map_err(|_| timed_out(KEY_TIMEOUT))?.map_err(|error| self.error(error))?;
         match Step::from(answer) {
             Step::Success => Ok(()),
@@ -164,23 +170,90 @@ impl Connection {
     /// An RSA key signs with the hash that the server names in server-sig-algs (RFC 8308, RFC 8332), with SHA-512 if
     /// the server names none, and never with SHA-1. If SHA-512 is denied, SHA-256 is tried: OpenSSH before 9.3 names
     /// every algorithm it has, even those that its PubkeyAcceptedAlgorithms excludes.
-    async fn offer(&mut self, user: &str, key: &Key) -> Result<AuthResult, russh::Error> {
-        let private = Arc::new(key.private().clone());
-        let with = |hash| PrivateKeyWithHashAlg::new(Arc::clone(&private), hash);
-        if !private.algorithm().is_rsa() {
-            return self.handle.authenticate_publickey(user, with(None)).await;
+    async fn offer(&mut self, user: &str, key: LoginKey<'_>) -> Result<AuthResult, russh::Error> {
+        let key = Offered::of(key)?;
+        if !key.is_rsa() {
+            return self.offer_with(user, &key, None).await;
         }
         let best = self.handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
-        let answer = self.handle.authenticate_publickey(user, with(Some(best))).await?;
+        let answer = self.offer_with(user, &key, Some(best)).await?;
         if best != HashAlg::Sha512 || !matches!(answer, AuthResult::Failure { partial_success: false, .. }) {
             return Ok(answer);
         }
-        match self.handle.authenticate_publickey(user, with(Some(HashAlg::Sha256))).await {
+        match self.offer_with(user, &key, Some(HashAlg::Sha256)).await {
             // A server that counts attempts may have closed the connection because of this second one, so the first
             // denial is returned.
             Err(_) => Ok(answer),
             second => second,
         }
+    }
+
+    async fn offer_with(
+        &mut self,
+        user: &str,
+        key: &Offered<'_>,
+        hash: Option<HashAlg>,
+    ) -> Result<AuthResult, russh::Error> {
+        match key {
+            Offered::Local(key) => {
+                let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
+                self.handle.authenticate_publickey(user, key).await
+            }
+            Offered::Remote(public, key) => {
+                let signer = &mut RemoteSigner(*key);
+                let answer = self.handle.authenticate_publickey_with(user, public.clone(), hash, signer).await;
+                answer.map_err(|error| match error {
+                    AgentAuthError::Send(_) => russh::Error::SendError,
+                    AgentAuthError::Key(error) => error.into(),
+                })
+            }
+        }
+    }
+}
+
+/// A key as russh takes it.
+enum Offered<'a> {
+    Local(Arc<PrivateKey>),
+    Remote(PublicKey, &'a dyn RemoteKey),
+}
+
+impl<'a> Offered<'a> {
+    fn of(key: LoginKey<'a>) -> Result<Self, russh::Error> {
+        Ok(match key {
+            LoginKey::Local(key) => Self::Local(Arc::new(key.private().clone())),
+            LoginKey::Remote(key) => {
+                let public = PublicKey::from_openssh(key.public_line()).map_err(|_| russh::Error::CouldNotReadKey)?;
+                Self::Remote(public, key)
+            }
+        })
+    }
+
+    fn is_rsa(&self) -> bool {
+        match self {
+            Self::Local(key) => key.algorithm().is_rsa(),
+            Self::Remote(public, _) => public.algorithm().is_rsa(),
+        }
+    }
+}
+
+/// Has a login signed elsewhere.
+struct RemoteSigner<'a>(&'a dyn RemoteKey);
+
+impl Signer for RemoteSigner<'_> {
+    type Error = AgentAuthError;
+
+    /// Returns the data with the signature after it, which is what russh sends on.
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        _: Option<HashAlg>,
+        mut data: Vec<u8>,
+    ) -> Result<Vec<u8>, AgentAuthError> {
+        let signature = self.0.sign(data.clone()).await.ok_or(russh::keys::Error::AgentFailure)?;
+        let length = u32::try_from(signature.len()).map_err(|_| russh::keys::Error::AgentFailure)?;
+        data.extend(length.to_be_bytes());
+        data.extend(signature);
+        Ok(data)
     }
 }
 

@@ -54,6 +54,9 @@ pub(crate) enum Error {
         /// Whether the user answered the server's questions, and was refused.
         answered: bool,
     },
+    /// The server accepts the key, whose holder does not sign.
+    #[error("the key that was offered cannot sign any more")]
+    Unsigned,
     /// The server stopped answering keepalives.
     #[error("connection timed out: the server no longer answers keepalives")]
     KeepaliveTimeout,
@@ -99,6 +102,7 @@ impl Error {
             russh::Error::IO(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 Self::Lost("closed by remote host".to_owned())
             }
+            russh::Error::Keys(russh::keys::Error::AgentFailure) => Self::Unsigned,
             russh::Error::IO(error) => Self::Lost(error.to_string()),
             other => Self::Protocol(other.to_string()),
         }

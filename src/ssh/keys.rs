@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::pin::Pin;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -76,6 +77,40 @@ impl Key {
     pub(crate) fn fingerprint(&self) -> String {
         self.0.fingerprint(HashAlg::Sha256).to_string()
     }
+}
+
+/// A key pair whose private half is elsewhere.
+pub(crate) trait RemoteKey: Send + Sync {
+    /// Returns the public key as `algorithm base64`.
+    fn public_line(&self) -> &str;
+
+    /// Signs a login request; returns the signature in SSH's encoding, or `None` if there is none.
+    fn sign(&self, data: Vec<u8>) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send + '_>>;
+}
+
+/// The key that signs a login.
+#[derive(Clone, Copy)]
+pub(crate) enum LoginKey<'a> {
+    /// A key pair in this process.
+    Local(&'a Key),
+    /// A key pair elsewhere.
+    Remote(&'a dyn RemoteKey),
+}
+
+impl<'a> From<&'a Key> for LoginKey<'a> {
+    fn from(key: &'a Key) -> Self {
+        Self::Local(key)
+    }
+}
+
+/// Returns a public key line (`algorithm base64`) in SSH's encoding; `None` if it is no public key.
+pub(crate) fn public_blob(line: &str) -> Option<Vec<u8>> {
+    PublicKey::from_openssh(line).ok()?.to_bytes().ok()
+}
+
+/// Returns the fingerprint of a public key line: `SHA256:…`.
+pub(crate) fn fingerprint_of(line: &str) -> String {
+    PublicKey::from_openssh(line).map(|key| key.fingerprint(HashAlg::Sha256).to_string()).unwrap_or_default()
 }
 
 impl fmt::Debug for Key {

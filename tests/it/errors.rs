@@ -36,6 +36,7 @@ fn instance_connect_refusals_are_explained() {
     ];
     for (code, meaning, hint) in table {
         world.cloud.fail("SendSSHPublicKey", Fault::error(400, code, "the service's words"), 3);
+        world.forget_key();
         let run = world.run(&format!("-p {port} my-instance true")).expect(255);
         assert!(
             run.stderr.contains(meaning) && run.stderr.contains(hint) && run.stderr.contains("the service's words"),

@@ -16,6 +16,7 @@ mod openssh;
 mod proxy;
 mod regression;
 mod routes;
+mod shared_key;
 mod speculative;
 mod ssh;
 mod ssh_agent;

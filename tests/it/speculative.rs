@@ -41,6 +41,7 @@ fn cached_instance_is_dialed_during_the_lookup() {
     let (world, sshd) = sshd_at_two_addresses();
     let target = format!("-p {} -l {} my-instance", sshd.port, sshd.user);
     world.run(&format!("-q {target} true")).expect(0);
+    world.forget_key();
     world.cloud.fail("DescribeInstances", SLOW_LOOKUP, 1);
     let run = world.run(&format!("-v {target} exit 3")).expect(3);
     assert!(position(&run, "pushed the public key") < position(&run, "found i-"), "{run}");
@@ -108,6 +109,7 @@ fn stale_instance_causes_no_error_in_ssh() {
     };
     ssh();
     move_to_second_address(&world);
+    world.forget_key();
     world.cloud.fail("DescribeInstances", SLOW_LOOKUP, 1);
     world.cloud.fail("SendSSHPublicKey", Fault::error(400, "EC2InstanceNotFoundException", "gone"), 1);
     let run = ssh();

@@ -268,6 +268,7 @@ fn foreign_files_are_not_swept() {
 #[test]
 fn path_moves_to_a_live_agent() {
     let place = Place::new();
+    place.world.config("[defaults]\nshare-key = false\n");
     let path = place.world.path("run/ec2ssh/agent");
     let key = || {
         let mut add = place.world.command(tool("ssh-add"));

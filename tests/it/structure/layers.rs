@@ -8,16 +8,20 @@ use super::sources::{Source, product};
 /// The rooms that each room may import, from the top down. A new room gets a row, and `src/lib.rs` a line on the map.
 const ROOMS: &[(&str, &str)] = &[
     ("internals", "aws cli config connect settings terminal trust"),
-    ("cli", "commands context error secret ssm terminal ui"),
+    ("cli", "commands context error secret ssm store terminal ui"),
     (
         "commands",
-        "agent aws config connect context error event find openssh plan program route secret settings ssh store table \
+        "agent aws config connect context error event find key_holder openssh plan program route secret settings ssh store table \
          target terminal text transport trust ui when",
     ),
     ("context", "aws config ui"),
     ("error", "aws config connect diagnose find plan route ssh ssm table target text trust web when"),
     ("diagnose", "aws config login plan route transport trust"),
-    ("connect", "agent aws confirm event find login plan program route settings ssh store transport trust when"),
+    (
+        "connect",
+        "agent aws confirm event find key_holder login plan program route settings ssh store transport trust when",
+    ),
+    ("key_holder", "agent ssh store when"),
     ("find", "account aws config event plan settings store target when"),
     ("route", "aws config confirm eice event plan ssm store text transport web when"),
     ("trust", "aws config confirm event plan settings ssh store when"),

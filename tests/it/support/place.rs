@@ -81,8 +81,10 @@ impl Place {
         let folder = self.world.path("run/ec2ssh");
         let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
         let sockets = entries.filter(|path| {
-            let kind = fs::symlink_metadata(path).unwrap().file_type();
-            kind.is_socket() || kind.is_symlink()
+            // The holder of a shared key outlives the connections on purpose.
+            let is_holder = path.file_name().unwrap().to_str().unwrap().starts_with("key-");
+            let kind = fs::symlink_metadata(path).map(|found| found.file_type());
+            !is_holder && kind.is_ok_and(|kind| kind.is_socket() || kind.is_symlink())
         });
         let sockets = sockets.map(|path| path.display().to_string());
         let pattern = format!("ec2ssh proxy.*{}", self.world.home.path().display());

@@ -43,14 +43,21 @@ impl State {
 
     /// Replaces all pushed keys with these, one per line, as if they had just been pushed.
     pub(crate) fn set_keys(&mut self, instance_id: &str, user: &str, keys: &str) {
-        let pushed = |key: &str| PushedKey {
-            instance_id: instance_id.to_owned(),
-            user: user.to_owned(),
-            key: key.to_owned(),
+        self.pushed.clear();
+        self.push_others(instance_id, user, keys.lines().map(str::to_owned).collect());
+    }
+
+    /// Adds these keys, as if they had just been pushed.
+    pub(crate) fn push_others(&mut self, instance_id: &str, user: &str, keys: Vec<String>) {
+        let (instance_id, user) = (instance_id.to_owned(), user.to_owned());
+        let pushed = |key| PushedKey {
+            instance_id: instance_id.clone(),
+            user: user.clone(),
+            key,
             at: Instant::now(),
             aged: Duration::ZERO,
         };
-        self.pushed = keys.lines().map(pushed).collect();
+        self.pushed.extend(keys.into_iter().map(pushed));
     }
 
     /// Makes all pushed keys older.

@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use crate::fault::{Fault, error, respond};
 use crate::state::RecordedCall;
 use crate::streams::Service;
-use crate::{authority, connect, console, ec2, eice, lock, ssm, sts};
+use crate::{authority, connect, console, ec2, eice, key_lookup, lock, ssm, sts};
 
 /// Returns a random access key id that cannot be guessed.
 pub(crate) fn random_access_key() -> String {
@@ -127,12 +127,8 @@ async fn keys(
     Shared(Service { state, .. }): Shared<Service>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response<Body> {
-    let delay = lock(&state).key_lookup_delay;
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
     let of = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
-    let keys = lock(&state).pushed_keys(of("instance"), of("user"));
+    let keys = key_lookup::look_up(&state, of("instance"), of("user")).await;
     respond(200, "text/plain", keys.iter().map(|key| format!("{key}\n")).collect())
 }
 

@@ -7,6 +7,7 @@
 //! ec2.rs         DescribeInstances (filters, paging), DescribeImages, StartInstances
 //! console.rs     GetConsoleOutput, and what cloud-init prints at first boot
 //! connect.rs     SendSSHPublicKey and the keys pushed, for 60 seconds
+//! key_lookup.rs  what an instance's look-up of these keys costs
 //! streams.rs     one TLS listener for all websockets (authority.rs: its certificate; sigv4.rs: their signatures)
 //! eice.rs        Instance Connect Endpoints and their tunnels
 //! ssm.rs         Session Manager's calls
@@ -27,6 +28,7 @@ mod ec2;
 mod eice;
 mod fault;
 mod http;
+mod key_lookup;
 pub mod openssh;
 mod program;
 mod relay;
@@ -47,6 +49,7 @@ pub use sshd::{HostKey, Sshd};
 pub use state::{Image, Instance, RecordedCall};
 pub use sts::Role;
 
+use key_lookup::KeyLookup;
 use state::State;
 use streams::Service;
 
@@ -215,9 +218,14 @@ impl Cloud {
         self.state().call_delay = by;
     }
 
-    /// Delays an instance's lookup of the pushed keys, each time that its sshd makes one.
+    /// Delays an instance's look-up of the pushed keys, each time that its sshd makes one.
     pub fn delay_key_lookup(&self, by: Duration) {
-        self.state().key_lookup_delay = by;
+        self.state().key_lookup = KeyLookup { base: by, ..KeyLookup::default() };
+    }
+
+    /// Has each look-up of the pushed keys cost what it does on a real instance: more with every key.
+    pub fn cost_key_lookup(&self) {
+        self.state().key_lookup = KeyLookup::real();
     }
 
     /// Starts a relay to `port` with this round-trip time and returns its port on loopback.
@@ -241,6 +249,17 @@ impl Cloud {
     /// Returns the public keys (`algo base64`) that the instance would give its sshd for this user now.
     pub fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {
         self.state().pushed_keys(instance_id, user)
+    }
+
+    /// Pushes this many keys, as other programs would.
+    pub fn push_others(&self, instance_id: &str, user: &str, count: usize) {
+        let keys = (0..count).map(|_| HostKey::fresh().public_line());
+        self.state().push_others(instance_id, user, keys.collect());
+    }
+
+    /// Returns the number of look-ups of pushed keys that have begun.
+    pub fn key_lookups(&self) -> usize {
+        self.state().key_lookups
     }
 
     /// Makes all pushed keys older.

@@ -10,6 +10,7 @@ use russh::server::{
 use russh::{Channel, ChannelId, MethodKind, MethodSet, Pty};
 use tokio::net::TcpListener;
 
+use crate::key_lookup;
 use crate::lock;
 use crate::program;
 use crate::state::State;
@@ -102,10 +103,9 @@ struct ConnectionHandler {
 }
 
 impl ConnectionHandler {
-    fn is_authorized(&self, user: &str, key: &PublicKey) -> bool {
-        let state = lock(&self.state);
-        let mut keys = state.pushed_keys(&self.instance_id, user);
-        keys.extend(state.authorized_keys(&self.instance_id, user));
+    async fn is_authorized(&self, user: &str, key: &PublicKey) -> bool {
+        let mut keys = key_lookup::look_up(&self.state, &self.instance_id, user).await;
+        keys.extend(lock(&self.state).authorized_keys(&self.instance_id, user));
         keys.iter()
             .filter_map(|line| PublicKey::from_openssh(line).ok())
             .any(|known| known.key_data() == key.key_data())
@@ -120,11 +120,11 @@ impl Handler for ConnectionHandler {
     }
 
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
-        Ok(if self.is_authorized(user, offer.public_key) { Auth::Accept } else { Auth::reject() })
+        Ok(if self.is_authorized(user, offer.public_key).await { Auth::Accept } else { Auth::reject() })
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
-        Ok(if self.is_authorized(user, key.public_key) { Auth::Accept } else { Auth::reject() })
+        Ok(if self.is_authorized(user, key.public_key).await { Auth::Accept } else { Auth::reject() })
     }
 
     async fn channel_open_session(

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::agent::{Agent, Session};
 use crate::eice::{Endpoint, TunnelFault};
 use crate::fault::Fault;
+use crate::key_lookup::KeyLookup;
 use crate::sts::Role;
 
 /// An EC2 instance, with the fields that the API shows and those that control its start.
@@ -148,8 +149,10 @@ pub(crate) struct State {
     pub calls: Vec<RecordedCall>,
     /// The delay of the response to each API call.
     pub call_delay: Duration,
-    /// The delay of an instance's lookup of pushed keys.
-    pub key_lookup_delay: Duration,
+    /// The cost of an instance's look-up of pushed keys.
+    pub key_lookup: KeyLookup,
+    /// The number of look-ups of pushed keys.
+    pub key_lookups: usize,
     pub pushed: Vec<PushedKey>,
     pub authorized: Vec<(String, String, String)>,
     /// Instance id, output as posted after boot, and output as it is now.

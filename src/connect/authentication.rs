@@ -1,0 +1,215 @@
+//! The login on a connection whose host key is trusted: which key is offered, and what is tried after a denial.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::ephemeral_keys::{EphemeralKey, EphemeralKeys};
+use super::error::Error;
+use super::key_file::LazyKey;
+use crate::event::{Event, Events, challenge_asker};
+use crate::login::is_key_lookup_timeout;
+use crate::ssh;
+use crate::ssh::client::Connection;
+use crate::ssh::keys::{Key, LoginKey};
+
+/// The number of times that a login is tried again which the instance denied because it had too many keys to look up.
+const MAX_LOOKUP_RETRIES: u32 = 3;
+
+/// Where the key for the login is from.
+pub(super) enum KeySource {
+    /// A key file, unlocked when it is first needed.
+    File(Box<LazyKey>),
+    /// Keys in memory, which are pushed.
+    Pushed(Box<EphemeralKeys>),
+}
+
+/// A key that the instance is to admit.
+pub(super) enum AuthorizedKey<'a> {
+    /// The key of the key file.
+    File(&'a Key),
+    /// A key that is pushed.
+    Pushed(Arc<EphemeralKey>),
+}
+
+impl AuthorizedKey<'_> {
+    fn login_key(&self) -> LoginKey<'_> {
+        match self {
+            Self::File(key) => LoginKey::Local(key),
+            Self::Pushed(key) => key.login_key(),
+        }
+    }
+}
+
+impl KeySource {
+    /// Returns the key, once the instance admits it.
+    ///
+    /// # Errors
+    /// The key file cannot be read, or the key cannot be pushed.
+    pub(super) async fn authorized(&self, user: &str, events: &Events) -> Result<AuthorizedKey<'_>, Error> {
+        match self {
+            Self::File(file) => Ok(AuthorizedKey::File(file.key(events).await?)),
+            Self::Pushed(keys) => Ok(AuthorizedKey::Pushed(keys.authorized(user, events).await?)),
+        }
+    }
+}
+
+/// Why nobody is logged in.
+pub(super) enum LoginError {
+    /// The instance denied the login, this long after it was offered the key.
+    Denied { methods: Vec<String>, took: Duration },
+    /// Another error of the SSH layer.
+    Ssh(ssh::Error),
+    /// There is no key.
+    NoKey(Error),
+}
+
+/// Logs in as `user`. After a denial it tries again where another key or a later moment may help.
+pub(super) async fn log_in(
+    connection: &mut Connection,
+    source: &KeySource,
+    user: &str,
+    events: &Events,
+) -> Result<(), LoginError> {
+    let mut denials = Denials::default();
+    let mut denied = None;
+    loop {
+        let key = source.authorized(user, events).await.map_err(LoginError::NoKey)?;
+        let begun = Instant::now();
+        let error = match connection.authenticate(user, key.login_key(), &challenge_asker(events)).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let took = begun.elapsed();
+        let (AuthorizedKey::Pushed(key), KeySource::Pushed(keys)) = (key, source) else {
+            return Err(LoginError::of(error, took));
+        };
+        match error {
+            ssh::Error::Unsigned if denials.first_unsigned() => {
+                events(Event::Step("the key's holder has gone: making a key for this connection".to_owned()));
+                keys.stop_sharing().await;
+            }
+            ssh::Error::Denied { .. } => {
+                // A key that was not looked up to the end may be as good as any.
+                let is_of_another = !is_key_lookup_timeout(took) && key.denied().await;
+                let next = denials.next(took, is_of_another, keys.prefers_rsa());
+                denied = Some(LoginError::of(error, took));
+                match next {
+                    Next::GiveUp => return Err(denied.expect("it was set above")),
+                    next => prepare(next, keys, &key, events).await,
+                }
+            }
+            // A server that counts attempts may have closed the connection: the first denial says more.
+            ssh::Error::Lost(_) if denied.is_some() => return Err(denied.expect("it is there")),
+            other => return Err(LoginError::Ssh(other)),
+        }
+    }
+}
+
+/// Prepares the next attempt.
+async fn prepare(next: Next, keys: &EphemeralKeys, key: &Arc<EphemeralKey>, events: &Events) {
+    match next {
+        Next::Wait(longest) => {
+            let wait = Duration::from_millis(fastrand::u64(1_000..=longest_ms(longest)));
+            let seconds = wait.as_secs_f32();
+            events(Event::Progress(format!(
+                "the instance did not finish looking up its keys: trying again in {seconds:.0} s"
+            )));
+            tokio::time::sleep(wait).await;
+        }
+        Next::FreshKey => {
+            events(Event::Step(
+                "permission denied with a key that another connection pushed: pushing a new one".to_owned(),
+            ));
+            keys.discard(key).await;
+        }
+        Next::Rsa => {
+            events(Event::Step("permission denied: trying an RSA key, in case sshd takes no ed25519".to_owned()));
+            keys.prefer_rsa();
+        }
+        Next::GiveUp => {}
+    }
+}
+
+fn longest_ms(longest: Duration) -> u64 {
+    u64::try_from(longest.as_millis()).unwrap_or(1_000)
+}
+
+impl LoginError {
+    fn of(error: ssh::Error, took: Duration) -> Self {
+        match error {
+            ssh::Error::Denied { methods, .. } => Self::Denied { methods, took },
+            other => Self::Ssh(other),
+        }
+    }
+}
+
+/// The step after a denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Wait at random, at most this long, and offer a key again: the instance was busy with too many keys.
+    Wait(Duration),
+    /// Offer a key that this connection has pushed itself.
+    FreshKey,
+    /// Offer an RSA key.
+    Rsa,
+    /// The denial is final.
+    GiveUp,
+}
+
+/// The denials of one connection.
+#[derive(Default)]
+struct Denials {
+    lookup_retries: u32,
+    renewed: bool,
+    unsigned: bool,
+}
+
+impl Denials {
+    fn next(&mut self, took: Duration, is_of_another: bool, is_rsa: bool) -> Next {
+        if is_key_lookup_timeout(took) {
+            self.lookup_retries += 1;
+            // Those that were refused together are spread over a time that grows.
+            return match self.lookup_retries {
+                retry @ 1..=MAX_LOOKUP_RETRIES => Next::Wait(Duration::from_secs(1 + (2 << retry))),
+                _ => Next::GiveUp,
+            };
+        }
+        if is_of_another && !self.renewed {
+            self.renewed = true;
+            return Next::FreshKey;
+        }
+        if is_rsa { Next::GiveUp } else { Next::Rsa }
+    }
+
+    /// Whether this is the first time that a key could not sign.
+    fn first_unsigned(&mut self) -> bool {
+        !std::mem::replace(&mut self.unsigned, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(400);
+    const SLOW: Duration = Duration::from_millis(5_050);
+
+    #[test]
+    fn denials_lead_to_other_keys_once_each() {
+        let mut denials = Denials::default();
+        assert_eq!(denials.next(SHORT, true, false), Next::FreshKey);
+        assert_eq!(denials.next(SHORT, true, false), Next::Rsa);
+        assert_eq!(denials.next(SHORT, true, true), Next::GiveUp);
+        assert_eq!(Denials::default().next(SHORT, false, true), Next::GiveUp);
+    }
+
+    #[test]
+    fn busy_instances_are_asked_three_times_more() {
+        let mut denials = Denials::default();
+        let waits = [(); 4].map(|()| denials.next(SLOW, false, false));
+        let seconds = |seconds| Next::Wait(Duration::from_secs(seconds));
+        assert_eq!(waits, [seconds(5), seconds(9), seconds(17), Next::GiveUp]);
+    }
+}
