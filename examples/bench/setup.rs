@@ -122,6 +122,7 @@ impl Setup {
         fs::write(self.path("put"), format!("silent\nfail\nrequest = PUT\nurl = \"{keys}\"\n")).unwrap();
         let (curl, settings) = (tool("curl"), self.path("put"));
         let put = |body: &str| format!("{} -K {} --data-binary {body}", curl.display(), settings.display());
+        self.script("keep-keys", "true");
         self.script("no-keys", &put("''"));
         self.script("floor-key", &put(&format!("@{}", self.path(".ssh/floor.pub").display())));
         let forget = format!("rm -rf {0}/cache {0}/data; {1}", self.home.path().display(), put("''"));

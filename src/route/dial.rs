@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::RouteError;
+use super::full::wait_for_place;
 use super::race::Slot;
 use super::{boot, queries, session};
 use crate::aws::Aws;
@@ -101,7 +102,13 @@ impl RouteOpener<'_> {
         }
         let chosen = queries::endpoint(self.aws, self.plan).await?;
         slot.wait_turn().await;
-        let (link, limit) = self.tunnel(&chosen).await?;
+        let waiting = |waited: Duration| {
+            let (id, seconds) = (&chosen.endpoint.id, waited.as_secs());
+            let text = format!("waiting for {id}, all whose connections are in use ({seconds} s)");
+            (self.events)(Event::Progress(text));
+        };
+        let opened = wait_for_place(async || self.tunnel(&chosen).await, || slot.is_last(), waiting).await;
+        let (link, limit) = opened?;
         slot.report_progress();
         let (link, round_trip) = self.prove(link, Some(&chosen.endpoint.id)).await?;
         let through = format!("EICE {chosen}");

@@ -19,7 +19,7 @@
 //! - `error` says why one failed
 //! - `cache` keeps what worked
 //! - `boot` holds the retry rules for an instance that was just started
-//! - `limit` announces a tunnel's end
+//! - `limit` announces a tunnel's end, `full` waits for a place at an endpoint
 //! - `session` is Session Manager as a route
 //! - `survey` asks about the routes without opening one
 
@@ -29,6 +29,7 @@ mod dial;
 mod dialer;
 mod error;
 mod explain;
+mod full;
 mod limit;
 mod queries;
 mod race;

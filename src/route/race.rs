@@ -31,6 +31,11 @@ impl Slot {
         }
     }
 
+    /// Whether all other routes have failed.
+    pub(super) fn is_last(&self) -> bool {
+        *self.others.borrow() == 0
+    }
+
     /// Waits until all other routes have failed.
     pub(super) async fn wait_last(&mut self) {
         if self.others.wait_for(|others| *others == 0).await.is_err() {

@@ -301,7 +301,6 @@ fn endpoint_refusals_are_quoted() {
     let limit = r#"{"Message":"The duration is more than the policy's ec2-instance-connect:maxTunnelDuration."}"#;
     for fault in [
         TunnelFault::Refuse(403, denied.to_owned()),
-        TunnelFault::Refuse(429, r#"{"ErrorCode":"TooManyRequests","Message":"Too many connections."}"#.to_owned()),
         TunnelFault::Refuse(502, "<html><body>Bad gateway</body></html>".to_owned()),
         TunnelFault::Refuse(403, limit.to_owned()),
         TunnelFault::Close(1011, "Unable to connect to target".to_owned()),

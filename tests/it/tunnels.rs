@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::place::Place;
 use crate::support::pty::Terminal;
-use crate::support::{EICE, ID, Run, comes_true, tool};
+use crate::support::{EICE, ID, Run, comes_true, tool, wait_for_line};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -182,9 +182,9 @@ fn half_closes_work_on_each_route() {
     }
 }
 
-/// Twenty connections go through one endpoint, and the next one is refused with the reason.
+/// Twenty connections go through one endpoint, and the next one waits until one of them has ended.
 #[test]
-fn endpoint_limit_of_twenty_is_explained() {
+fn full_endpoint_is_waited_for() {
     let place = there();
     let line = format!("--via eice --host-keys accept-new {}@my-instance 'echo in; cat'", place.sshd.user);
     // The host key is stored first, so that the twenty connections need not verify it.
@@ -201,14 +201,15 @@ fn endpoint_limit_of_twenty_is_explained() {
         assert_eq!(&said, b"in\n");
     }
     assert_eq!(place.world.cloud.open_tunnels(), 20);
-    let run = place.world.run(&format!("--via eice {}@my-instance true", place.sshd.user)).expect(255);
-    assert!(run.stderr.contains("TooManyRequests (HTTP 429): The maximum number of connections"), "{run}");
-    assert!(run.stderr.contains("an endpoint allows 20 concurrent connections"), "{run}");
+    let mut next = place.world.ec2ssh(&format!("-v --via eice {}@my-instance true", place.sshd.user));
+    let mut next = next.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_line(next.stderr.take().unwrap(), "all whose connections are in use");
     for (index, mut child) in children.into_iter().enumerate() {
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), index.to_string().as_bytes()).unwrap();
         let run = Run::of(child.wait_with_output().unwrap()).expect(0);
         assert_eq!(run.out(), index.to_string());
     }
+    assert!(next.wait().unwrap().success());
 }
 
 #[test]
