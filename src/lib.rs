@@ -62,7 +62,7 @@
 //!   codes in `error::aws`; then `docs/iam.md` and the embedded cloud, `tests/lab`.
 //! - A check: facts and a pure judgement of them in [`diagnose`], a variant of `Finding`, its text in [`error`].
 //! - A timeout: a constant with a name, in the file that waits or that makes the probe (`aws::clients`: the calls;
-//!   `route::ssh_probe`: the identification), or a field of [`ssh::client::Timeouts`]. Those that a user can notice are listed in
+//!   `route::ssh_probe`: the identification), or a field of [`ssh::options::Timeouts`]. Those that a user can notice are listed in
 //!   `docs/reference.md`.
 //! - A cache: a [`JsonCache`](store::cache::JsonCache), keyed by [`Account::cache_key`](aws::model::Account::cache_key).
 //! - A source of trusted host keys: [`trust`], in the order of its first page.

@@ -21,8 +21,9 @@ use crate::program::Purpose;
 use crate::route::{Dialed, RouteDialer, ssh_identification};
 use crate::settings::Settings;
 use crate::ssh;
-use crate::ssh::client::{Connection, ConnectionOptions, HandshakeError, Timeouts, Window};
+use crate::ssh::client::{Connection, HandshakeError};
 use crate::ssh::key_file::KeyFile;
+use crate::ssh::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use crate::transport::link::Link;
 use crate::trust::{self, InstanceVerifier};
 
@@ -173,6 +174,7 @@ impl Connector {
     fn options(&self, route: Route, round_trip: Duration) -> ConnectionOptions {
         ConnectionOptions {
             window: Window::of(self.purpose, round_trip),
+            backlog: Backlog::of(self.purpose),
             timeouts: Timeouts::default(),
             compress: self.settings.compress || route == Route::Ssm,
         }

@@ -88,11 +88,19 @@ impl Connection {
         key: impl Into<LoginKey<'_>>,
         ask: AskChallenge<'_>,
     ) -> Result<(), Error> {
-        let answer = timeout(KEY_TIMEOUT, self.offer(user, key.into())).await;
+        self.pass_all_steps(user, key.into(), ask).await?;
+        self.start_keepalives();
+        Ok(())
+    }
+
+    async fn pass_all_steps(&mut self, user: &str, key: LoginKey<'_>, ask: AskChallenge<'_>) -> Result<(), Error> {
+        let answer = timeout(KEY_TIMEOUT, self.offer(user, key)).await;
         let answer = answer.map_err(|_| timed_out(KEY_TIMEOUT))?.map_err(|error| self.error(error))?;
         match Step::from(answer) {
             Step::Success => Ok(()),
             Step::Accepted(wanted) => self.second_step(user, wanted, ask).await,
+            // The server has disconnected, and russh takes that for a denial.
+            Step::Denied(_) if self.shared.reason().is_some() => Err(self.reason()),
             Step::Denied(methods) => Err(Error::Denied { user: user.to_owned(), methods: names(&methods) }),
             Step::Unanswered => unreachable!("a key asks no questions"),
         }
@@ -125,7 +133,7 @@ impl Connection {
     }
 
     async fn keyboard_interactive(&mut self, user: &str, ask: AskChallenge<'_>) -> Result<Step, Error> {
-        let started = self.handle.authenticate_keyboard_interactive_start(user, None);
+        let started = self.login_handle().authenticate_keyboard_interactive_start(user, None);
         let mut answer = timeout(STEP_TIMEOUT, started).await.map_err(|_| timed_out(STEP_TIMEOUT))?;
         for _ in 0..MAX_ROUNDS {
             let challenge = match answer.map_err(|error| self.error(error))? {
@@ -148,7 +156,7 @@ impl Connection {
             let answers = ask(challenge).await.or((count == 0).then(Vec::new)).filter(|answers| answers.len() == count);
             let Some(answers) = answers else { return Ok(Step::Unanswered) };
             let answers = answers.iter().map(|answer| answer.expose().clone()).collect();
-            let next = self.handle.authenticate_keyboard_interactive_respond(answers);
+            let next = self.login_handle().authenticate_keyboard_interactive_respond(answers);
             answer = timeout(STEP_TIMEOUT, next).await.map_err(|_| timed_out(STEP_TIMEOUT))?;
         }
         Err(Error::Protocol(format!("the server asked more than {MAX_ROUNDS} rounds of questions")))
@@ -160,7 +168,7 @@ impl Connection {
         let Some(password) = ask(challenge).await.and_then(|mut answers| answers.pop()) else {
             return Ok(Step::Unanswered);
         };
-        let sent = self.handle.authenticate_password(user, password.expose());
+        let sent = self.login_handle().authenticate_password(user, password.expose());
         let answer = timeout(STEP_TIMEOUT, sent).await.map_err(|_| timed_out(STEP_TIMEOUT))?;
         Ok(Step::from(answer.map_err(|error| self.error(error))?))
     }
@@ -175,7 +183,7 @@ impl Connection {
         if !key.is_rsa() {
             return self.offer_with(user, &key, None).await;
         }
-        let best = self.handle.best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
+        let best = self.login_handle().best_supported_rsa_hash().await?.flatten().unwrap_or(HashAlg::Sha512);
         let answer = self.offer_with(user, &key, Some(best)).await?;
         if best != HashAlg::Sha512 || !matches!(answer, AuthResult::Failure { partial_success: false, .. }) {
             return Ok(answer);
@@ -197,11 +205,11 @@ impl Connection {
         match key {
             Offered::Local(key) => {
                 let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
-                self.handle.authenticate_publickey(user, key).await
+                self.login_handle().authenticate_publickey(user, key).await
             }
             Offered::Remote(public, key) => {
                 let signer = &mut RemoteSigner(*key);
-                let answer = self.handle.authenticate_publickey_with(user, public.clone(), hash, signer).await;
+                let answer = self.login_handle().authenticate_publickey_with(user, public.clone(), hash, signer).await;
                 answer.map_err(|error| match error {
                     AgentAuthError::Send(_) => russh::Error::SendError,
                     AgentAuthError::Key(error) => error.into(),

@@ -14,7 +14,7 @@ impl Connection {
     /// The server refuses the channel, or the connection has ended.
     pub(crate) async fn open_tcp(&self, host: &str, port: u16, origin: (&str, u16)) -> Result<ChannelStream, Error> {
         let (from, from_port) = origin;
-        let opened = self.handle.channel_open_direct_tcpip(host, port.into(), from, from_port.into()).await;
+        let opened = self.handle().channel_open_direct_tcpip(host, port.into(), from, from_port.into()).await;
         Ok(opened.map_err(|error| self.open_error(error, "connect to the port"))?.into_stream())
     }
 
@@ -23,7 +23,7 @@ impl Connection {
     /// # Errors
     /// As for [`Connection::open_tcp`].
     pub(crate) async fn open_unix(&self, path: &str) -> Result<ChannelStream, Error> {
-        let opened = self.handle.channel_open_direct_streamlocal(path).await;
+        let opened = self.handle().channel_open_direct_streamlocal(path).await;
         Ok(opened.map_err(|error| self.open_error(error, "connect to the socket"))?.into_stream())
     }
 
@@ -32,7 +32,7 @@ impl Connection {
     /// # Errors
     /// The server refuses the channel or does not have the subsystem, or the connection has ended.
     pub(crate) async fn open_subsystem(&self, name: &str) -> Result<ChannelStream, Error> {
-        let opened = self.handle.channel_open_session().await;
+        let opened = self.handle().channel_open_session().await;
         let mut channel = opened.map_err(|error| self.open_error(error, "open a session"))?;
         channel.request_subsystem(true, name).await.map_err(|error| self.error(error))?;
         session::confirmed(async || channel.wait().await, "start the subsystem")

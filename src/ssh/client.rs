@@ -16,78 +16,22 @@ use tokio_util::sync::CancellationToken;
 use super::abort_on_drop::abort_on_drop;
 use super::algorithms;
 use super::error::Error;
+use super::gate::{Gate, gated};
 use super::handler::{Handler, HandlerError, Refused, Shared, Verify};
 use super::host_key::{Algorithm, PresentedKey, preferred};
 use super::incoming::{ChannelStream, IncomingKind};
+use super::keepalive::keep_alive;
+use super::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use super::preamble::{FirstLines, preamble};
 use super::verifier::{HostKeyVerifier, Preferences};
 use super::write_timeout::write_timeout;
-use crate::program::Purpose;
 
 /// The size of the network read buffer in bytes.
 const READ_BUFFER_SIZE: usize = 256 * 1024;
-/// The number of received messages (up to 32 KiB each) that are buffered for a slow reader. Beyond that the server has to wait.
+/// The number of received messages (up to 32 KiB each) that russh holds until a channel takes them, which it does at once.
 const BUFFERED_MESSAGES: usize = 64;
 /// The time limit for the disconnect message; the server may have closed the connection already.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
-
-/// The time limits of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timeouts {
-    /// A keepalive is sent after this long without data from the server.
-    pub keepalive_interval: Duration,
-    /// The number of unanswered keepalives after which the connection is given up.
-    pub keepalive_misses: usize,
-    /// The time from the first byte to the end of the key exchange; the time that the host key check takes is not counted.
-    pub handshake: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { keepalive_interval: Duration::from_secs(15), keepalive_misses: 3, handshake: Duration::from_secs(15) }
-    }
-}
-
-impl Timeouts {
-    /// The limit of a write that makes no progress: as long as unanswered keepalives take to end the connection.
-    fn write(&self) -> Duration {
-        self.keepalive_interval * u32::try_from(self.keepalive_misses + 1).unwrap_or(u32::MAX)
-    }
-}
-
-/// The SSH channel window in bytes: how far the server may send ahead of what we have consumed (RFC 4254, section 5.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Window(u32);
-
-impl Window {
-    /// The smallest window, which is the one that OpenSSH's client uses.
-    pub(crate) const MIN: Self = Self(2 << 20);
-    const MAX: Self = Self(32 << 20);
-
-    /// Returns the window that fills a path with this round-trip time at 200 MB/s.
-    ///
-    /// A window larger than the path needs makes sshd slow: it reads ahead of the network, into buffers that it moves
-    /// around. On our side the window costs no memory: after 2 MB of unread data the rest stays in the network, and the
-    /// server waits.
-    pub(crate) fn of(purpose: Purpose, round_trip: Duration) -> Self {
-        let wanted = u32::try_from(round_trip.as_micros().saturating_mul(200)).unwrap_or(u32::MAX);
-        match purpose {
-            Purpose::Terminal => Self::MIN,
-            Purpose::Bulk => Self(wanted.clamp(Self::MIN.0, Self::MAX.0)),
-        }
-    }
-}
-
-/// How a connection is made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnectionOptions {
-    /// The window of its channels.
-    pub window: Window,
-    /// The time limits of the connection.
-    pub timeouts: Timeouts,
-    /// Whether to ask for compression (`zlib@openssh.com`), which begins after the login.
-    pub compress: bool,
-}
 
 /// Why a handshake failed.
 #[derive(Debug)]
@@ -106,8 +50,13 @@ impl<E> From<Error> for HandshakeError<E> {
 
 /// A connection to a trusted server, before or after authentication.
 pub(crate) struct Connection {
-    pub(super) handle: Handle<Handler>,
+    /// Shared with the keepalives after the login.
+    handle: Arc<Handle<Handler>>,
     pub(super) shared: Arc<Shared>,
+    pub(super) gate: Gate,
+    pub(super) backlog: usize,
+    cancelled: CancellationToken,
+    timeouts: Timeouts,
 }
 
 impl Connection {
@@ -139,14 +88,17 @@ impl Connection {
             _closes: shared.closed.clone().drop_guard(),
         };
         let (stream, first) = preamble(write_timeout(stream, timeouts.write()));
-        let (stream, abort) = abort_on_drop(stream, cancelled);
+        let (stream, abort) = abort_on_drop(stream, cancelled.clone());
         // Without a buffer, russh reads each packet separately, and its length before it.
         let stream = BufReader::with_capacity(READ_BUFFER_SIZE, stream);
+        let gate = Gate::new();
+        let stream = gated(stream, gate.clone());
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {
                 Ok(handle) => {
                     abort.disarm();
-                    Ok(Self { handle, shared })
+                    let (handle, Backlog(backlog)) = (Arc::new(handle), options.backlog);
+                    Ok(Self { handle, shared, gate, backlog, cancelled, timeouts })
                 }
                 Err(HandlerError::Refused) => {
                     let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -160,6 +112,22 @@ impl Connection {
                 Err(Error::HandshakeTimeout { seconds, identification: first.first() }.into())
             }
         }
+    }
+
+    /// Returns the handle of russh's task.
+    pub(super) fn handle(&self) -> &Handle<Handler> {
+        &self.handle
+    }
+
+    /// Returns the handle of russh's task, for the login.
+    pub(super) fn login_handle(&mut self) -> &mut Handle<Handler> {
+        Arc::get_mut(&mut self.handle).expect("it is shared only after the login")
+    }
+
+    /// Begins to send keepalives, after the login.
+    pub(super) fn start_keepalives(&self) {
+        let (handle, gate, shared) = (Arc::downgrade(&self.handle), self.gate.clone(), Arc::clone(&self.shared));
+        tokio::spawn(keep_alive(handle, gate, shared, self.cancelled.clone(), self.timeouts));
     }
 
     /// Resolves when the connection has ended, to the reason. It may be awaited by several at once.
@@ -237,7 +205,7 @@ fn erase<V: HostKeyVerifier>(verifier: Arc<V>) -> (Verify, RefusalSlot<V::Error>
 }
 
 fn config(preferences: &Preferences, options: &ConnectionOptions) -> Config {
-    let ConnectionOptions { window: Window(window_size), timeouts, compress } = options;
+    let ConnectionOptions { window: Window(window_size), compress, .. } = options;
     // The name ssh-rsa alone means a signature over SHA-1 (RFC 8332, section 1).
     let is_sha1 = |algorithm: &&Algorithm| matches!(algorithm, Algorithm::Rsa { hash: None });
     let all: Vec<Algorithm> = Preferred::DEFAULT.key.iter().filter(|algorithm| !is_sha1(algorithm)).cloned().collect();
@@ -245,9 +213,8 @@ fn config(preferences: &Preferences, options: &ConnectionOptions) -> Config {
     let certificates = if preferences.certificates { host_keys.clone() } else { Vec::new() };
     Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-ec2ssh_", env!("CARGO_PKG_VERSION")))),
-        keepalive_interval: Some(timeouts.keepalive_interval),
-        // russh counts the keepalives that were sent, and gives up when one more would be due.
-        keepalive_max: timeouts.keepalive_misses,
+        // They are sent and counted by `keepalive`.
+        keepalive_interval: None,
         channel_buffer_size: BUFFERED_MESSAGES,
         window_size: *window_size,
         preferred: Preferred {

@@ -35,7 +35,8 @@ impl Shared {
         self.reason.get().cloned()
     }
 
-    fn set_reason(&self, reason: Error) {
+    /// Records why the connection ends, unless a reason is known already.
+    pub(super) fn set_reason(&self, reason: Error) {
         let _ = self.reason.set(reason);
     }
 }

@@ -2,10 +2,11 @@
 //! with channels. It knows neither the transport nor the server's owner nor the
 //! terminal.
 //!
-//! - `client` does the handshake with what `algorithms` lists, `auth` logs in
+//! - `client` does the handshake with what `algorithms` lists and `options` says, `auth` logs in
 //! - `session` runs a program in a channel, `channel` opens channels as byte streams, `incoming` routes the server's
 //! - `verifier` is the interface of whoever judges the host key, `host_key` and `keys` are the key types
-//! - `preamble`, `write_timeout` and `abort_on_drop` are layers on the stream below
+//! - `output` takes what arrives and writes it at the reader's pace, `keepalive` finds out whether the server is alive
+//! - `preamble`, `write_timeout`, `abort_on_drop` and `gate` are layers on the stream below
 
 mod abort_on_drop;
 mod algorithms;
@@ -13,11 +14,15 @@ pub(crate) mod auth;
 pub(crate) mod channel;
 pub(crate) mod client;
 mod error;
+mod gate;
 mod handler;
 pub(crate) mod host_key;
 pub(crate) mod incoming;
+mod keepalive;
 pub(crate) mod key_file;
 pub(crate) mod keys;
+pub(crate) mod options;
+mod output;
 mod preamble;
 pub(crate) mod session;
 pub(crate) mod verifier;

@@ -1,31 +1,23 @@
 //! A session channel: a shell or a command, with or without a pty. It moves bytes between the channel and whatever it is given
 //! as input and output; the terminal is not known here.
 //!
-//! Input, output and error are separate and binary-clean; the end of one is not the end of the others. Output is written before
-//! the next message is taken, so a slow reader makes the server wait instead of filling memory.
-//!
-//! A limit of russh 0.65: while a reader takes nothing, its loop waits with it and answers no keepalive of the server's. A server
-//! with ClientAliveInterval ends such a session in the end; OpenSSH's client would keep it.
+//! Input, output and error are separate and binary-clean; the end of one is not the end of the others. A slow reader makes the
+//! server wait instead of filling memory ([`super::output`]).
 
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::FutureExt;
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
+use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::client::Connection;
 use super::error::Error;
+use super::output::write_output;
 use crate::program::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Output that is available beyond what was written is gathered up to this many bytes.
-const MAX_BATCH_SIZE: usize = 256 * 1024;
 
 /// A session whose program runs.
 pub(crate) struct Session {
@@ -39,7 +31,7 @@ impl Connection {
     /// # Errors
     /// The server refuses the channel, the pty or the program, or the connection ends.
     pub(crate) async fn open_session(&self, program: &Program, pty: Option<&PtyRequest>) -> Result<Session, Error> {
-        let opened = self.handle.channel_open_session().await;
+        let opened = self.handle().channel_open_session().await;
         let channel = opened.map_err(|error| self.open_error(error, "open a session"))?;
         let mut session = Session::new(channel);
         session.start(program, pty).await.map_err(|error| self.with_reason(error))?;
@@ -54,13 +46,15 @@ impl Connection {
         &self,
         session: Session,
         input: mpsc::Receiver<Input>,
-        io: Outputs<O, E>,
+        mut io: Outputs<O, E>,
     ) -> Result<Exit, Error>
     where
         O: AsyncWrite + Unpin,
         E: AsyncWrite + Unpin,
     {
-        match session.run(input, io).await? {
+        let Session { reader, writer } = session;
+        let output = write_output(reader, &mut io, &self.gate, self.backlog);
+        match Session::run(&writer, input, output).await? {
             // The channel was closed without a status: by the program's end, or by the connection's.
             Exit::Unknown => match self.shared.reason() {
                 Some(reason) => Err(reason),
@@ -111,17 +105,16 @@ impl Session {
         sent.map_err(Error::from_protocol)
     }
 
-    async fn run<O, E>(self, input: mpsc::Receiver<Input>, mut io: Outputs<O, E>) -> Result<Exit, Error>
-    where
-        O: AsyncWrite + Unpin,
-        E: AsyncWrite + Unpin,
-    {
-        let Self { reader, writer } = self;
-        let receive = receive(reader, &mut io);
-        tokio::pin!(receive);
+    /// Sends the input while the output is written; `output` is the writing of what the reader receives.
+    async fn run(
+        writer: &ChannelWriteHalf<Msg>,
+        input: mpsc::Receiver<Input>,
+        output: impl Future<Output = Result<Exit, Error>>,
+    ) -> Result<Exit, Error> {
+        tokio::pin!(output);
         let result = tokio::select! {
-            result = &mut receive => result,
-            () = send(input, &writer) => receive.await,
+            result = &mut output => result,
+            () = send(input, writer) => output.await,
         };
         if matches!(result, Ok(Exit::OutputClosed) | Err(_)) {
             // The program is told, if it can be; the connection may hang.
@@ -161,97 +154,5 @@ async fn send(mut input: mpsc::Receiver<Input>, writer: &ChannelWriteHalf<Msg>) 
         if sent.is_err() {
             return;
         }
-    }
-}
-
-/// Writes the program's output until the channel is closed. It owns the reader: if the local output is closed, what is left in the
-/// reader is dropped with it, and russh's loop, which may be waiting for room in it, goes on.
-async fn receive<O, E>(mut reader: ChannelReadHalf, io: &mut Outputs<O, E>) -> Result<Exit, Error>
-where
-    O: AsyncWrite + Unpin,
-    E: AsyncWrite + Unpin,
-{
-    let mut exit = Exit::Unknown;
-    let mut batch = Batch::default();
-    let mut next = None;
-    while let Some(message) = match next.take() {
-        None => reader.wait().await,
-        held => held,
-    } {
-        let written = match message {
-            ChannelMsg::Data { data } => {
-                next = batch.fill(data, &mut reader);
-                batch.write(&mut io.stdout).await.map_err(|error| ("standard output", error))
-            }
-            ChannelMsg::ExtendedData { data, ext: 1 } => {
-                write(&mut io.stderr, &data).await.map_err(|error| ("standard error", error))
-            }
-            ChannelMsg::Eof => {
-                (io.close_stdout)();
-                Ok(())
-            }
-            ChannelMsg::ExitStatus { exit_status } => {
-                exit = Exit::Status(exit_status);
-                Ok(())
-            }
-            ChannelMsg::ExitSignal { signal_name, .. } => {
-                exit = Exit::Signal(name(&signal_name));
-                Ok(())
-            }
-            ChannelMsg::Close => break,
-            _ => Ok(()),
-        };
-        match written {
-            Ok(()) => {}
-            Err((_, error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::OutputClosed),
-            Err((stream, source)) => return Err(Error::Local { stream, source: Arc::new(source) }),
-        }
-    }
-    Ok(exit)
-}
-
-/// Output that has arrived, written at once: a write to a standard stream waits for a thread, which is too slow for each message.
-#[derive(Default)]
-struct Batch {
-    /// The first message; usually it is the only one.
-    first: Bytes,
-    /// All messages together, if there are more.
-    all: Vec<u8>,
-}
-
-impl Batch {
-    /// Takes this message and those behind it that have arrived already; returns the first that is not output.
-    fn fill(&mut self, first: Bytes, reader: &mut ChannelReadHalf) -> Option<ChannelMsg> {
-        self.first = first;
-        self.all.clear();
-        while self.all.len() < MAX_BATCH_SIZE {
-            match reader.wait().now_or_never()?? {
-                ChannelMsg::Data { data } => {
-                    if self.all.is_empty() {
-                        self.all.extend_from_slice(&self.first);
-                    }
-                    self.all.extend_from_slice(&data);
-                }
-                ChannelMsg::WindowAdjusted { .. } => {}
-                other => return Some(other),
-            }
-        }
-        None
-    }
-
-    async fn write(&self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        write(to, if self.all.is_empty() { &self.first } else { &self.all }).await
-    }
-}
-
-async fn write(to: &mut (impl AsyncWrite + Unpin), data: &[u8]) -> io::Result<()> {
-    to.write_all(data).await?;
-    to.flush().await
-}
-
-fn name(signal: &Sig) -> String {
-    match signal {
-        Sig::Custom(name) => name.clone(),
-        known => format!("{known:?}"),
     }
 }

@@ -17,10 +17,12 @@ use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, MethodKind, Meth
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
 use super::auth::{Answers, Challenge};
-use super::client::{Connection, ConnectionOptions, HandshakeError, Timeouts, Window};
+use super::client::{Connection, HandshakeError};
 use super::host_key::PresentedKey;
 use super::keys::Key;
+use super::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use super::verifier::{HostKeyVerifier, Preferences};
+use crate::program::Purpose;
 
 /// The server's behavior in one session channel.
 pub(super) type Script = fn(Channel<Msg>, russh::server::Handle) -> Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -172,7 +174,8 @@ pub(super) fn serve(stream: DuplexStream, key: PrivateKey, script: Script, refus
 
 /// The usual options, without compression.
 pub(super) fn options() -> ConnectionOptions {
-    ConnectionOptions { window: Window::MIN, timeouts: Timeouts::default(), compress: false }
+    let backlog = Backlog::of(Purpose::Bulk);
+    ConnectionOptions { window: Window::MIN, backlog, timeouts: Timeouts::default(), compress: false }
 }
 
 /// Answers no question of a server.

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use super::{connected, handshake, host_key, nobody, options, serve};
 use crate::program::Purpose;
 use crate::ssh::Error;
-use crate::ssh::client::{Connection, HandshakeError, Timeouts, Window};
+use crate::ssh::client::{Connection, HandshakeError};
 use crate::ssh::host_key::PresentedKey;
 use crate::ssh::keys::Key;
+use crate::ssh::options::{Timeouts, Window};
 use crate::ssh::verifier::{HostKeyVerifier, Preferences};
 
 #[tokio::test]

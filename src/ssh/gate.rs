@@ -1,0 +1,143 @@
+//! A layer that stops reading while the output that has arrived is not taken.
+//!
+//! russh gives the channel's window back when data arrives, not when it is taken, and waits in its one loop for room in a channel. So
+//! nothing may be read that has no room: what is not read stays in the network, and the server waits. The loop itself goes on and
+//! can send.
+//!
+//! A better way needs three things of russh: a window that the application gives back, a queue per channel that the loop never
+//! waits for, and keepalives that are counted by what was looked for.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_util::task::AtomicWaker;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::io::{Layer, Layered};
+
+/// The gate of one connection; clones are the same gate.
+#[derive(Clone)]
+pub(super) struct Gate(Arc<State>);
+
+struct State {
+    shut: AtomicBool,
+    /// Set while russh has to read on although the gate is shut: it waits for the server's part of a key exchange.
+    forced: AtomicBool,
+    reader: AtomicWaker,
+    /// When something was last received, or could first be received again.
+    heard: Mutex<Instant>,
+    changes: Notify,
+}
+
+impl Gate {
+    /// Makes a gate that is open.
+    pub(super) fn new() -> Self {
+        let (shut, forced) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (reader, heard) = (AtomicWaker::new(), Mutex::new(Instant::now()));
+        Self(Arc::new(State { shut, forced, reader, heard, changes: Notify::new() }))
+    }
+
+    /// Stops reading from the network.
+    pub(super) fn shut(&self) {
+        if !self.0.shut.swap(true, Ordering::AcqRel) {
+            self.0.changes.notify_one();
+        }
+    }
+
+    /// Goes on reading. What the server sent in the meantime was not looked for, so the silence begins now.
+    pub(super) fn open(&self) {
+        if self.0.shut.swap(false, Ordering::AcqRel) {
+            self.hear();
+            self.0.reader.wake();
+            self.0.changes.notify_one();
+        }
+    }
+
+    /// Has the gate count as open, or not, for as long as russh itself waits for the server.
+    pub(super) fn force(&self, forced: bool) {
+        if self.0.forced.swap(forced, Ordering::AcqRel) != forced && forced {
+            self.0.reader.wake();
+        }
+    }
+
+    /// Whether reading has stopped.
+    pub(super) fn is_shut(&self) -> bool {
+        self.0.shut.load(Ordering::Acquire)
+    }
+
+    /// Returns when something was last received, or could first be received again.
+    pub(super) fn heard(&self) -> Instant {
+        *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the gate is shut or opened.
+    pub(super) async fn changed(&self) {
+        self.0.changes.notified().await;
+    }
+
+    fn hear(&self) {
+        *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn stops_reading(&self) -> bool {
+        self.is_shut() && !self.0.forced.load(Ordering::Acquire)
+    }
+}
+
+/// Puts the gate on a stream.
+pub(super) fn gated<S>(stream: S, gate: Gate) -> Layered<S, Gate> {
+    Layered::new(stream, gate)
+}
+
+impl Layer for Gate {
+    fn poll_read(
+        &mut self,
+        inner: Pin<&mut (impl AsyncRead + Unpin)>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.stops_reading() {
+            self.0.reader.register(cx.waker());
+            // It may have been opened just before.
+            if self.stops_reading() {
+                return Poll::Pending;
+            }
+        }
+        let before = into.filled().len();
+        let result = inner.poll_read(cx, into);
+        if into.filled().len() > before {
+            self.hear();
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn shut_gate_reads_nothing_until_opened() {
+        let gate = Gate::new();
+        let mut stream = gated(&b"abc"[..], gate.clone());
+        gate.shut();
+        let mut read = Box::pin(stream.read_u8());
+        assert!(poll!(&mut read).is_pending());
+        let opener = async { gate.open() };
+        assert_eq!(tokio::join!(&mut read, opener).0.unwrap(), b'a');
+        drop(read);
+        gate.shut();
+        gate.force(true);
+        assert_eq!(stream.read_u8().await.unwrap(), b'b');
+        gate.force(false);
+        assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending());
+    }
+}
