@@ -28,6 +28,8 @@ use crate::commands::ssh::{self, SshArgs};
 use crate::context::Ctx;
 use crate::error::{CommandError, CommandKind, ErrorKind};
 use crate::secret::disable_core_dumps;
+use crate::store;
+use crate::store::owner::check_owner;
 use crate::terminal::raw;
 use crate::terminal::signals::TerminationSignals;
 use crate::ui::trace::SafeStderr;
@@ -270,6 +272,9 @@ fn run(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
     #[cfg(unix)]
     if let Command::HoldKey(args) = &command {
         return hold_key::run(args);
+    }
+    if let Some(Err(error)) = store::cache_folder().map(|folder| check_owner(&folder)) {
+        ctx.ui.notice(&format!("Warning: the cache is not used: {error}"));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {

@@ -174,11 +174,13 @@ pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     let is_ours = found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0;
     // The owner of the parent folder could replace this one (`su` keeps the other user's XDG_RUNTIME_DIR).
     let above = fs::metadata(folder.parent().unwrap_or(folder))?;
-    if is_ours && (above.uid() == me || above.uid() == 0) {
+    let is_open = above.mode() & 0o022 != 0 && above.mode() & 0o1000 == 0;
+    if is_ours && !is_open && (above.uid() == me || above.uid() == 0) {
         return Ok(());
     }
     let text = format!(
-        "{} must be a folder of your own with mode 0700, inside one that is owned by you or root",
+        "{} must be a folder of your own with mode 0700, inside one that is owned by you or root and \
+         that others may not write to (or that has the sticky bit)",
         folder.display()
     );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, text))

@@ -11,9 +11,9 @@ pub(crate) fn non_empty_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Returns the profile that the environment names. The order is botocore's.
+/// Returns the profile that the environment names. The order is that of the AWS CLI's version 2.
 pub(crate) fn profile() -> Option<String> {
-    non_empty_variable("AWS_DEFAULT_PROFILE").or_else(|| non_empty_variable("AWS_PROFILE"))
+    non_empty_variable("AWS_PROFILE").or_else(|| non_empty_variable("AWS_DEFAULT_PROFILE"))
 }
 
 /// Returns the region that the environment names.

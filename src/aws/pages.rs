@@ -11,6 +11,9 @@ use super::error::Error;
 /// The time limit of a whole list. A page of 1,000 instances takes 1 to 3 s.
 const LIST_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// The number of pages of one list: a page has up to 1,000 instances, and all are kept.
+const MAX_PAGES: usize = 1_000;
+
 /// The pages of one list that have been read so far.
 pub(super) struct Pages {
     call: Call,
@@ -34,6 +37,9 @@ impl Pages {
         let invalid = |detail| Err(Error::InvalidResponse { call: self.call, detail });
         if !self.seen.insert(token.to_owned()) {
             return invalid("the list does not end: the same NextToken came twice".to_owned());
+        }
+        if self.seen.len() > MAX_PAGES {
+            return invalid(format!("the list has more than {MAX_PAGES} pages"));
         }
         if self.begun.elapsed() > LIST_TIMEOUT {
             return invalid(format!("the list did not end within {} s", LIST_TIMEOUT.as_secs()));

@@ -128,9 +128,10 @@ impl EphemeralKeys {
             match key.pushed.ensure_fresh(user, events).await? {
                 Admission::Fresh => return Ok(key),
                 Admission::Over => self.discard(&key).await,
+                Admission::Lost => break,
             }
         }
-        self.shares.store(false, Ordering::Relaxed);
+        self.stop_sharing().await;
         let key = self.current(user, events).await;
         key.pushed.ensure_fresh(user, events).await?;
         Ok(key)

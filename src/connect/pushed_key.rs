@@ -37,8 +37,10 @@ pub(super) struct PushedKey {
 pub(super) enum Admission {
     /// The key may be used.
     Fresh,
-    /// The key's holder has no more use for it.
+    /// The key is too old, and another holder has another one.
     Over,
+    /// The key's holder does not answer.
+    Lost,
 }
 
 impl PushedKey {
@@ -86,6 +88,7 @@ impl PushedKey {
                 Ok(Admission::Fresh)
             }
             Turn::Over => Ok(Admission::Over),
+            Turn::Lost => Ok(Admission::Lost),
         }
     }
 

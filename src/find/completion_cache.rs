@@ -52,7 +52,8 @@ impl CachedNames {
             return Vec::new();
         }
         let all = if beginning.starts_with("i-") { [&self.names[..], &self.ids].concat() } else { self.names.clone() };
-        all.into_iter().filter(|name| name.starts_with(beginning)).collect()
+        // The file may have been written by another program.
+        all.into_iter().filter(|name| name.starts_with(beginning) && is_plain(name)).collect()
     }
 
     /// Whether the names are stale and no refresh is in progress.

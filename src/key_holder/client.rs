@@ -54,7 +54,8 @@ impl HeldKey {
         match self.ask(&Request::Turn, PUSH_TIMEOUT).await {
             Ok(Response::Fresh(seconds)) => Turn::Fresh(Duration::from_secs(seconds)),
             Ok(Response::Push) => Turn::Push,
-            _ => Turn::Over,
+            Ok(Response::Retired) => Turn::Over,
+            _ => Turn::Lost,
         }
     }
 

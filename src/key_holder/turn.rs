@@ -9,6 +9,8 @@ pub(crate) enum Turn {
     Fresh(Duration),
     /// The caller is to push the key, and to report with [`HeldKey::pushed`].
     Push,
-    /// The key is good no more, or its holder has gone.
+    /// The key is good no more: another holder has another one.
     Over,
+    /// The holder has gone, or another connection's push takes too long.
+    Lost,
 }

@@ -349,6 +349,7 @@ impl Relay {
                     },
                 }
                 while self.data_channel.next_received().is_some() {}
+                self.data_channel.tick(now());
             }
             end_sent
         };

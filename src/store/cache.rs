@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::owner::check_owner;
 use super::{cache_folder, replace, under_lock};
 
 /// A cached value and when it was stored.
@@ -108,7 +109,8 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonCache<T> {
     }
 
     fn path(&self) -> Option<PathBuf> {
-        Some(cache_folder()?.join(self.file))
+        let folder = cache_folder().filter(|folder| check_owner(folder).is_ok())?;
+        Some(folder.join(self.file))
     }
 }
 

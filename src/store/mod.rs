@@ -3,6 +3,7 @@
 
 pub(crate) mod background;
 pub(crate) mod cache;
+pub(crate) mod owner;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};

@@ -65,6 +65,7 @@ impl KnownHosts {
     /// # Errors
     /// If the file exists but cannot be read: to continue without it would mean to trust any server.
     pub(crate) fn text(&self) -> io::Result<String> {
+        store::owner::check_owner(self.path.parent().unwrap_or(&self.path))?;
         match std::fs::read_to_string(&self.path) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(String::new())

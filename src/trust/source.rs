@@ -77,6 +77,8 @@ fn other_names(plan: &RoutePlan) -> Vec<String> {
     let instance = &plan.instance;
     let mut all: Vec<String> = [&instance.name, &instance.private_dns].into_iter().flatten().cloned().collect();
     all.extend([instance.public_ip, instance.private_ip].iter().flatten().map(ToString::to_string));
+    all.extend(instance.other_public_ips.iter().map(ToString::to_string));
+    all.extend(instance.other_private_ips.iter().map(ToString::to_string));
     all.extend(instance.ipv6.iter().map(ToString::to_string));
     all.iter().map(|name| at_port(name, plan.port)).collect()
 }

@@ -134,6 +134,7 @@ fn empty_variables_count_as_unset() {
         run(command)
     };
     with(&[("AWS_DEFAULT_PROFILE", "prod")]).expect(0);
+    with(&[("AWS_PROFILE", "prod"), ("AWS_DEFAULT_PROFILE", "nobody")]).expect(0);
     with(&[("AWS_PROFILE", "prod"), ("AWS_DEFAULT_PROFILE", ""), ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")])
         .expect(0);
     with(&[("AWS_PROFILE", "prod"), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")]).expect(0);

@@ -47,3 +47,40 @@ fn host_keys_of_another_user_are_refused() {
     assert!(run.stderr.contains("a process of another user answers there"), "{run}");
     assert_eq!(run.out(), "");
 }
+
+/// A cache that others may write to could name another instance, and known_hosts there could vouch for any host.
+#[test]
+fn folders_of_others_are_not_used() {
+    let (world, port) = World::trusted();
+    let open = |folder: &str, mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(world.path(folder), mode).unwrap();
+    };
+    let line = format!("-v -p {port} my-instance true");
+    assert!(world.run(&line).expect(0).stderr.contains("using the cached look-up"));
+    open("cache/ec2ssh", 0o777);
+    let run = world.run(&line).expect(0);
+    assert!(run.stderr.contains("may be written to by others") && !run.stderr.contains("using the cached"), "{run}");
+    assert_eq!(run.stderr.matches("the cache is not used").count(), 1, "{run}");
+    open("cache/ec2ssh", 0o700);
+    open("data/ec2ssh", 0o777);
+    // The key that is known there does not count, and nobody confirms it.
+    let run = world.run(&line).expect(255);
+    assert_eq!(run.stderr.matches("may be written to by others").count(), 1, "{run}");
+}
+
+/// The runtime folder could be replaced by whoever may write to the folder above.
+#[test]
+fn sockets_are_not_put_into_open_folders() {
+    let place = crate::support::place::Place::new();
+    place.ssh(&["my-instance", "true"]).expect(0);
+    let above = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(place.world.path("run"), mode).unwrap();
+    };
+    above(0o777);
+    let run = place.ssh(&["my-instance", "true"]).expect(255);
+    assert!(run.stderr.contains("that others may not write to"), "{run}");
+    above(0o1777);
+    place.ssh(&["my-instance", "true"]).expect(0);
+}
