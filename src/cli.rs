@@ -324,6 +324,7 @@ fn report(ui: &Ui, verbosity: Verbosity, error: &CommandError) {
     if matches!(error.kind, ErrorKind::Interrupted(_)) {
         return;
     }
+    let error = &error.clone().or_shortage();
     if let Some(table) = &error.table {
         ui.lines(table.render(ui.width()).trim_end());
     }

@@ -11,6 +11,7 @@ mod finding;
 mod host_key;
 mod keys;
 mod route;
+mod shortage;
 mod ssh;
 mod unreachable;
 mod web;

@@ -316,3 +316,21 @@ fn killed_session_prints_nothing() {
         assert_eq!(run.stderr, "", "{signal}");
     }
 }
+
+/// A limit of this machine was taken for a security group, a network fault or a broken file.
+#[test]
+fn too_many_open_files_is_no_security_group() {
+    let (world, port) = World::trusted();
+    let mut seen = 0;
+    for limit in 8..16 {
+        let script = format!("ulimit -n {limit}; exec {} -q -p {port} my-instance true", crate::support::BINARY);
+        let run = crate::support::Run::of(world.command("/bin/sh").args(["-c", &script]).output().unwrap());
+        if run.code == 0 {
+            continue;
+        }
+        seen += 1;
+        assert!(run.stderr.contains("ulimit -n 4096"), "{limit}: {run}");
+        assert!(!run.stderr.contains("security group") && !run.stderr.contains("proxy"), "{limit}: {run}");
+    }
+    assert!(seen > 0, "no limit was too low");
+}

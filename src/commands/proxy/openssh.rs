@@ -196,7 +196,7 @@ fn reporter(ui: &Ui) -> Reporter {
             ui.start_new_line();
             ui.notice("The server did not accept the pushed key. If ssh could not log in, the likely reason is:");
         }
-        let error = CommandError::from(error);
+        let error = CommandError::from(error).or_shortage();
         ui.error(&error.message, &error.causes, &error.hints);
     })
 }

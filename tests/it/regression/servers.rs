@@ -180,3 +180,12 @@ fn long_text_before_the_version_is_read() {
         world.run(&format!("--host-keys accept-new -p {port} {}@my-instance true", sshd.user)).expect(0);
     }
 }
+
+/// The server says why it disconnects; it was shown as a denial without a reason.
+#[test]
+fn reason_of_a_disconnect_is_told() {
+    let (world, sshd) = world_with("MaxAuthTries 1");
+    crate::support::keygen(world.home.path(), "stranger", &["-t", "ed25519", "-N", ""]);
+    let run = world.run(&format!("-i stranger {}", line(&sshd, "true"))).expect(255);
+    assert!(run.stderr.contains("Too many authentication failures"), "{run}");
+}
