@@ -42,8 +42,8 @@ pub(crate) fn run(user: &str, kind: KeyKind, socket: &Path) -> io::Result<()> {
             KeyKind::Rsa => Some(Key::ephemeral_rsa()),
             KeyKind::None => None,
         };
-        let holder = Arc::new(Holder::new(user.to_owned(), key));
-        serve(UnixListener::from_std(listener)?, &SocketPath::of(socket), holder).await;
+        let holder = Arc::new(Holder::new(user.to_owned(), key, SocketPath::of(socket)));
+        serve(UnixListener::from_std(listener)?, holder).await;
         Ok(())
     })
 }
@@ -87,7 +87,8 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Serves connections until the key is over. A retired key takes its socket away, so that later connections start another holder.
-async fn serve(listener: UnixListener, socket: &SocketPath, holder: Arc<Holder>) {
+async fn serve(listener: UnixListener, holder: Arc<Holder>) {
+    let socket = &holder.socket;
     let mut clients = JoinSet::new();
     let mut check = interval(CHECK_INTERVAL);
     loop {
@@ -122,15 +123,16 @@ fn now() -> Time {
 struct Holder {
     user: String,
     pair: Option<Key>,
+    socket: SocketPath,
     freshness: Mutex<Freshness>,
     /// Sent to at each change of the freshness.
     changes: watch::Sender<()>,
 }
 
 impl Holder {
-    fn new(user: String, pair: Option<Key>) -> Self {
+    fn new(user: String, pair: Option<Key>, socket: SocketPath) -> Self {
         let freshness = Mutex::new(Freshness::new(now()));
-        Self { user, pair, freshness, changes: watch::Sender::new(()) }
+        Self { user, pair, socket, freshness, changes: watch::Sender::new(()) }
     }
 
     fn key(&self) -> MutexGuard<'_, Freshness> {
@@ -159,6 +161,7 @@ impl Holder {
                 }
                 Request::Denied => {
                     self.change(Freshness::deny);
+                    self.socket.remove();
                     Response::Received
                 }
                 Request::Sign(data) => Response::Signature(self.sign(&data)),
@@ -183,7 +186,11 @@ impl Holder {
             let answer = self.key().ask(asked);
             match answer {
                 Answer::Fresh(ago) => return Response::Fresh(ago.as_secs()),
-                Answer::Retired => return Response::Retired,
+                Answer::Retired => {
+                    // Whoever is told so looks for another holder at once, and is not to find this one again.
+                    self.socket.remove();
+                    return Response::Retired;
+                }
                 Answer::Push => {
                     *pushing = Some(asked);
                     return Response::Push;
