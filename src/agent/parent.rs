@@ -35,6 +35,18 @@ impl SshProcess {
         pid != 0 && pid == self.pid()
     }
 
+    /// Whether a process may have a login signed: it is the owner, or one that started it, because a shell may stand between ssh and
+    /// this program. Where it is not seen who asks, the folder of the socket decides.
+    pub(crate) fn may_sign(self, from: i32) -> bool {
+        let owner = self.pid();
+        if owner == 0 || from == 0 || owner == from {
+            return true;
+        }
+        let mut ancestors =
+            std::iter::successors(parent_of(owner), |pid| parent_of(*pid)).take(MAX_ANCESTORS).peekable();
+        ancestors.peek().is_none() || ancestors.any(|ancestor| ancestor == from)
+    }
+
     /// Whether the process has exited, also if it is still a zombie.
     pub(crate) fn has_exited(self) -> bool {
         let Some(pid) = self.0 else { return false };
@@ -56,6 +68,17 @@ impl SshProcess {
             tokio::time::sleep(EXIT_POLL_INTERVAL).await;
         }
     }
+}
+
+/// The number of processes above one that are looked at.
+const MAX_ANCESTORS: usize = 64;
+
+/// Returns the parent of a process (proc(5), /proc/PID/stat); `None` where that is not seen.
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program is in parentheses and may contain anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok().filter(|parent| *parent > 0)
 }
 
 /// Waits until the process exits, or until the timeout (`None`: without limit); returns whether it has exited. A thread

@@ -203,6 +203,7 @@ async fn serve_client(
             }
             // A forwarded connection comes from the remote side of a session, which must not use this key.
             _ if found.forwarded => Response::Failure,
+            Request::Sign { .. } if !owner.may_sign(from) => Response::Failure,
             request => answer(request, backend).await,
         };
         found.identity_sent |= matches!(&response, Response::Identities(keys) if !keys.is_empty());
