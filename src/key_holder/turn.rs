@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) enum Turn {
     /// The instance knows the key, which was pushed this long ago.
     Fresh(Duration),
-    /// The caller is to push the key, and to report with [`HeldKey::pushed`].
+    /// The caller is to push the key, and to report the result to the holder.
     Push,
     /// The key is good no more: another holder has another one.
     Over,
