@@ -93,12 +93,10 @@ pub(super) async fn log_in(
             ssh::Error::Denied { .. } => {
                 // A key that was not looked up to the end may be as good as any.
                 let is_of_another = !is_key_lookup_timeout(took) && key.denied().await;
-                let next = denials.next(took, is_of_another, keys.prefers_rsa());
-                denied = Some(LoginError::of(error, took));
-                match next {
-                    Next::GiveUp => return Err(denied.expect("it was set above")),
-                    next => prepare(next, keys, &key, events).await,
-                }
+                let denial = LoginError::of(error, took);
+                let Some(retry) = denials.next(took, is_of_another, keys.has_other_kind()) else { return Err(denial) };
+                prepare(retry, keys, &key, events).await;
+                denied = Some(denial);
             }
             // A server that counts attempts may have closed the connection: the first denial says more.
             ssh::Error::Lost(_) if denied.is_some() => return Err(denied.expect("it is there")),
@@ -108,32 +106,28 @@ pub(super) async fn log_in(
 }
 
 /// Prepares the next attempt.
-async fn prepare(next: Next, keys: &EphemeralKeys, key: &Arc<EphemeralKey>, events: &Events) {
-    match next {
-        Next::Wait(longest) => {
-            let wait = Duration::from_millis(fastrand::u64(1_000..=longest_ms(longest)));
+async fn prepare(retry: Retry, keys: &EphemeralKeys, key: &Arc<EphemeralKey>, events: &Events) {
+    match retry {
+        Retry::Later { up_to } => {
+            let wait = Duration::from_millis(fastrand::u64(1_000..=1_000 * up_to));
             let seconds = wait.as_secs_f32();
             events(Event::Progress(format!(
                 "the instance did not finish looking up its keys: trying again in {seconds:.0} s"
             )));
             tokio::time::sleep(wait).await;
         }
-        Next::FreshKey => {
+        Retry::FreshKey => {
             events(Event::Step(
                 "permission denied with a key that another connection pushed: pushing a new one".to_owned(),
             ));
             keys.discard(key).await;
         }
-        Next::Rsa => {
-            events(Event::Step("permission denied: trying an RSA key, in case sshd takes no ed25519".to_owned()));
-            keys.prefer_rsa();
+        Retry::OtherKind => {
+            let kind =
+                if keys.use_other_kind() { "an RSA key, in case sshd takes no ed25519" } else { "an ed25519 key" };
+            events(Event::Step(format!("permission denied: trying {kind}")));
         }
-        Next::GiveUp => {}
     }
-}
-
-fn longest_ms(longest: Duration) -> u64 {
-    u64::try_from(longest.as_millis()).unwrap_or(1_000)
 }
 
 impl LoginError {
@@ -145,17 +139,18 @@ impl LoginError {
     }
 }
 
-/// The step after a denial.
+/// An attempt that may help after a denial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// Wait at random, at most this long, and offer a key again: the instance was busy with too many keys.
-    Wait(Duration),
+enum Retry {
+    /// Offer a key again after a random wait: the instance was busy with too many keys.
+    Later {
+        /// The longest wait, in seconds.
+        up_to: u64,
+    },
     /// Offer a key that this connection has pushed itself.
     FreshKey,
-    /// Offer an RSA key.
-    Rsa,
-    /// The denial is final.
-    GiveUp,
+    /// Offer a key of the other kind.
+    OtherKind,
 }
 
 /// The denials of one connection.
@@ -167,20 +162,19 @@ struct Denials {
 }
 
 impl Denials {
-    fn next(&mut self, took: Duration, is_of_another: bool, is_rsa: bool) -> Next {
+    /// Returns what is to be tried after a denial that took this long; `None` if it is final.
+    fn next(&mut self, took: Duration, is_of_another: bool, has_other_kind: bool) -> Option<Retry> {
         if is_key_lookup_timeout(took) {
             self.lookup_retries += 1;
             // Those that were refused together are spread over a time that grows.
-            return match self.lookup_retries {
-                retry @ 1..=MAX_LOOKUP_RETRIES => Next::Wait(Duration::from_secs(1 + (2 << retry))),
-                _ => Next::GiveUp,
-            };
+            let up_to = 1 + (2 << self.lookup_retries);
+            return (self.lookup_retries <= MAX_LOOKUP_RETRIES).then_some(Retry::Later { up_to });
         }
         if is_of_another && !self.renewed {
             self.renewed = true;
-            return Next::FreshKey;
+            return Some(Retry::FreshKey);
         }
-        if is_rsa { Next::GiveUp } else { Next::Rsa }
+        has_other_kind.then_some(Retry::OtherKind)
     }
 
     /// Whether this is the first time that a key could not sign.
@@ -199,17 +193,17 @@ mod tests {
     #[test]
     fn denials_lead_to_other_keys_once_each() {
         let mut denials = Denials::default();
-        assert_eq!(denials.next(SHORT, true, false), Next::FreshKey);
-        assert_eq!(denials.next(SHORT, true, false), Next::Rsa);
-        assert_eq!(denials.next(SHORT, true, true), Next::GiveUp);
-        assert_eq!(Denials::default().next(SHORT, false, true), Next::GiveUp);
+        assert_eq!(denials.next(SHORT, true, true), Some(Retry::FreshKey));
+        assert_eq!(denials.next(SHORT, true, true), Some(Retry::OtherKind));
+        assert_eq!(denials.next(SHORT, true, false), None);
+        assert_eq!(Denials::default().next(SHORT, false, false), None);
     }
 
     #[test]
     fn busy_instances_are_asked_three_times_more() {
         let mut denials = Denials::default();
-        let waits = [(); 4].map(|()| denials.next(SLOW, false, false));
-        let seconds = |seconds| Next::Wait(Duration::from_secs(seconds));
-        assert_eq!(waits, [seconds(5), seconds(9), seconds(17), Next::GiveUp]);
+        let waits = [(); 4].map(|()| denials.next(SLOW, false, true));
+        let later = |up_to| Some(Retry::Later { up_to });
+        assert_eq!(waits, [later(5), later(9), later(17), None]);
     }
 }

@@ -20,8 +20,12 @@ use crate::when;
 /// An image's policy does not change; a reinstalled instance has another id. In seconds.
 const MAX_AGE: i64 = 90 * 24 * 3600;
 const MAX_ENTRIES: usize = 200;
-/// The instances that took no ed25519 key.
+/// The instances that took an RSA key and no ed25519 key.
 const RSA_ONLY: JsonCache<bool> = JsonCache::new("rsa-only.json", MAX_AGE, MAX_ENTRIES);
+/// The time for which a denial counts that may have another cause, such as a wrong user. In seconds.
+const SUGGESTION_MAX_AGE: i64 = 300;
+/// The instances that denied an ed25519 key to plain ssh, which cannot be given another one in the same connection.
+const RSA_NEXT: JsonCache<bool> = JsonCache::new("rsa-next.json", SUGGESTION_MAX_AGE, MAX_ENTRIES);
 /// The number of holders that are asked for a key in one connection: each key is good for 45 seconds.
 const MAX_HOLDERS: usize = 20;
 
@@ -88,14 +92,21 @@ pub(super) struct EphemeralKeys {
     shares: AtomicBool,
     /// Set when the RSA key is to be used.
     prefers_rsa: AtomicBool,
-    /// Set when the cache has it already.
-    remembered: AtomicBool,
+    /// Whether RSA is preferred from memory, so that the other kind may be worth a try.
+    by_memory: bool,
+    /// Set when both kinds have been tried.
+    tried_both: AtomicBool,
+    /// Set while the cache says that the instance takes RSA only.
+    stored: AtomicBool,
 }
 
 impl EphemeralKeys {
     /// Makes the keys for an instance; pushes nothing yet. `shares` says whether other connections may use them as well.
     pub(super) fn new(aws: Aws, account: &Account, instance_id: &str, shares: bool) -> Self {
-        let known = RSA_ONLY.get(&account.cache_key(instance_id), when::now()).unwrap_or_default();
+        let remembers =
+            |cache: JsonCache<bool>| cache.get(&account.cache_key(instance_id), when::now()).unwrap_or_default();
+        let stored = remembers(RSA_ONLY);
+        let known = stored || remembers(RSA_NEXT);
         Self {
             aws,
             account: account.clone(),
@@ -103,7 +114,9 @@ impl EphemeralKeys {
             current: Mutex::new(None),
             shares: AtomicBool::new(shares),
             prefers_rsa: AtomicBool::new(known),
-            remembered: AtomicBool::new(known),
+            by_memory: known,
+            tried_both: AtomicBool::new(false),
+            stored: AtomicBool::new(stored),
         }
     }
 
@@ -197,15 +210,34 @@ impl EphemeralKeys {
         !self.prefers_rsa.swap(true, Ordering::Relaxed)
     }
 
-    /// Remembers that the instance is to be offered the RSA key, if it is used.
+    /// Whether a key of the other kind has not been tried and may be taken.
+    pub(super) fn has_other_kind(&self) -> bool {
+        !self.tried_both.load(Ordering::Relaxed) && (!self.prefers_rsa() || self.by_memory)
+    }
+
+    /// Uses a key of the other kind from now on; returns whether that is RSA.
+    pub(super) fn use_other_kind(&self) -> bool {
+        self.tried_both.store(true, Ordering::Relaxed);
+        !self.prefers_rsa.fetch_not(Ordering::Relaxed)
+    }
+
+    /// Has the next connections of some minutes offer an RSA key: this one was denied, for whatever reason.
+    pub(super) fn suggest_rsa(&self, events: &Events) {
+        self.write(RSA_NEXT, true, events);
+    }
+
+    /// Remembers the kind of key that the instance has taken, if that is news.
     pub(super) fn remember(&self, events: &Events) {
-        if !self.prefers_rsa() || self.remembered.swap(true, Ordering::Relaxed) {
-            return;
+        let is_rsa = self.prefers_rsa();
+        if self.stored.swap(is_rsa, Ordering::Relaxed) != is_rsa {
+            self.write(RSA_ONLY, is_rsa, events);
         }
+    }
+
+    fn write(&self, cache: JsonCache<bool>, value: bool, events: &Events) {
         let (key, events) = (self.account.cache_key(&self.instance_id), events.clone());
-        // It may wait for another process that writes.
         write_in_background(move || {
-            if let Err(error) = RSA_ONLY.put(&key, true, when::now()) {
+            if let Err(error) = cache.put(&key, value, when::now()) {
                 events(Event::Step(format!("cannot cache the kind of key: {error}")));
             }
         });

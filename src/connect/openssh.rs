@@ -225,7 +225,7 @@ impl ConnectionAgent {
 
     fn prefer_rsa_next_time(&self) {
         if self.keys.prefer_rsa() {
-            self.keys.remember(&self.events);
+            self.keys.suggest_rsa(&self.events);
             let id = &self.dialer.plan.instance.id;
             (self.events)(Event::Notice(format!(
                 "The next connection to {id} offers an RSA key, in case its sshd takes no ed25519."

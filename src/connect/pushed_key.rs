@@ -4,7 +4,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -12,10 +11,10 @@ use tokio::time::Instant;
 use crate::aws::keys::KEY_LIFETIME;
 use crate::aws::{self, Aws};
 use crate::event::{Event, Events};
-use crate::key_holder::{HeldKey, Turn};
+use crate::key_holder::{FRESH_FOR, HeldKey, Turn};
 
-/// The part of a key's lifetime in which it may still be used: the login itself takes a moment, too.
-const FRESH_FOR: Duration = Duration::from_secs(KEY_LIFETIME.as_secs() - 15);
+/// The login itself takes a moment, too.
+const _: () = assert!(FRESH_FOR.as_secs() + 15 <= KEY_LIFETIME.as_secs());
 
 type Push = Box<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), aws::Error>> + Send>> + Send + Sync>;
 
@@ -115,6 +114,7 @@ impl PushedKey {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
 
     use super::*;
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time after the push in which the key may be used for a new login: of the 60 seconds that the instance knows it, the login
-/// itself takes some.
-const FRESH_FOR: Duration = Duration::from_secs(45);
+use super::turn::FRESH_FOR;
+
 /// The time after the push for which the key is kept, for logins that have begun.
 const KEPT_FOR: Duration = Duration::from_secs(49);
 /// The time for which a key is kept that nobody pushes and nobody waits for.

@@ -24,7 +24,7 @@
 //! - `start`: its socket, and how it is started
 //! - `client`: a connection's side, [`HeldKey`]; `unsupported` takes its place where there are no Unix sockets
 //!
-//! Nobody depends on a holder: whatever goes wrong with one, a connection makes a key of its own.
+//! A connection makes a key of its own if its holder cannot be started, does not answer or has gone.
 
 #[cfg(unix)]
 mod client;
@@ -44,6 +44,6 @@ mod wire;
 #[cfg(unix)]
 pub(crate) use client::HeldKey;
 pub(crate) use name::{KeyKind, KeyName};
-pub(crate) use turn::Turn;
+pub(crate) use turn::{FRESH_FOR, Turn};
 #[cfg(not(unix))]
 pub(crate) use unsupported::HeldKey;

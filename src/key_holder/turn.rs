@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// The time after the push in which the key may be used for a new login: of the 60 seconds that the instance knows it, the login
+/// itself takes some.
+pub(crate) const FRESH_FOR: Duration = Duration::from_secs(45);
+
 /// Whether the key may be used for a login now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {

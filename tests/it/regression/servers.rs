@@ -89,6 +89,28 @@ fn plain_ssh_offers_an_rsa_key() {
     place.ssh(&["my-instance", "true"]).expect(0);
 }
 
+/// A denial for another reason, such as a wrong user, marked the instance for 90 days as one that takes RSA only.
+#[test]
+fn denial_of_a_wrong_user_is_forgotten() {
+    let place = Place::with("", "--match my-* --host-keys accept-new");
+    place.ssh(&["-l", "stranger", "my-instance", "true"]).expect(255);
+    assert!(place.world.path("cache/ec2ssh/rsa-next.json").exists());
+    assert!(!place.world.path("cache/ec2ssh/rsa-only.json").exists());
+}
+
+/// The memory may be wrong by now: the policy of the server has changed.
+#[test]
+fn denied_rsa_from_memory_is_followed_by_ed25519() {
+    let (world, sshd) = world_with("PubkeyAcceptedAlgorithms rsa-sha2-512");
+    world.run(&line(&sshd, "true")).expect(0);
+    let sshd = RealSshd::start(&world.cloud, ID, "PubkeyAcceptedAlgorithms ssh-ed25519");
+    std::fs::remove_file(world.known_hosts()).unwrap();
+    let run = world.run(&format!("-v {}", line(&sshd, "true"))).expect(0);
+    assert!(run.stderr.contains("trying an ed25519 key"), "{run}");
+    let run = world.run(&format!("-v {}", line(&sshd, "true"))).expect(0);
+    assert!(!run.stderr.contains("permission denied"), "{run}");
+}
+
 /// A second step after the key was reported as "permission denied (publickey)".
 #[test]
 fn second_factor_is_asked_for_on_the_terminal() {
