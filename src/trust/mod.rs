@@ -1,13 +1,14 @@
 //! Decides whether to trust an instance's host key.
 //!
 //! A revoked key is refused first. Then the sources are asked in this order: a certificate of a trusted authority
-//! (`certificate`), ec2ssh's own file ([`known_hosts`]), the instance's console ([`console`]), the caller's known_hosts files
+//! (`certificate`), ec2ssh's own file ([`known_hosts`]), the instance's console ([`console`], read by `console_keys`), the caller's known_hosts files
 //! ([`lines`]), and finally the policy and the user. `verifier` asks them one after the other and is ssh's
 //! [`HostKeyVerifier`](crate::ssh::verifier::HostKeyVerifier); `openssh` answers the same for plain ssh; `source` collects what an
 //! instance's verifier needs; `session_keys` holds the keys that the file cannot take.
 
 mod certificate;
 pub(crate) mod console;
+mod console_keys;
 mod error;
 pub(crate) mod known_hosts;
 pub(crate) mod lines;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::console::parse;
+use super::console_keys::{Console, ConsoleKeys};
 use super::known_hosts::{KnownHosts, alias};
 use super::lines::at_port;
 use super::session_keys::SessionKeys;
-use super::verifier::{Console, ConsoleKeys, InstanceVerifier};
+use super::verifier::InstanceVerifier;
 use crate::aws::{self, Aws};
 use crate::confirm::ConfirmGate;
 use crate::event::Events;

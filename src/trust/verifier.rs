@@ -4,17 +4,13 @@
 //! If no source knows the key, the outcome is [`Outcome::Unknown`] and the policy decides: our own client asks the user,
 //! OpenSSH asks by itself.
 
-use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::OnceCell;
-
 use super::certificate;
 use super::console::{ConsoleMatch, Printed};
+use super::console_keys::Console;
 use super::error::{Error, Refusal};
 use super::known_hosts::Known;
 use super::lines::{self, Line, Marker};
@@ -26,43 +22,6 @@ use crate::event::{Event, Events, HostKeyQuestion, ask};
 use crate::ssh::host_key::{Algorithm, Certificate, PresentedKey, PublicKey, fingerprint};
 use crate::ssh::verifier::{HostKeyVerifier, Preferences};
 use crate::when;
-
-/// The keys that the console printed, or the reason why they are not available, worded to follow "The console of i-… ".
-pub(crate) type ConsoleKeys = Result<Printed, String>;
-type Fetch = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ConsoleKeys> + Send>> + Send + Sync>;
-
-/// The console of an instance, read on first use and only once, however many tasks ask for it.
-#[derive(Clone)]
-pub(crate) struct Console {
-    fetch: Fetch,
-    answer: Arc<OnceCell<ConsoleKeys>>,
-}
-
-impl Console {
-    /// Creates a console that is read with `fetch`.
-    pub(crate) fn new<F>(fetch: impl Fn() -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = ConsoleKeys> + Send + 'static,
-    {
-        Self { fetch: Arc::new(move || Box::pin(fetch())), answer: Arc::default() }
-    }
-
-    /// Returns the printed keys, reading the console on first use.
-    pub(crate) async fn printed_keys(&self) -> &ConsoleKeys {
-        self.answer.get_or_init(|| (self.fetch)()).await
-    }
-
-    /// Returns the printed keys if the console has already been read.
-    pub(crate) fn try_get(&self) -> Option<Printed> {
-        self.answer.get().and_then(|answer| answer.clone().ok())
-    }
-}
-
-impl fmt::Debug for Console {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Console").field(&self.answer.get()).finish()
-    }
-}
 
 /// The host key check of one instance: the instance, the sources and the policy.
 #[derive(Clone)]

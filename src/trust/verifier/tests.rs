@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use russh::keys::{Algorithm, PrivateKey};
 
-use super::{Console, InstanceVerifier, Progress};
+use super::{InstanceVerifier, Progress};
 use crate::config::HostKeyPolicy;
 use crate::confirm::ConfirmGate;
 use crate::event::{Event, Events};
 use crate::ssh::host_key::{PresentedKey, PublicKey};
 use crate::ssh::verifier::HostKeyVerifier;
 use crate::trust::console::Printed;
+use crate::trust::console_keys::Console;
 use crate::trust::known_hosts::KnownHosts;
 use crate::trust::session_keys::SessionKeys;
 use crate::trust::{Error, Refusal};
