@@ -51,35 +51,19 @@ fn start(setup: &Setup, line: &str) -> Child {
 }
 
 fn at_once(setup: &Setup, lines: &[(&str, String)]) {
-    let mut rows = Vec::new();
-    let mut floor = None;
-    for (name, line) in lines {
-        prepare(setup, line);
+    let measure = |line: &str| {
         let begun = Instant::now();
         let children: Vec<Child> = (0..AT_ONCE).map(|_| start(setup, line)).collect();
         let ended = children.into_iter().map(|mut child| child.wait().unwrap().success());
         let logged_in = ended.filter(|succeeded| *succeeded).count();
         let seconds = begun.elapsed().as_secs_f64();
-        let floor = *floor.get_or_insert(seconds);
-        rows.push(vec![
-            (*name).to_owned(),
-            format!("{logged_in} of {AT_ONCE}"),
-            format!("{seconds:.1}"),
-            format!("{:.2}", seconds / floor),
-        ]);
-    }
-    table(
-        &format!("{AT_ONCE} at once, each look-up of keys at its real cost"),
-        &["", "logged in", "all ended after, s", "to ssh"],
-        &rows,
-    );
+        (format!("{logged_in} of {AT_ONCE}"), format!("{seconds:.1}"), seconds)
+    };
+    print(setup, lines, measure, &format!("{AT_ONCE} at once"), ["logged in", "all ended after, s"]);
 }
 
 fn in_a_row(setup: &Setup, lines: &[(&str, String)]) {
-    let mut rows = Vec::new();
-    let mut floor = None;
-    for (name, line) in lines {
-        prepare(setup, line);
+    let measure = |line: &str| {
         let mut times = Vec::new();
         for _ in 0..IN_A_ROW {
             let begun = Instant::now();
@@ -87,17 +71,28 @@ fn in_a_row(setup: &Setup, lines: &[(&str, String)]) {
             times.push(begun.elapsed().as_secs_f64() * 1000.0);
         }
         let (first, last) = (times[0], median(&times[IN_A_ROW - LAST..]));
-        let floor = *floor.get_or_insert(last);
-        rows.push(vec![
-            (*name).to_owned(),
-            format!("{first:.0}"),
-            format!("{last:.0}"),
-            format!("{:.2}", last / floor),
-        ]);
+        (format!("{first:.0}"), format!("{last:.0}"), last)
+    };
+    let columns = ["first, ms", &format!("median of the last {LAST}, ms")];
+    print(setup, lines, measure, &format!("{IN_A_ROW} in a row"), columns);
+}
+
+/// Measures each line, two figures and the one that is compared with the first line's, and prints the table.
+fn print(
+    setup: &Setup,
+    lines: &[(&str, String)],
+    measure: impl Fn(&str) -> (String, String, f64),
+    heading: &str,
+    columns: [&str; 2],
+) {
+    let mut rows = Vec::new();
+    let mut floor = None;
+    for (name, line) in lines {
+        prepare(setup, line);
+        let (one, other, compared) = measure(line);
+        let floor = *floor.get_or_insert(compared);
+        rows.push(vec![(*name).to_owned(), one, other, format!("{:.2}", compared / floor)]);
     }
-    table(
-        &format!("{IN_A_ROW} in a row, each look-up of keys at its real cost"),
-        &["", "first, ms", &format!("median of the last {LAST}, ms"), "to ssh"],
-        &rows,
-    );
+    let heading = format!("{heading}, each look-up of keys at its real cost");
+    table(&heading, &["", columns[0], columns[1], "to ssh"], &rows);
 }

@@ -26,26 +26,27 @@ fn shortage(text: &str) -> Option<(String, String)> {
     let has = |number: i32| text.contains(&format!("(os error {number})"));
     let told = |words: &str, hint: &str| Some((words.to_owned(), hint.to_owned()));
     // The panic of a library has the number in another form.
-    if has(libc_number::EMFILE) || text.contains(&format!("code: {},", libc_number::EMFILE)) {
+    if has(errno::EMFILE) || text.contains(&format!("code: {},", errno::EMFILE)) {
         return told(
             "too many open files: this process may open no more (os error 24)",
             "raise the limit: ulimit -n 4096",
         );
     }
-    if has(libc_number::ENFILE) {
+    if has(errno::ENFILE) {
         return told(
             "too many open files in the whole system (os error 23)",
             "show the limit: sysctl fs.file-nr fs.file-max",
         );
     }
-    if has(libc_number::ENOSPC) {
-        return told("no space left on device (os error 28)", "show which file system is full: df -h ~ /tmp");
+    if has(errno::ENOSPC) {
+        // The text may name the file.
+        return told(text, "show which file system is full: df -h ~ /tmp");
     }
     None
 }
 
 /// The numbers of these errors on Linux and macOS.
-mod libc_number {
+mod errno {
     pub(super) const ENFILE: i32 = 23;
     pub(super) const EMFILE: i32 = 24;
     pub(super) const ENOSPC: i32 = 28;
@@ -64,7 +65,7 @@ mod tests {
         assert_eq!(error.hints, ["raise the limit: ulimit -n 4096"]);
         let full =
             CommandError::failed("x").cause("cannot write y: No space left on device (os error 28)").or_shortage();
-        assert!(full.hints[0].contains("df -h"), "{full:?}");
+        assert!(full.hints[0].contains("df -h") && full.causes[0].contains("cannot write y"), "{full:?}");
         let lock = std::io::Error::other(format!("timed out: {LOCK}/home/me/known_hosts.lock"));
         let locked = CommandError::failed("x").cause(lock.to_string()).hint("ls").or_shortage();
         assert_eq!(locked.hints, ["show which process: fuser /home/me/known_hosts.lock"]);

@@ -23,7 +23,7 @@ const MESSAGE_OVERHEAD: usize = 256;
 /// Writes the program's output until the channel is closed, and returns how the program ended. At most `limit` bytes, and what russh
 /// holds, are kept for a slow reader.
 ///
-/// It owns the channel's reader: if the local output is closed, what is left is dropped with it.
+/// The function takes the channel's reader by value, so that unread messages are dropped when the local output is closed.
 pub(super) async fn write_output<O, E>(
     mut reader: ChannelReadHalf,
     io: &mut Outputs<O, E>,

@@ -21,7 +21,7 @@ pub(crate) fn check_owner(folder: &Path) -> io::Result<()> {
             return denied("is owned by another user");
         }
         if found.mode() & 0o022 != 0 {
-            return denied("may be written to by others (chmod go-w)");
+            return denied(&format!("may be written to by others: chmod go-w {}", folder.display()));
         }
     }
     #[cfg(not(unix))]

@@ -90,28 +90,18 @@ fn own_public_key_is_pushed_once() {
     world.cloud.add(ec2ssh_lab::Instance::named(ID, "my-instance"));
     let sshd = RealSshd::start(&world.cloud, ID, "");
     keygen(world.home.path(), ".ssh/id_ed25519", &["-t", "ed25519", "-N", ""]);
-    for pushes in [1, 1, 2] {
+    let connect = || {
         let proxy = format!("ProxyCommand={BINARY} proxy -p {} %r@%h", sshd.port);
         let mut ssh = world.command(tool("ssh"));
-        let identity = world.path(".ssh/id_ed25519");
-        ssh.args([
-            "-F",
-            "none",
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            &proxy,
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-            "-i",
-        ]);
-        ssh.arg(identity).args([&format!("{}@my-instance", sshd.user), "true"]);
+        ssh.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", &proxy]);
+        ssh.arg("-i").arg(world.path(".ssh/id_ed25519"));
+        ssh.args([&format!("{}@my-instance", sshd.user), "true"]);
         Run::of(ssh.output().unwrap()).expect(0);
-        assert_eq!(world.cloud.count(PUSH), pushes);
-        if pushes == 1 && world.cloud.count("DescribeInstances") > 1 {
-            fs::remove_file(&sockets(&world)[0]).unwrap();
-        }
-    }
+        world.cloud.count(PUSH)
+    };
+    assert_eq!([connect(), connect()], [1, 1]);
+    world.forget_key();
+    assert_eq!(connect(), 2);
 }
 
 #[test]
@@ -177,7 +167,8 @@ fn holder_keeps_nothing_of_its_first_connection() {
     let script = format!("exec 9>lock; {BINARY} -q --host-keys accept-new -p {port} my-instance true");
     Run::of(world.command("/bin/sh").args(["-c", &script]).output().unwrap()).expect(0);
     let holder = PathBuf::from("/proc").join(&holders(&world)[0]);
-    if !holder.exists() || fs::read(holder.join("environ")).is_err() {
+    // Only root may look into a process that keeps its memory to itself, and only Linux shows it.
+    if fs::read(holder.join("environ")).is_err() {
         return;
     }
     assert_eq!(fs::read(holder.join("environ")).unwrap(), b"");

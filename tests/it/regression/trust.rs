@@ -2,7 +2,8 @@
 
 use std::process::{Child, Stdio};
 
-use crate::support::{World, tool, wait_for_line};
+use crate::support::place::Place;
+use crate::support::{BINARY, Run, World, tool, wait_for_line};
 
 /// Answers on a socket as another user: the process that listens is the one that the system names.
 const STRANGER: &str = "
@@ -72,7 +73,7 @@ fn folders_of_others_are_not_used() {
 /// The runtime folder could be replaced by whoever may write to the folder above.
 #[test]
 fn sockets_are_not_put_into_open_folders() {
-    let place = crate::support::place::Place::new();
+    let place = Place::new();
     place.ssh(&["my-instance", "true"]).expect(0);
     let above = |mode| {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
@@ -83,4 +84,52 @@ fn sockets_are_not_put_into_open_folders() {
     assert!(run.stderr.contains("that others may not write to"), "{run}");
     above(0o1777);
     place.ssh(&["my-instance", "true"]).expect(0);
+}
+
+/// Starts `ec2ssh proxy`, as ssh does, and has a login signed by its agent: by itself, and by another process.
+const TWO_CLIENTS: &str = r#"
+import os, socket, struct, subprocess, sys, time
+path, command = sys.argv[1], sys.argv[2:]
+
+def string(data):
+    return struct.pack('>I', len(data)) + data
+
+def ask(agent, message):
+    agent.sendall(string(message))
+    length = struct.unpack('>I', agent.recv(4, socket.MSG_WAITALL))[0]
+    return agent.recv(length, socket.MSG_WAITALL)
+
+def signed():
+    agent = socket.socket(socket.AF_UNIX)
+    agent.connect(path)
+    keys = ask(agent, b'\x0b')
+    key = keys[9:9 + struct.unpack('>I', keys[5:9])[0]]
+    fields = [os.environ['LOGIN'].encode(), b'ssh-connection', b'publickey']
+    login = string(b'session') + b'\x32' + b''.join(map(string, fields)) + b'\x01' + string(b'ssh-ed25519') + string(key)
+    return ask(agent, b'\x0d' + string(key) + string(login) + bytes(4))[0]
+
+if not command:
+    print(signed())
+    sys.exit()
+proxy = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+while not os.path.exists(path):
+    time.sleep(0.01)
+print(subprocess.run([sys.executable, '-c', os.environ['SCRIPT'], path], stdout=subprocess.PIPE, text=True).stdout.strip())
+print(signed())
+proxy.kill()
+"#;
+
+/// SSH_AGENT_FAILURE and SSH_AGENT_SIGN_RESPONSE (draft-ietf-sshm-ssh-agent).
+const REFUSED_AND_SIGNED: &str = "5\n14\n";
+
+#[test]
+fn agent_signs_for_its_own_ssh_only() {
+    let place = Place::new();
+    let line = format!("-p {} -l {} my-instance", place.sshd.port, place.sshd.user);
+    let path = place.world.path("run/ec2ssh/agent");
+    let mut python = place.world.command(tool("python3"));
+    python.args(["-c", TWO_CLIENTS]).arg(&path).arg(BINARY);
+    python.args(["proxy", "--agent"]).arg(&path).args(line.split_whitespace());
+    python.env("LOGIN", &place.sshd.user).env("SCRIPT", TWO_CLIENTS);
+    assert_eq!(Run::of(python.output().unwrap()).out(), REFUSED_AND_SIGNED);
 }
