@@ -2,9 +2,8 @@
 //! instance are beside the point, and the hint is about the machine.
 
 use super::CommandError;
-
-/// The lock's name follows these words of `store`.
-const LOCK: &str = "another ec2ssh process holds the lock ";
+use crate::store::LOCK_HELD;
+use crate::text::shell_word;
 
 impl CommandError {
     /// Replaces the causes and hints of an error that the machine itself caused. It goes by the system's error number, which every
@@ -19,8 +18,8 @@ impl CommandError {
 }
 
 fn shortage(text: &str) -> Option<(String, String)> {
-    if let Some((_, lock)) = text.split_once(LOCK) {
-        let hint = format!("show which process: fuser {}", crate::text::shell_word(lock.trim()));
+    if let Some((_, lock)) = text.split_once(LOCK_HELD) {
+        let hint = format!("show which process: fuser {}", shell_word(lock.trim()));
         return Some((text.to_owned(), hint));
     }
     let has = |number: i32| text.contains(&format!("(os error {number})"));
@@ -66,7 +65,7 @@ mod tests {
         let full =
             CommandError::failed("x").cause("cannot write y: No space left on device (os error 28)").or_shortage();
         assert!(full.hints[0].contains("df -h") && full.causes[0].contains("cannot write y"), "{full:?}");
-        let lock = std::io::Error::other(format!("timed out: {LOCK}/home/me/known_hosts.lock"));
+        let lock = std::io::Error::other(format!("timed out: {LOCK_HELD}/home/me/known_hosts.lock"));
         let locked = CommandError::failed("x").cause(lock.to_string()).hint("ls").or_shortage();
         assert_eq!(locked.hints, ["show which process: fuser /home/me/known_hosts.lock"]);
     }

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// The words before the path of a lock that is held for too long.
+pub(crate) const LOCK_HELD: &str = "another ec2ssh process holds the lock ";
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Returns the data folder, `ec2ssh/` in the user's data folder, for what must not be lost.
@@ -62,7 +64,7 @@ fn wait_for(lock: &File, path: &Path) -> io::Result<()> {
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) if begun.elapsed() > LOCK_TIMEOUT => {
-                let text = format!("timed out: another ec2ssh process holds the lock {}", path.display());
+                let text = format!("timed out: {LOCK_HELD}{}", path.display());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_POLL_INTERVAL),

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &str)] = &[
          target terminal text transport trust ui when",
     ),
     ("context", "aws config ui"),
-    ("error", "aws config connect diagnose find plan route ssh ssm table target text trust web when"),
+    ("error", "aws config connect diagnose find plan route ssh ssm store table target text trust web when"),
     ("diagnose", "aws config login plan route transport trust"),
     (
         "connect",
