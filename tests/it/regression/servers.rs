@@ -7,7 +7,7 @@ use ec2ssh_lab::Instance;
 
 use crate::support::place::Place;
 use crate::support::pty::Terminal;
-use crate::support::{ID, RealSshd, World};
+use crate::support::{ID, RealSshd, World, wait_until};
 
 /// Creates a world with an instance whose real sshd has these lines in its configuration.
 fn world_with(sshd_config: &str) -> (World, RealSshd) {
@@ -77,6 +77,11 @@ fn denied_ed25519_key_is_followed_by_rsa() {
     }
 }
 
+/// Waits until the denial is noted for the next login: the agent learns of it by the end of ssh, and writes after it.
+fn wait_for_rsa_note(place: &Place) {
+    wait_until("a note for the next login", || place.world.path("cache/ec2ssh/rsa-next.json").exists());
+}
+
 /// The block for plain ssh: at once where the host key shows it, from the second time on otherwise.
 #[test]
 fn plain_ssh_offers_an_rsa_key() {
@@ -86,6 +91,7 @@ fn plain_ssh_offers_an_rsa_key() {
         Place::with("PubkeyAcceptedAlgorithms rsa-sha2-512,rsa-sha2-256", "--match my-* --host-keys accept-new");
     let run = place.ssh(&["my-instance", "true"]).expect(255);
     assert!(run.stderr.contains("The next connection to i-0123456789abcde01 offers an RSA key"), "{run}");
+    wait_for_rsa_note(&place);
     place.ssh(&["my-instance", "true"]).expect(0);
 }
 
@@ -94,7 +100,7 @@ fn plain_ssh_offers_an_rsa_key() {
 fn denial_of_a_wrong_user_is_forgotten() {
     let place = Place::with("", "--match my-* --host-keys accept-new");
     place.ssh(&["-l", "stranger", "my-instance", "true"]).expect(255);
-    assert!(place.world.path("cache/ec2ssh/rsa-next.json").exists());
+    wait_for_rsa_note(&place);
     assert!(!place.world.path("cache/ec2ssh/rsa-only.json").exists());
 }
 
