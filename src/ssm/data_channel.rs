@@ -189,12 +189,10 @@ impl DataChannel {
         let sequence =
             sequence.ok_or_else(|| Error::Malformed("an acknowledgement without a sequence number".to_owned()))?;
         let before = self.outgoing.in_flight();
-        self.outgoing.acknowledge(sequence, now.instant);
-        let moved = self.outgoing.in_flight() < before;
-        if moved {
-            self.pace.acknowledged();
+        if let Some(round_trip) = self.outgoing.acknowledge(sequence, now.instant) {
+            self.pace.acknowledged(round_trip, now.instant);
         }
-        self.progress += u64::from(moved);
+        self.progress += u64::from(self.outgoing.in_flight() < before);
         Ok(())
     }
 
@@ -283,29 +281,36 @@ impl DataChannel {
         knows
     }
 
-    /// Queues overdue messages for retransmission, unless sending is paused or messages still wait for the websocket.
+    /// Queues overdue messages for retransmission before all others, unless sending is paused: those behind them are held back by the
+    /// agent until they have arrived.
     pub(crate) fn tick(&mut self, now: Now) {
-        if !self.is_paused && self.to_send.is_empty() {
-            self.to_send.extend(self.outgoing.due(now.instant));
-            if !self.to_send.is_empty() {
-                self.pace.late(now.instant);
-            }
+        if self.is_paused {
+            return;
+        }
+        let due = self.outgoing.due(now.instant);
+        if !due.is_empty() {
+            self.pace.late(now.instant);
+        }
+        for message in due.into_iter().rev() {
+            self.to_send.push_front(message);
         }
     }
 
     /// Returns when to call [`Self::tick`], or [`Self::next_to_send`], next; `None` if nothing but the websocket is waited for.
     pub(crate) fn next_tick(&self, now: Instant) -> Option<Instant> {
-        if !self.to_send.is_empty() {
-            return Some(self.pace.next(now)).filter(|next| *next > now);
+        if self.is_paused {
+            return None;
         }
-        if self.is_paused { None } else { self.outgoing.next_due() }
+        let next = (!self.to_send.is_empty()).then(|| self.pace.next(now)).filter(|next| *next > now);
+        next.into_iter().chain(self.outgoing.next_due()).min()
     }
 
     /// Switches to a new websocket: every unacknowledged message is sent again.
-    pub(crate) fn reconnected(&mut self, now: Now) {
+    pub(crate) fn reconnected(&mut self) {
         self.is_paused = false;
         self.acknowledgements.clear();
-        self.to_send = self.outgoing.unacknowledged(now.instant).into();
+        self.pace.reconnected();
+        self.to_send = self.outgoing.unacknowledged().into();
     }
 
     /// Whether everything that was sent has been acknowledged.
@@ -323,7 +328,7 @@ impl DataChannel {
         if let Some(acknowledgement) = self.acknowledgements.pop_front() {
             return Some(acknowledgement);
         }
-        if self.to_send.is_empty() || !self.pace.is_due(now) {
+        if self.is_paused || self.to_send.is_empty() || !self.pace.is_due(now) {
             return None;
         }
         self.pace.sent();

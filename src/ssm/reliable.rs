@@ -36,10 +36,18 @@ struct Sent<M> {
     message: M,
     first: Instant,
     last: Instant,
+    /// Whether the message waits to leave, for the first time or again.
+    queued: bool,
+    repeated: bool,
     acknowledged: bool,
 }
 
 impl<M> Sent<M> {
+    /// Whether the acknowledgement is what is waited for: a message that has not left yet cannot be lost.
+    fn is_on_the_way(&self) -> bool {
+        !self.queued && !self.acknowledged
+    }
+
     fn timer_start(&self, progress: Option<Instant>) -> Instant {
         progress.map_or(self.last, |progress| progress.max(self.last))
     }
@@ -72,37 +80,45 @@ impl<M: Clone> SendWindow<M> {
         self.sent.is_empty()
     }
 
-    /// Adds the message with the number [`Self::next`], which is being sent.
+    /// Adds the message with the number [`Self::next`], which waits to leave.
     pub(crate) fn push(&mut self, message: M, now: Instant) {
         self.next += 1;
-        self.sent.push_back(Sent { message, first: now, last: now, acknowledged: false });
+        let sent = Sent { message, first: now, last: now, queued: true, repeated: false, acknowledged: false };
+        self.sent.push_back(sent);
     }
 
-    /// Records the acknowledgement of a message. Numbers outside the window are ignored.
-    pub(crate) fn acknowledge(&mut self, sequence: i64, now: Instant) {
-        let index = sequence.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
-        let Some(sent) = index.and_then(|index| self.sent.get_mut(index)) else { return };
+    /// Records the acknowledgement of a message, and returns its round trip where that is known. Numbers outside the window are
+    /// ignored.
+    pub(crate) fn acknowledge(&mut self, sequence: i64, now: Instant) -> Option<Duration> {
+        let sent = self.get_mut(sequence)?;
         // Karn's algorithm: a retransmitted message gives no valid sample of the round trip.
-        if !sent.acknowledged && sent.first == sent.last {
-            self.timer.sample(now.saturating_duration_since(sent.first));
-        }
+        let is_sample = !sent.acknowledged && !sent.repeated;
+        let round_trip = is_sample.then(|| now.saturating_duration_since(sent.first));
         sent.acknowledged = true;
+        if let Some(round_trip) = round_trip {
+            self.timer.sample(round_trip);
+        }
         while self.sent.front().is_some_and(|sent| sent.acknowledged) {
             self.sent.pop_front();
             self.progress = Some(now);
         }
+        round_trip
     }
 
     /// Records that a message leaves only now: its timeout and its round trip count from here.
     pub(crate) fn leaves(&mut self, sequence: i64, now: Instant) {
-        let oldest = self.oldest();
-        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
-        if let Some(sent) = index.and_then(|index| self.sent.get_mut(index)) {
-            if sent.first == sent.last {
+        if let Some(sent) = self.get_mut(sequence) {
+            if !sent.repeated {
                 sent.first = now;
             }
             sent.last = now;
+            sent.queued = false;
         }
+    }
+
+    fn get_mut(&mut self, sequence: i64) -> Option<&mut Sent<M>> {
+        let index = sequence.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok())?;
+        self.sent.get_mut(index)
     }
 
     /// Returns the number of the oldest message in the window.
@@ -110,15 +126,15 @@ impl<M: Clone> SendWindow<M> {
         self.next - i64::try_from(self.sent.len()).unwrap_or(i64::MAX)
     }
 
-    /// Returns the messages that are overdue and have to be retransmitted now, with their numbers.
+    /// Returns the messages that are overdue and have to be retransmitted now, with their numbers. They wait to leave again.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<(i64, M)> {
         let (timeout, progress, oldest) = (self.timer.timeout, self.progress, self.oldest());
         let numbered = (oldest..).zip(self.sent.iter_mut());
-        let waiting = numbered.filter(|(_, sent)| !sent.acknowledged).take(MAX_RETRANSMITS);
+        let waiting = numbered.filter(|(_, sent)| sent.is_on_the_way()).take(MAX_RETRANSMITS);
         let late = waiting.filter(|(_, sent)| sent.timer_start(progress) + timeout <= now);
         let late: Vec<(i64, M)> = late
             .map(|(number, sent)| {
-                sent.last = now;
+                (sent.queued, sent.repeated) = (true, true);
                 (number, sent.message.clone())
             })
             .collect();
@@ -130,18 +146,17 @@ impl<M: Clone> SendWindow<M> {
 
     /// Returns when to call [`Self::due`] next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let oldest = self.sent.iter().filter(|sent| !sent.acknowledged).take(MAX_RETRANSMITS);
-        oldest.map(|sent| sent.timer_start(self.progress) + self.timer.timeout).min()
+        let waiting = self.sent.iter().filter(|sent| sent.is_on_the_way()).take(MAX_RETRANSMITS);
+        waiting.map(|sent| sent.timer_start(self.progress) + self.timer.timeout).min()
     }
 
     /// Returns every unacknowledged message, to be sent again over a new connection, with its number.
-    pub(crate) fn unacknowledged(&mut self, now: Instant) -> Vec<(i64, M)> {
+    pub(crate) fn unacknowledged(&mut self) -> Vec<(i64, M)> {
         let oldest = self.oldest();
         let in_flight = (oldest..).zip(self.sent.iter_mut()).filter(|(_, sent)| !sent.acknowledged);
         in_flight
             .map(|(number, sent)| {
-                // The message counts as retransmitted, even if the clock has not advanced.
-                sent.last = now.max(sent.first + Duration::from_nanos(1));
+                (sent.queued, sent.repeated) = (true, true);
                 (number, sent.message.clone())
             })
             .collect()

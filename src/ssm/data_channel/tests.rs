@@ -1,5 +1,6 @@
 //! Tests of the layers together: frames in, frames and bytes out.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -109,10 +110,13 @@ fn pause_holds_data_until_next_message() {
     let release = [bare(Kind::StartPublication), from_agent(2, payload::OUTPUT, "x"), acknowledge(0)];
     for release in release {
         let mut data_channel = open();
+        data_channel.send(b"queued", now());
         data_channel.take(&bare(Kind::PausePublication), now()).unwrap();
         assert!(!data_channel.can_send() && data_channel.next_tick(Instant::now()).is_none());
+        assert!(sent(&mut data_channel).is_empty());
         data_channel.take(&release, now()).unwrap();
         assert!(data_channel.can_send());
+        assert!(sent(&mut data_channel).iter().any(|frame| &frame.payload[..] == b"queued"));
     }
 }
 
@@ -128,7 +132,7 @@ fn unacknowledged_messages_are_resent_after_reconnect() {
     data_channel.send(b"three", now());
     data_channel.take(&acknowledge(3), now()).unwrap();
     sent(&mut data_channel);
-    data_channel.reconnected(now());
+    data_channel.reconnected();
     let again = sent(&mut data_channel);
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].sequence, &again[0].payload[..]), (2, &b"two"[..]));
@@ -245,12 +249,13 @@ fn first_acknowledgement_counts_as_progress() {
     assert_eq!(data_channel.progress(), before + 1);
 }
 
-/// An unanswered message is sent again when it is due, but not while the service has paused or something waits already.
+/// An unanswered message is sent again when it is due, but not while the service has paused.
 #[test]
 fn due_messages_are_sent_again() {
     let mut data_channel = open();
     let start = now();
     let after = |seconds: u64| Now { instant: start.instant + Duration::from_secs(seconds), ..start };
+    data_channel.take(&acknowledge(0), start).unwrap();
     data_channel.send(b"x", start);
     assert_eq!(data_channel.next_tick(Instant::now()), None, "it waits for the websocket");
     assert_eq!(sent(&mut data_channel).len(), 1);
@@ -261,6 +266,37 @@ fn due_messages_are_sent_again() {
     assert!(data_channel.is_paused() && sent(&mut data_channel).is_empty());
     data_channel.take(&bare(Kind::StartPublication), start).unwrap();
     data_channel.tick(after(9));
-    // The handshake's response has not been acknowledged either.
-    assert_eq!((data_channel.is_paused(), sent(&mut data_channel).len()), (false, 2));
+    assert_eq!((data_channel.is_paused(), sent(&mut data_channel).len()), (false, 1));
+}
+
+/// In a steady upload there is always something that waits to be sent. A lost message was repeated only after the window was full.
+#[test]
+fn lost_message_is_repeated_during_an_upload() {
+    const LOST: i64 = 300;
+    const ROUND_TRIP: usize = 20;
+    let mut data_channel = open();
+    let start = now();
+    let mut on_the_way: VecDeque<(usize, i64)> = VecDeque::new();
+    let mut left_at = Vec::new();
+    for ms in 0..2000 {
+        let now = Now { instant: start.instant + Duration::from_millis(ms as u64), ..start };
+        while data_channel.can_send() {
+            data_channel.send(b"x", now);
+        }
+        data_channel.tick(now);
+        while let Some(bytes) = data_channel.next_to_send(now.instant) {
+            let sequence = Frame::decode(&bytes).unwrap().sequence;
+            if sequence == LOST {
+                left_at.push(ms);
+            }
+            if sequence != LOST || left_at.len() > 1 {
+                on_the_way.push_back((ms + ROUND_TRIP, sequence));
+            }
+        }
+        while on_the_way.front().is_some_and(|(arrives, _)| *arrives <= ms) {
+            data_channel.take(&acknowledge(on_the_way.pop_front().unwrap().1), now).unwrap();
+        }
+    }
+    let [first, second] = left_at[..] else { panic!("sent {} times", left_at.len()) };
+    assert!(second - first <= 100, "{first} ms and {second} ms");
 }

@@ -7,6 +7,22 @@ use proptest::prelude::*;
 
 use super::{Receipt, ReceiveWindow, SendWindow};
 
+/// Adds a message that leaves at once.
+fn send<M: Clone>(outgoing: &mut SendWindow<M>, message: M, now: Instant) {
+    let number = outgoing.next();
+    outgoing.push(message, now);
+    outgoing.leaves(number, now);
+}
+
+/// Returns the messages that are overdue, which leave again at once.
+fn resend<M: Clone>(outgoing: &mut SendWindow<M>, now: Instant) -> Vec<(i64, M)> {
+    let due = outgoing.due(now);
+    for (number, _) in &due {
+        outgoing.leaves(*number, now);
+    }
+    due
+}
+
 proptest! {
     /// The network loses, repeats and reorders messages and acknowledgements at random, and is reliable after a while.
     #[test]
@@ -29,11 +45,11 @@ proptest! {
             now += Duration::from_millis(10);
             if sent < count && !outgoing.is_full() {
                 let message = (outgoing.next(), (sent as u64).to_be_bytes());
-                outgoing.push(message, now);
+                send(&mut outgoing, message, now);
                 network.push_back(message);
                 sent += 1;
             }
-            network.extend(outgoing.due(now).into_iter().map(|(_, message)| message));
+            network.extend(resend(&mut outgoing, now).into_iter().map(|(_, message)| message));
             // Each step decides the fate of one message: 0 loses it, 1 duplicates it, 2 loses its acknowledgement,
             // anything else delivers it.
             let (fate, place) = fates.next().unwrap_or((5, 0));
@@ -64,22 +80,22 @@ fn timeout_follows_round_trip_within_bounds() {
     let begun = Instant::now();
     let at = |ms: u64| begun + Duration::from_millis(ms);
     let mut outgoing: SendWindow<u8> = SendWindow::default();
-    outgoing.push(0, at(0));
+    send(&mut outgoing, 0, at(0));
     assert_eq!(outgoing.next_due(), Some(at(200)));
-    assert!(outgoing.due(at(199)).is_empty());
-    assert_eq!(outgoing.due(at(200)), [(0, 0)]);
+    assert!(resend(&mut outgoing, at(199)).is_empty());
+    assert_eq!(resend(&mut outgoing, at(200)), [(0, 0)]);
     // A retransmitted message gives no sample of the round trip (Karn's algorithm).
     outgoing.acknowledge(0, at(900));
-    outgoing.push(1, at(1000));
+    send(&mut outgoing, 1, at(1000));
     // The timeout that was too short has been doubled.
     assert_eq!(outgoing.next_due(), Some(at(1400)));
     // A long round trip raises the timeout, but never above one second.
     for round in 0..20 {
         let when = 2000 + round * 3000;
         outgoing.acknowledge(i64::try_from(round).unwrap() + 1, at(when));
-        outgoing.push(2, at(when));
+        send(&mut outgoing, 2, at(when));
         outgoing.acknowledge(i64::try_from(round).unwrap() + 2, at(when + 2000));
-        outgoing.push(3, at(when + 2000));
+        send(&mut outgoing, 3, at(when + 2000));
     }
     let last = outgoing.next_due().unwrap();
     assert!(last <= at(2000 + 19 * 3000 + 3000), "{:?}", last - begun);
@@ -114,7 +130,7 @@ fn slow_link_causes_no_retransmissions() {
     let at = |ms: u64| begun + Duration::from_millis(ms);
     let mut outgoing = SendWindow::default();
     for _ in 0..2000 {
-        outgoing.push(0, at(0));
+        send(&mut outgoing, 0, at(0));
     }
     // Every 5 ms one message arrives, which is acknowledged 100 ms later.
     for number in 0..2000_u64 {
@@ -134,9 +150,9 @@ fn timeout_adapts_to_long_round_trips() {
     let mut again = 0;
     for number in 0..10_u64 {
         let start = 1000 * number;
-        outgoing.push(0, at(start));
+        send(&mut outgoing, 0, at(start));
         for ms in (0..300).step_by(10) {
-            again += outgoing.due(at(start + ms)).len();
+            again += resend(&mut outgoing, at(start + ms)).len();
         }
         outgoing.acknowledge(i64::try_from(number).unwrap(), at(start + 300));
     }
@@ -155,9 +171,25 @@ fn timeout_counts_from_the_message_that_leaves() {
     outgoing.leaves(1, at(500));
     assert_eq!(outgoing.due(at(501)), [(0, 0)]);
     outgoing.acknowledge(0, at(502));
-    assert!(outgoing.due(at(599)).is_empty());
+    assert!(outgoing.due(at(599)).is_empty(), "the first waits to leave again, the second is not late");
     assert_eq!(outgoing.waiting_for(at(600)), Duration::from_millis(100));
     // A number outside the window changes nothing.
     outgoing.leaves(7, at(600));
     outgoing.leaves(-1, at(600));
+}
+
+/// A message is late only after it has left, and is repeated once however long it waits to leave again.
+#[test]
+fn queued_message_is_not_repeated() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut outgoing = SendWindow::default();
+    outgoing.push(7, at(0));
+    assert_eq!((outgoing.next_due(), outgoing.due(at(5000))), (None, Vec::new()));
+    outgoing.leaves(0, at(5000));
+    assert_eq!(outgoing.due(at(5200)), [(0, 7)]);
+    assert_eq!((outgoing.next_due(), outgoing.due(at(9000))), (None, Vec::new()));
+    outgoing.leaves(0, at(9000));
+    assert_eq!(outgoing.due(at(9400)), [(0, 7)]);
+    assert_eq!(outgoing.acknowledge(0, at(9500)), None, "it may be the answer to either");
 }
