@@ -327,12 +327,18 @@ fn credentials(profile: Option<&str>, login: LoginMethod, detail: &str) -> Comma
                 .hint(format!("show the configured credentials: {}", with_profile("aws configure list")));
         }
     };
+    let cannot_fetch = || CommandError::failed(format!("cannot fetch the credentials{of_profile}")).cause(detail);
+    let has = |signs: &[&str]| signs.iter().any(|sign| detail.contains(sign));
     // The network failed, not the session: a new login would fail in the same way.
-    if detail.contains("dispatch failure") {
-        return CommandError::failed(format!("cannot fetch the credentials{of_profile}"))
-            .cause(detail)
-            .hint(CHECK_NETWORK)
-            .hint(with_profile(command));
+    if has(&["dispatch failure", "did not come within"]) {
+        return cannot_fetch().hint(CHECK_NETWORK).hint(with_profile(command));
+    }
+    // The session is good, and the account or the role of the profile is not among those of the user.
+    if has(&["ForbiddenException", "No access"]) {
+        let show = with_profile("aws configure list");
+        return cannot_fetch()
+            .hint(format!("the login does not have this account or role: {show}"))
+            .hint("ask the administrator of IAM Identity Center for the permission set");
     }
     let error = CommandError::failed(format!("the {session}{of_profile} has expired or was never started"));
     CommandError {

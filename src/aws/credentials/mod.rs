@@ -6,12 +6,14 @@
 //!          -> process               credential_process
 //!          -> the SDK               SSO, login sessions, web identity, container and instance roles
 //! renewal                           loads them before the first call and again when they expire
+//! expiration                        the forms of a time that the AWS CLI reads
 //! interaction                       how a provider asks and reports
 //! ```
 //!
 //! A profile that was named by an option decides: then the environment's keys are not used.
 
 mod chain;
+mod expiration;
 mod interaction;
 mod process;
 mod provider;

@@ -8,14 +8,13 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::expiration;
 use super::interaction::{CredentialEvent, CredentialEvents, Interaction};
 
 /// The number of bytes that are read from a program's output.
@@ -161,10 +160,9 @@ fn credentials(output: &[u8]) -> Result<Credentials, String> {
     if access_key_id.is_empty() || secret_access_key.is_empty() {
         return Err("the key is empty".to_owned());
     }
-    let expiry = expiration.filter(|text| !text.is_empty()).map(|text| {
-        let time = DateTime::from_str(&text, Format::DateTimeWithOffset).ok();
-        time.and_then(|time| time.try_into().ok()).ok_or("the Expiration is not a time in ISO 8601")
-    });
+    let expiry = expiration
+        .filter(|text| !text.is_empty())
+        .map(|text| expiration::parse(&text).ok_or("the Expiration is not a time in ISO 8601"));
     Ok(Credentials::new(access_key_id, secret_access_key, session_token, expiry.transpose()?, "CredentialProcess"))
 }
 

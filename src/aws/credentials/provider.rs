@@ -69,12 +69,15 @@ impl Loading<'_> {
         if !named && let Some(keys) = environment_keys().map_err(|missing| self.error(missing))? {
             return Ok(keys);
         }
+        // Only a role of the profile goes before the web identity of the environment, which pods on EKS have.
+        let goes_first = matches!(of_profile, Some(Source::Role(_)));
+        if let Some(file) = non_empty_variable("AWS_WEB_IDENTITY_TOKEN_FILE").filter(|_| !named && !goes_first) {
+            let provider = WebIdentityTokenCredentialsProvider::builder().configure(&self.provider.sdk).build();
+            let explain = |detail: String| self.error(&format!("AWS_WEB_IDENTITY_TOKEN_FILE={file}: {detail}"));
+            return provide(provider).await.map_err(explain);
+        }
         if let Some(source) = of_profile {
             return Box::pin(self.from(source)).await.map_err(|error| self.with_login(source, error));
-        }
-        if !named && non_empty_variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() {
-            let provider = WebIdentityTokenCredentialsProvider::builder().configure(&self.provider.sdk).build();
-            return self.by_sdk(provider).await;
         }
         if is_in_container() {
             return Box::pin(self.from(&Source::Container)).await;
@@ -141,9 +144,8 @@ impl Loading<'_> {
     fn with_login(&self, source: &Source, error: Error) -> Error {
         match (error, login_of(source)) {
             (Error::Credentials { detail, .. }, Some((login, profile))) => {
-                let profile =
-                    Some(profile.to_owned()).filter(|name| name != "default").or(self.provider.profile.clone());
-                Error::Credentials { profile, login, detail }
+                let is_unnamed = profile == "default" && self.provider.profile.is_none();
+                Error::Credentials { profile: (!is_unnamed).then(|| profile.to_owned()), login, detail }
             }
             (error, _) => error,
         }

@@ -17,6 +17,7 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::chain::Role;
+use super::expiration;
 use crate::store;
 
 /// Credentials that expire sooner than this are not used, as in botocore.
@@ -83,16 +84,10 @@ fn python_string(text: &str) -> String {
 pub(super) fn get(path: &Path, now: SystemTime) -> Option<Credentials> {
     let bytes = Zeroizing::new(std::fs::read(path).ok()?);
     let CachedFile { credentials: keys } = serde_json::from_slice(&bytes).ok()?;
-    let expiry = parse_time(&keys.expiration)?;
+    let expiry = expiration::parse(&keys.expiration)?;
     let lasts = expiry.duration_since(now).is_ok_and(|left| left >= EXPIRY_WINDOW);
     let token = Some(keys.session_token);
     lasts.then(|| Credentials::new(keys.access_key_id, keys.secret_access_key, token, Some(expiry), "AssumeRole"))
-}
-
-/// The AWS CLI writes `2026-11-26T08:30:00UTC`, other tools write the zone in ISO 8601.
-fn parse_time(text: &str) -> Option<SystemTime> {
-    let text = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |time| format!("{time}Z"));
-    DateTime::from_str(&text, Format::DateTimeWithOffset).ok()?.try_into().ok()
 }
 
 /// Stores credentials, readable by the user alone.

@@ -160,7 +160,11 @@ impl SharedConfig {
     /// The SDK ends a value at a blank and `#`. No setting that it reads has such a value.
     pub(crate) fn sdk_text(&self, name: &str) -> String {
         let Some(profile) = self.profiles.get(name) else { return String::new() };
-        let mut text = section_text("default", profile, |key| !RESOLVED_HERE.contains(&key));
+        let has_session = profile.get("sso_session").is_some();
+        let mut text = section_text("default", profile, |key| {
+            // The SDK refuses what the AWS CLI accepts: an SSO session, and its settings in the profile as well.
+            !RESOLVED_HERE.contains(&key) && !(has_session && ["sso_start_url", "sso_region"].contains(&key))
+        });
         let referred = [("sso_session", "sso-session", &self.sso_sessions), ("services", "services", &self.services)];
         for (key, kind, sections) in referred {
             if let Some((name, section)) = profile.get(key).and_then(|name| sections.get_key_value(name)) {

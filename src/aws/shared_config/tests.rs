@@ -73,3 +73,14 @@ async fn sdk_reads_what_it_is_given() {
     assert_eq!(shared.service_setting("My Laptop", "SSM", "endpoint_url").as_deref(), Some("http://x"));
     assert_eq!(shared.service_setting("My Laptop", "EC2", "endpoint_url"), None);
 }
+
+/// The AWS CLI accepts an SSO session beside the older settings of the same session; the SDK refuses the profile.
+#[tokio::test]
+async fn sso_session_goes_before_older_settings() {
+    let sso =
+        "sso_account_id = 1\nsso_role_name = x\nsso_region = q\nsso_start_url = https://example.awsapps.com/start\n";
+    let shared =
+        config(&format!("[profile a]\nsso_session = s\n{sso}[sso-session s]\nsso_region = q\n[profile b]\n{sso}"), "");
+    assert!(!shared.sdk_text("a").contains("sso_start_url") && shared.sdk_text("a").contains("sso_session = s"));
+    assert!(shared.sdk_text("b").contains("sso_start_url"));
+}

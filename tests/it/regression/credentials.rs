@@ -145,6 +145,20 @@ fn empty_variables_count_as_unset() {
     assert!(run.stderr.contains("no usable AWS credentials"), "{run}");
 }
 
+/// A pod's web identity was ignored where its image has a default profile with keys. The AWS CLI uses it first.
+#[test]
+fn web_identity_goes_before_keys_of_a_profile() {
+    let world =
+        world("[default]\nregion = eu-central-1\n", "[default]\naws_access_key_id = A\naws_secret_access_key = s\n");
+    let mut command = without_keys(&world, "list");
+    command.env("AWS_WEB_IDENTITY_TOKEN_FILE", world.path("no-token")).env("AWS_ROLE_ARN", "arn:aws:iam::1:role/pod");
+    let denied = run(command).expect(1);
+    assert!(denied.stderr.contains("no-token"), "{denied}");
+    let mut command = without_keys(&world, "list --profile default");
+    command.env("AWS_WEB_IDENTITY_TOKEN_FILE", world.path("no-token")).env("AWS_ROLE_ARN", "arn:aws:iam::1:role/pod");
+    run(command).expect(0);
+}
+
 const MFA_CONFIG: &str = "[profile base]\nregion = eu-central-1\n\n[profile admin]\nregion = eu-central-1\n\
     role_arn = arn:aws:iam::111122223333:role/admin\nsource_profile = base\nmfa_serial = arn:aws:iam::111122223333:mfa/alice\n";
 const BASE_CREDENTIALS: &str = "[base]\naws_access_key_id = AKIABASEBASEBASEBASE\naws_secret_access_key = notasecret\n";

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 
-use super::{arguments, get, parse_time, path, put};
+use super::{arguments, get, path, put};
 use crate::aws::credentials::chain::{Role, Source};
 
 fn role() -> Role {
@@ -65,15 +65,4 @@ fn stored_credentials_are_returned_while_they_last() {
         put(&file, &credentials, None).unwrap();
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
-}
-
-#[test]
-fn times_of_all_writers_are_read() {
-    let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    for text in
-        ["2027-01-15T08:00:00UTC", "2027-01-15T08:00:00Z", "2027-01-15T09:00:00+01:00", "2027-01-15T08:00:00+00:00"]
-    {
-        assert_eq!(parse_time(text), Some(expected), "{text}");
-    }
-    assert_eq!(parse_time("tomorrow"), None);
 }
