@@ -163,7 +163,8 @@ impl SharedConfig {
         let has_session = profile.get("sso_session").is_some();
         let mut text = section_text("default", profile, |key| {
             // The SDK refuses what the AWS CLI accepts: an SSO session, and its settings in the profile as well.
-            !RESOLVED_HERE.contains(&key) && !(has_session && ["sso_start_url", "sso_region"].contains(&key))
+            let is_of_session = has_session && ["sso_start_url", "sso_region"].contains(&key);
+            !is_of_session && !RESOLVED_HERE.contains(&key)
         });
         let referred = [("sso_session", "sso-session", &self.sso_sessions), ("services", "services", &self.services)];
         for (key, kind, sections) in referred {

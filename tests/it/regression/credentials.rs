@@ -148,8 +148,10 @@ fn empty_variables_count_as_unset() {
 /// A pod's web identity was ignored where its image has a default profile with keys. The AWS CLI uses it first.
 #[test]
 fn web_identity_goes_before_keys_of_a_profile() {
-    let world =
-        world("[default]\nregion = eu-central-1\n", "[default]\naws_access_key_id = A\naws_secret_access_key = s\n");
+    let world = world(
+        "[default]\nregion = eu-central-1\n",
+        "[default]\naws_access_key_id = AKIAPRODPRODPRODPROD\naws_secret_access_key = s\n",
+    );
     let mut command = without_keys(&world, "list");
     command.env("AWS_WEB_IDENTITY_TOKEN_FILE", world.path("no-token")).env("AWS_ROLE_ARN", "arn:aws:iam::1:role/pod");
     let denied = run(command).expect(1);
