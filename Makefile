@@ -1,6 +1,6 @@
 # The two commands of the README, and what CI adds to them.
 
-.PHONY: test playground bench lint
+.PHONY: test playground bench soak lint
 
 test:
 	./scripts/prepare-tests
@@ -14,6 +14,12 @@ bench:
 	./scripts/prepare-tests bench
 	cargo build --release --locked --bin ec2ssh --example bench
 	cargo run --release --locked --quiet --example bench -- $(ARGS)
+
+# Tries to break ec2ssh, for about 15 minutes. ARGS names parts: load sessions kills hostile readers.
+soak:
+	./scripts/prepare-tests
+	cargo build --release --locked --bin ec2ssh --example soak
+	cargo run --release --locked --quiet --example soak -- $(ARGS)
 
 lint:
 	cargo fmt --all --check

@@ -72,6 +72,16 @@ pub(crate) struct CommandError {
     pub source: Option<Source>,
 }
 
+/// The limit of a message or cause in characters: a service may say anything, and the hints have to stay on the screen.
+const MAX_CHARS: usize = 2000;
+
+fn shorten(text: String) -> String {
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{} […]", &text[..end]),
+        None => text,
+    }
+}
+
 /// A command, word by word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoginCommand(pub Vec<String>);
@@ -96,7 +106,7 @@ impl CommandError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: shorten(message.into()),
             causes: Vec::new(),
             finding: None,
             hints: Vec::new(),
@@ -114,7 +124,7 @@ impl CommandError {
     /// Adds a cause; an empty one is left out.
     #[must_use]
     pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
-        let cause = cause.into();
+        let cause = shorten(cause.into());
         if !cause.trim().is_empty() {
             self.causes.push(cause);
         }

@@ -28,6 +28,11 @@ pub(crate) trait Layer: Unpin {
     fn written<T>(&mut self, result: Poll<io::Result<T>>, _: &mut Context<'_>) -> Poll<io::Result<T>> {
         result
     }
+
+    /// Sees the error of a failed write; with `Ok` the bytes count as written.
+    fn write_failed(&mut self, error: io::Error) -> io::Result<()> {
+        Err(error)
+    }
 }
 
 /// A stream with a [`Layer`] on it.
@@ -54,12 +59,14 @@ impl<S: AsyncWrite + Unpin, L: Layer> AsyncWrite for Layered<S, L> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        let result = result.map(|result| result.or_else(|error| this.layer.write_failed(error).map(|()| bytes.len())));
         this.layer.written(result, cx)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.inner).poll_flush(cx);
+        let result = result.map(|result| result.or_else(|error| this.layer.write_failed(error)));
         this.layer.written(result, cx)
     }
 

@@ -61,6 +61,16 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(distance: Distance, key_lookup: Duration) -> Self {
+        Self::create(distance, key_lookup, "")
+    }
+
+    /// Creates a setup without any distance whose sshd has these lines in its configuration.
+    #[allow(dead_code, reason = "`make soak` uses it")]
+    pub(crate) fn with_sshd(config: &str) -> Self {
+        Self::create(Distance::NONE, Duration::ZERO, config)
+    }
+
+    fn create(distance: Distance, key_lookup: Duration, sshd_config: &str) -> Self {
         let cloud = Cloud::start();
         let image = "al2023-ami-2023.5.20241001.1-kernel-6.1-x86_64";
         cloud.add_image(Image {
@@ -74,7 +84,7 @@ impl Setup {
         cloud.agent(ID, Agent::recent());
         cloud.delay_calls(distance.call);
         cloud.delay_key_lookup(key_lookup);
-        let sshd = RealSshd::start_as(&cloud, ID, "ec2-user", "");
+        let sshd = RealSshd::start_as(&cloud, ID, "ec2-user", sshd_config);
         let keys = ["ed25519", "ecdsa"].map(|kind| fs::read_to_string(sshd.host_key(kind)).unwrap().trim().to_owned());
         cloud.print_host_keys(ID, &keys);
         let near = distance.round_trip.is_zero();

@@ -96,7 +96,7 @@ impl Aws {
         self.instances_by_page(query, |_| ()).await
     }
 
-    /// Returns all instances as [`Aws::instances`] does; `on_page` is given the number found so far.
+    /// Returns all instances as [`Aws::instances`] does; `on_page` is given the number found so far whenever more pages follow.
     ///
     /// # Errors
     /// As for [`Aws::instances`].
@@ -126,22 +126,23 @@ impl Aws {
             found.extend(
                 instances.filter(|found| !found.state.is_shutting_down_or_terminated() && is_instance_id(&found.id)),
             );
-            on_page(found.len());
             token = pages.next(page.next_token())?;
             if token.is_none() || matches!(query, Query::Id(_)) {
                 found.sort_by(|a, b| (&a.name, a.launched, &a.id).cmp(&(&b.name, b.launched, &b.id)));
                 return Ok(found);
             }
+            on_page(found.len());
         }
     }
 
     /// Returns all instances that match `selector`. An IPv4 address outside the private ranges takes further calls, side by side, if
-    /// the first found nothing. An unknown id is not an error here.
+    /// the first found nothing. An unknown id is not an error here. `on_page` is given the number found so far whenever more pages
+    /// follow.
     ///
     /// # Errors
     /// Any other error of the API call.
-    pub(crate) async fn search(&self, selector: &Selector) -> Result<Vec<Instance>, Error> {
-        let found = match self.instances(&Query::for_selector(selector)).await {
+    pub(crate) async fn search(&self, selector: &Selector, on_page: impl Fn(usize)) -> Result<Vec<Instance>, Error> {
+        let found = match self.instances_by_page(&Query::for_selector(selector), on_page).await {
             Err(error) if error.code() == Some("InvalidInstanceID.NotFound") => Vec::new(),
             other => other?,
         };

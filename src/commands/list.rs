@@ -42,10 +42,7 @@ pub(crate) async fn run(ctx: &Ctx, args: ListArgs) -> Result<u8, CommandError> {
     let selector: Option<Selector> = args.pattern.as_deref().map(str::parse).transpose()?;
     let access = args.aws.access(ctx, args.pattern.as_deref().unwrap_or_default())?;
     let aws = ctx.aws.get(&access, false).await?;
-    let found = match &selector {
-        Some(selector) => aws.search(selector).await?,
-        None => all(ui, &aws).await?,
-    };
+    let found = read(ui, &aws, selector.as_ref()).await?;
     if selector.is_none() {
         // This saves the completions a request of their own. They refresh the cache themselves if it fails.
         let key = completion_cache::key(access.profile.as_deref(), access.region.as_deref());
@@ -66,12 +63,14 @@ pub(crate) async fn run(ctx: &Ctx, args: ListArgs) -> Result<u8, CommandError> {
     Ok(0)
 }
 
-/// Returns all instances. An account with thousands takes seconds, page by page.
-async fn all(ui: &Ui, aws: &Aws) -> Result<Vec<Instance>, aws::Error> {
+/// Returns the instances that match. An account with thousands takes seconds, page by page.
+async fn read(ui: &Ui, aws: &Aws, selector: Option<&Selector>) -> Result<Vec<Instance>, aws::Error> {
     let progress = ui.progress_bar("reading instances", Unit::Count, None);
-    let query = Query::all();
-    let reading = aws.instances_by_page(&query, |count| progress.set(u64::try_from(count).unwrap_or(u64::MAX)));
-    progress.watch(reading).await
+    let on_page = |count| progress.set(u64::try_from(count).unwrap_or(u64::MAX));
+    match selector {
+        Some(selector) => progress.watch(aws.search(selector, on_page)).await,
+        None => progress.watch(aws.instances_by_page(&Query::all(), on_page)).await,
+    }
 }
 
 /// Returns the table of instances, with ages relative to `now` (seconds since the Unix epoch).

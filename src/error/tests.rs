@@ -89,3 +89,12 @@ fn time_limits_are_named() {
         [shown(server), shown(lost), shown(tunnel), shown(agent), shown(upgrade), shown(call)].join("\n")
     );
 }
+
+/// A service may say anything of any length. What follows it has to be seen.
+#[test]
+fn long_text_is_shortened() {
+    let error = CommandError::failed("é".repeat(1 << 20)).cause("x".repeat(1 << 20)).hint("the way out");
+    assert!(error.message.chars().count() < 2010 && error.message.ends_with(" […]"));
+    assert!(error.causes[0].len() < 2010 && error.hints == ["the way out"]);
+    assert_eq!(CommandError::failed("as it was").message, "as it was");
+}

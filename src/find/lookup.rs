@@ -1,5 +1,9 @@
 //! Finds the one instance that a selector means, with as few calls as the kind of selector allows.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::error::Error;
 use super::select::{self, choose, near_misses};
 use crate::aws::instances::Query;
@@ -11,6 +15,8 @@ use crate::target::Selector;
 
 /// The number of similar names that an error lists.
 const MAX_SIMILAR: usize = 5;
+/// The time limit for finding similar names: a large account has many pages.
+const SIMILAR_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An instance that was found.
 pub(super) enum Found {
@@ -27,7 +33,7 @@ pub(super) enum Found {
 /// # Errors
 /// None or several match, or AWS cannot be asked.
 pub(crate) async fn single(aws: &Aws, selector: &Selector) -> Result<Instance, Error> {
-    match choose(selector, None, aws.search(selector).await?, Pick::Only) {
+    match choose(selector, None, aws.search(selector, |_| ()).await?, Pick::Only) {
         Ok(instance) => Ok(instance),
         Err(select::Error::NotRunning(instance)) => Ok(*instance),
         Err(select::Error::None) => Err(not_found(aws, selector).await),
@@ -40,8 +46,9 @@ pub(crate) async fn single(aws: &Aws, selector: &Selector) -> Result<Instance, E
 /// Finds the instance. The user is asked which of several, and whether a stopped one may be started.
 pub(super) async fn find(aws: &Aws, settings: &Settings, events: &Events) -> Result<Found, Error> {
     let selector = &settings.target.selector;
-    let found = aws.search(selector).await?;
     let target = selector.to_string();
+    let on_page = |count| events(Event::Progress(format!("looking for {target}: {count} found so far")));
+    let found = aws.search(selector, on_page).await?;
     let whole_name = settings.target.whole_name();
     match choose(selector, whole_name.as_deref(), found, settings.pick) {
         Ok(instance) => {
@@ -78,12 +85,13 @@ async fn may_start(instance: Instance, target: String, start: bool, events: &Eve
     Ok(Found::Stopped(instance))
 }
 
-/// Returns the error for no match. For a name, one more call looks for similar ones; its failure changes nothing.
+/// Returns the error for no match. For a name, all are read to find similar ones; if that fails or takes long, there are none.
 async fn not_found(aws: &Aws, selector: &Selector) -> Error {
     let similar = match selector {
-        Selector::Name(name) => similar_names(aws, name).await.unwrap_or_default(),
-        _ => Vec::new(),
+        Selector::Name(name) => timeout(SIMILAR_TIMEOUT, similar_names(aws, name)).await,
+        _ => Ok(Ok(Vec::new())),
     };
+    let similar = similar.ok().and_then(Result::ok).unwrap_or_default();
     Error::NotFound { target: selector.to_string(), account: aws.account().clone(), similar }
 }
 

@@ -21,6 +21,7 @@ use super::handler::{Handler, HandlerError, Refused, Shared, Verify};
 use super::host_key::{Algorithm, PresentedKey, preferred};
 use super::incoming::{ChannelStream, IncomingKind};
 use super::keepalive::keep_alive;
+use super::last_message::with_last_message;
 use super::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use super::preamble::{FirstLines, preamble};
 use super::verifier::{HostKeyVerifier, Preferences};
@@ -87,7 +88,7 @@ impl Connection {
             cancelled: cancelled.clone(),
             _closes: shared.closed.clone().drop_guard(),
         };
-        let (stream, first) = preamble(write_timeout(stream, timeouts.write()));
+        let (stream, first) = preamble(write_timeout(with_last_message(stream), timeouts.write()));
         let (stream, abort) = abort_on_drop(stream, cancelled.clone());
         // Without a buffer, russh reads each packet separately, and its length before it.
         let stream = BufReader::with_capacity(READ_BUFFER_SIZE, stream);

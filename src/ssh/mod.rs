@@ -6,7 +6,7 @@
 //! - `session` runs a program in a channel, `channel` opens channels as byte streams, `incoming` routes the server's
 //! - `verifier` is the interface of whoever judges the host key, `host_key` and `keys` are the key types
 //! - `output` takes what arrives and writes it at the reader's pace, `keepalive` finds out whether the server is alive
-//! - `preamble`, `write_timeout`, `abort_on_drop` and `gate` are layers on the stream below
+//! - `preamble`, `write_timeout`, `last_message`, `abort_on_drop` and `gate` are layers on the stream below
 
 mod abort_on_drop;
 mod algorithms;
@@ -21,6 +21,7 @@ pub(crate) mod incoming;
 mod keepalive;
 pub(crate) mod key_file;
 pub(crate) mod keys;
+mod last_message;
 pub(crate) mod options;
 mod output;
 mod preamble;

@@ -22,6 +22,7 @@ use super::host_key::PresentedKey;
 use super::keys::Key;
 use super::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use super::verifier::{HostKeyVerifier, Preferences};
+use crate::io::Stream;
 use crate::program::Purpose;
 
 /// The server's behavior in one session channel.
@@ -199,7 +200,7 @@ impl HostKeyVerifier for AcceptAll {
 }
 
 /// Performs the handshake with a server of any host key.
-pub(super) async fn handshake(stream: DuplexStream) -> Result<Connection, super::Error> {
+pub(super) async fn handshake(stream: impl Stream + 'static) -> Result<Connection, super::Error> {
     match Connection::handshake(stream, Arc::new(AcceptAll), options(), drop).await {
         Ok(connection) => Ok(connection),
         Err(HandshakeError::Ssh(error)) => Err(error),

@@ -58,4 +58,8 @@ fn long_reading_shows_its_progress() {
     terminal.wait_for("status 0");
     let text = terminal.text();
     assert!(text.contains("web-3") && !text.contains("reading"), "{text}");
+    for (line, progress) in [("list 'web-*'", "reading instances: "), ("--dry-run 'web-*'", "looking for web-*: ")] {
+        let mut terminal = Terminal::run(&world, &format!("\"$EC2SSH\" {line}"));
+        terminal.wait_for(progress);
+    }
 }

@@ -1,9 +1,13 @@
 //! Tests of the handshake, the login, and how a connection ends.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::io::duplex;
+use russh::server::Msg;
+use russh::{Channel, ChannelMsg};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::Instant;
 
 use super::{connected, handshake, host_key, nobody, options, serve};
@@ -42,7 +46,7 @@ async fn non_ssh_server_error_quotes_its_banner() {
     async fn handshake_error(script: &'static [u8]) -> Error {
         let (ours, mut theirs) = duplex(64 * 1024);
         tokio::spawn(async move {
-            tokio::io::AsyncWriteExt::write_all(&mut theirs, script).await.unwrap();
+            theirs.write_all(script).await.unwrap();
         });
         handshake(ours).await.err().unwrap()
     }
@@ -143,4 +147,49 @@ async fn reason_of_the_end_is_shared() {
         assert!(matches!(&reason, Error::Lost(text) if text.contains("going down")), "{reason:?}");
     }
     assert!(connection.is_closed());
+}
+
+/// A server that ends the connection during an upload: the client meets the closed connection before the reason.
+#[tokio::test]
+async fn reason_is_told_although_a_write_fails() {
+    let (theirs, far) = duplex(256 * 1024);
+    serve(theirs, host_key(), disconnect_after_data, false);
+    let (mut from_server, mut to_server) = tokio::io::split(far);
+    let (up_write, mut up_read) = duplex(1024);
+    let (mut down_write, down_read) = duplex(256 * 1024);
+    let is_held = Arc::new(AtomicBool::new(false));
+    let holds = Arc::clone(&is_held);
+    let up = tokio::spawn(async move { tokio::io::copy(&mut up_read, &mut to_server).await });
+    tokio::spawn(async move {
+        let mut chunk = [0; 4096];
+        while let Ok(count @ 1..) = from_server.read(&mut chunk).await {
+            if holds.load(Ordering::Relaxed) {
+                // The client writes to a closed pipe before it can read the reason.
+                up.abort();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            down_write.write_all(&chunk[..count]).await.unwrap();
+        }
+    });
+    let mut connection = handshake(tokio::io::join(down_read, up_write)).await.unwrap();
+    connection.authenticate("user", &Key::ephemeral(), &nobody).await.unwrap();
+    let mut channel = connection.open_subsystem("sftp").await.unwrap();
+    is_held.store(true, Ordering::Relaxed);
+    let upload = async { while channel.write_all(&[0; 1000]).await.is_ok() {} };
+    tokio::select! {
+        () = upload => {}
+        _ = connection.closed() => {}
+    }
+    let reason = connection.closed().await;
+    assert!(matches!(&reason, Error::Lost(text) if text.contains("going down")), "{reason:?}");
+}
+
+fn disconnect_after_data(
+    mut channel: Channel<Msg>,
+    handle: russh::server::Handle,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        while !matches!(channel.wait().await, Some(ChannelMsg::Data { .. }) | None) {}
+        let _ = handle.disconnect(russh::Disconnect::ByApplication, "going down".into(), "en".into()).await;
+    })
 }
