@@ -95,7 +95,7 @@ impl Command {
     fn output(&self) -> OutputOptions {
         match self {
             Self::Ssh(args) => args.connect.output,
-            Self::Proxy(args) => args.connect.output,
+            Self::Proxy(args) => OutputOptions { quiet: args.is_quiet(), ..args.connect.output },
             Self::List(args) => args.output,
             Self::KnownHosts(args) => args.output,
             #[cfg(unix)]

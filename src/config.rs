@@ -1,15 +1,18 @@
 //! The config file, and [`Options`]: the settings that both the file and the command line accept.
 //!
 //! `ec2ssh/config.toml` in the user's config folder has a `[defaults]` table and `[[host]]` tables, each with a `match`
-//! pattern for the selector that was typed. The command line takes precedence over the first matching host table that
+//! pattern for what was typed, and for the Name tag and the id of the instance that was found. The command line takes precedence over the first matching host table that
 //! sets the key, and that over the defaults. An unknown key is an error that names its line.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
+
+use crate::target::check_user;
 
 /// The kind of address that a direct connection uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
@@ -59,9 +62,13 @@ pub(crate) enum Via {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each field is the option of the same name")]
 pub(crate) struct Options {
+    /// The pattern of a `[[host]]` table, which is taken out of it when the file is read.
+    pub r#match: Option<String>,
     pub profile: Option<String>,
     pub region: Option<String>,
+    #[serde(default, deserialize_with = "user")]
     pub user: Option<String>,
+    #[serde(default, deserialize_with = "port")]
     pub port: Option<u16>,
     pub identity: Option<PathBuf>,
     pub address: Option<AddressKind>,
@@ -90,16 +97,37 @@ fn endpoint_id<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Strin
 }
 
 fn tunnel_duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    match u32::deserialize(from)? {
-        seconds @ 1..=3600 => Ok(Some(seconds)),
-        _ => Err(serde::de::Error::custom("a tunnel lasts from 1 to 3600 seconds")),
-    }
+    number(from, 1..=3600, "a tunnel lasts from 1 to 3600 seconds")
+}
+
+fn port<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    number(from, 1..=65535, "a port is a number from 1 to 65535")
+}
+
+/// Reads a number within the limits; one in quotes is taken as well.
+fn number<'de, D, T>(from: D, limits: RangeInclusive<i64>, problem: &str) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: TryFrom<i64>,
+{
+    let number = match toml::Value::deserialize(from)? {
+        toml::Value::Integer(number) => Some(number),
+        toml::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| limits.contains(number)).and_then(|number| T::try_from(number).ok());
+    number.map(Some).ok_or_else(|| serde::de::Error::custom(problem))
+}
+
+fn user<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    check_user(&String::deserialize(from)?).map(Some).map_err(serde::de::Error::custom)
 }
 
 impl Options {
     /// Returns these options, with unset ones taken from `other`.
     pub(crate) fn or(self, other: &Self) -> Self {
         Self {
+            r#match: None,
             profile: self.profile.or_else(|| other.profile.clone()),
             region: self.region.or_else(|| other.region.clone()),
             user: self.user.or_else(|| other.user.clone()),
@@ -120,14 +148,13 @@ impl Options {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "defaults")]
     defaults: Options,
     #[serde(default, rename = "host")]
     hosts: Vec<Host>,
 }
 
-/// A `[[host]]` table. The options are repeated in it because serde cannot combine `flatten` with
-/// `deny_unknown_fields`.
+/// A `[[host]]` table: a pattern and its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Host {
     pattern: String,
@@ -135,42 +162,19 @@ struct Host {
 }
 
 impl<'de> Deserialize<'de> for Host {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-        struct Raw {
-            r#match: String,
-            profile: Option<String>,
-            region: Option<String>,
-            user: Option<String>,
-            port: Option<u16>,
-            identity: Option<PathBuf>,
-            address: Option<AddressKind>,
-            host_keys: Option<HostKeyPolicy>,
-            via: Option<Via>,
-            #[serde(default, deserialize_with = "endpoint_id")]
-            eice_id: Option<String>,
-            #[serde(default, deserialize_with = "tunnel_duration")]
-            max_tunnel_duration: Option<u32>,
-            compress: Option<bool>,
-            share_key: Option<bool>,
-        }
-        let raw = Raw::deserialize(deserializer)?;
-        let options = Options {
-            profile: raw.profile,
-            region: raw.region,
-            user: raw.user,
-            port: raw.port,
-            identity: raw.identity,
-            address: raw.address,
-            host_keys: raw.host_keys,
-            via: raw.via,
-            eice_id: raw.eice_id,
-            max_tunnel_duration: raw.max_tunnel_duration,
-            compress: raw.compress,
-            share_key: raw.share_key,
-        };
-        Ok(Self { pattern: raw.r#match, options })
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut options = Options::deserialize(from)?;
+        let pattern = options.r#match.take();
+        let pattern = pattern.ok_or_else(|| serde::de::Error::custom("a [[host]] table needs `match`"))?;
+        Ok(Self { pattern, options })
+    }
+}
+
+fn defaults<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Options, D::Error> {
+    let options = Options::deserialize(from)?;
+    match options.r#match {
+        Some(_) => Err(serde::de::Error::custom("`match` is a key of [[host]] tables")),
+        None => Ok(options),
     }
 }
 
@@ -236,9 +240,10 @@ impl Config {
         })
     }
 
-    /// Returns the options for a selector as it was typed.
-    pub(crate) fn options_for(&self, instance: &str) -> Options {
-        let matching = self.hosts.iter().filter(|host| WildMatch::new(&host.pattern).matches(instance));
+    /// Returns the options for an instance that has these names: a table counts if it matches one of them.
+    pub(crate) fn options_for(&self, names: &[&str]) -> Options {
+        let matches = |pattern: &WildMatch| names.iter().any(|name| pattern.matches(name));
+        let matching = self.hosts.iter().filter(|host| matches(&WildMatch::new(&host.pattern)));
         matching.fold(Options::default(), |found, host| found.or(&host.options)).or(&self.defaults)
     }
 }

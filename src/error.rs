@@ -4,12 +4,14 @@
 //! Each submodule explains the errors of one layer, by an exhaustive match or by a table.
 
 mod aws;
+mod booting;
 mod connect;
 mod denied;
 mod find;
 mod finding;
 mod host_key;
 mod keys;
+mod plain_ssh;
 mod route;
 mod shortage;
 mod ssh;

@@ -21,7 +21,7 @@ pub use crate::terminal::raw::RawMode;
 pub async fn open_session_manager_stream(target: &str, public_key: PathBuf) -> impl Sized {
     let options = Options { via: Some(Via::Ssm), identity: Some(public_key), ..Options::default() };
     let target = target.parse().expect("the test's target is valid");
-    let settings = Settings::merge(target, Typed { options, ..Typed::default() }, &Options::default());
+    let settings = Settings::new(target, Typed { options, ..Typed::default() }, Arc::default());
     Box::pin(connect::stream(&AwsPool::new(Interaction::silent()), settings, &(Arc::new(|_| {}) as _)))
         .await
         .expect("there is a connection")

@@ -98,6 +98,7 @@ mod account;
 #[cfg(unix)]
 mod agent;
 mod aws;
+mod boot;
 pub mod cli;
 mod commands;
 mod config;

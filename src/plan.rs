@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::aws::model::{Account, Instance};
+use crate::aws::model::{Account, Instance, State};
 use crate::config::{AddressKind, HostKeyPolicy, Via};
 use crate::login::LoginUser;
 use crate::settings::Settings;
@@ -204,6 +204,13 @@ impl fmt::Display for Plan {
         let zone = instance.zone.as_deref().unwrap_or("zone unknown");
         writeln!(f, "instance   {}{name}, {}, {}", instance.id, instance.state.as_str(), sanitize(zone))?;
         let profile = account.profile.as_deref().map_or(String::new(), |name| format!(", profile {name}"));
+        if instance.state != State::Running {
+            writeln!(
+                f,
+                "start      it is {} and would be started; a public address is known only then",
+                instance.state.as_str()
+            )?;
+        }
         writeln!(f, "account    region {}{profile}", account.region)?;
         writeln!(f, "user       {} ({})", self.login.user, self.login.source)?;
         match &self.authorization {

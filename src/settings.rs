@@ -1,9 +1,11 @@
 //! [`Settings`]: what was typed and what the config file says, merged once. Nobody asks afterwards whether a flag was given.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::aws::model::{Access, Instance};
-use crate::config::{AddressKind, HostKeyPolicy, Options, Via, expand_home};
+use crate::config::{AddressKind, Config, HostKeyPolicy, Options, Via, expand_home};
 use crate::login::{LoginSource, LoginUser};
 use crate::target::Target;
 use crate::transport::tcp::IpFamily;
@@ -24,7 +26,7 @@ pub(crate) enum Pick {
 }
 
 /// The options of the command line, beside the target.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Typed {
     /// The options that the config file has, too.
     pub options: Options,
@@ -32,8 +34,12 @@ pub(crate) struct Typed {
     pub pick: Pick,
     /// Start the instance if it is stopped.
     pub start: bool,
+    /// The time for which a login is tried again.
+    pub wait: Option<Duration>,
     /// The address family for a direct connection.
     pub family: IpFamily,
+    /// The key is always a pushed one, whatever key file the config file names.
+    pub pushed_key: bool,
 }
 
 /// The resolved settings of one connection.
@@ -69,11 +75,31 @@ pub(crate) struct Settings {
     pub pick: Pick,
     /// Start the instance if it is stopped.
     pub start: bool,
+    /// The time for which a login is tried again.
+    pub wait: Option<Duration>,
     /// The address family for a direct connection.
     pub family: IpFamily,
+    typed: Typed,
+    config: Arc<Config>,
 }
 
 impl Settings {
+    /// Merges what was typed with the config file's tables for the selector.
+    pub(crate) fn new(target: Target, typed: Typed, config: Arc<Config>) -> Self {
+        let configured = config.options_for(&[&target.selector.to_string()]);
+        Self::merge(target, typed, &configured, config)
+    }
+
+    /// Merges again for the instance that was found: the tables that match its Name tag or its id count as well. Profile and region,
+    /// by which it was found, stay.
+    pub(crate) fn for_instance(&self, instance: &Instance) -> Self {
+        let typed = self.target.selector.to_string();
+        let names = [Some(typed.as_str()), instance.name.as_deref(), Some(instance.id.as_str())];
+        let configured = self.config.options_for(&names.into_iter().flatten().collect::<Vec<_>>());
+        let merged = Self::merge(self.target.clone(), self.typed.clone(), &configured, Arc::clone(&self.config));
+        Self { access: self.access.clone(), ..merged }
+    }
+
     /// Returns the port to reach on this instance.
     pub(crate) fn port_of(&self, instance: &Instance) -> u16 {
         let is_name = instance.name.is_some() && instance.name == self.target.whole_name();
@@ -81,15 +107,15 @@ impl Settings {
     }
 
     /// Merges: the target's own user and port first, then the options typed, then the config file's.
-    pub(crate) fn merge(target: Target, typed: Typed, configured: &Options) -> Self {
+    fn merge(target: Target, typed: Typed, configured: &Options, config: Arc<Config>) -> Self {
         let user = user(&target, &typed.options, configured);
-        let options = typed.options.or(configured);
+        let options = typed.options.clone().or(configured);
         Self {
             access: Access { profile: options.profile, region: options.region },
             user,
             port: target.port.or(options.port).unwrap_or(DEFAULT_SSH_PORT),
             configured_port: options.port.unwrap_or(DEFAULT_SSH_PORT),
-            identity: options.identity.map(|path| expand_home(&path)),
+            identity: options.identity.filter(|_| !typed.pushed_key).map(|path| expand_home(&path)),
             address: options.address.unwrap_or_default(),
             via: options.via.unwrap_or_default(),
             host_keys: options.host_keys.unwrap_or_default(),
@@ -99,8 +125,11 @@ impl Settings {
             share_key: options.share_key.unwrap_or(true),
             pick: typed.pick,
             start: typed.start,
+            wait: typed.wait,
             family: typed.family,
             target,
+            typed,
+            config,
         }
     }
 }

@@ -47,6 +47,12 @@ impl SshProcess {
         ancestors.peek().is_none() || ancestors.any(|ancestor| ancestor == from)
     }
 
+    /// Whether ssh was told to be quiet on its command line (`-q`). Where the command line is not seen, it was not.
+    pub(crate) fn is_quiet(self) -> bool {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.pid())).unwrap_or_default();
+        is_quiet(line.split(|byte| *byte == 0).map(|word| std::str::from_utf8(word).unwrap_or_default()))
+    }
+
     /// Whether the process has exited, also if it is still a zombie.
     pub(crate) fn has_exited(self) -> bool {
         let Some(pid) = self.0 else { return false };
@@ -68,6 +74,39 @@ impl SshProcess {
             tokio::time::sleep(EXIT_POLL_INTERVAL).await;
         }
     }
+}
+
+/// The options of ssh(1) that take a value.
+const WITH_VALUE: &str = "BbcDEeFIiJLlmOopPQRSWw";
+
+/// Whether these words of ssh's command line have `-q` or `-o LogLevel=QUIET` before the remote command.
+fn is_quiet<'a>(words: impl Iterator<Item = &'a str>) -> bool {
+    let mut words = words.skip(1);
+    let mut has_host = false;
+    while let Some(word) = words.next() {
+        let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+            // Options may follow the host; what follows them is the command.
+            if std::mem::replace(&mut has_host, true) {
+                return false;
+            }
+            continue;
+        };
+        for (at, letter) in letters.char_indices() {
+            if letter == 'q' {
+                return true;
+            }
+            if WITH_VALUE.contains(letter) {
+                let attached = &letters[at + 1..];
+                let value = if attached.is_empty() { words.next().unwrap_or_default() } else { attached };
+                let is_level = letter == 'o' && value.to_lowercase().replace([' ', '='], "") == "loglevelquiet";
+                if is_level {
+                    return true;
+                }
+                break;
+            }
+        }
+    }
+    false
 }
 
 /// The number of processes above one that are looked at.
@@ -104,4 +143,29 @@ fn is_alive(pid: Pid) -> bool {
 /// Whether a process with this PID exists.
 pub(crate) fn is_running(pid: i32) -> bool {
     Pid::from_raw(pid.max(0)).is_some_and(is_alive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_is_read_as_ssh_reads_it() {
+        for (line, expected) in [
+            ("ssh web-1", false),
+            ("ssh -q web-1", true),
+            ("ssh web-1 -q", true),
+            ("ssh -tq web-1", true),
+            ("ssh -l q web-1", false),
+            ("ssh -lq web-1", false),
+            ("ssh -o LogLevel=quiet web-1", true),
+            ("ssh -oLogLevel=QUIET web-1", true),
+            ("ssh -o LogLevel=ERROR web-1", false),
+            ("ssh web-1 grep -q x", false),
+            ("ssh -p 22 web-1 -v grep -q x", false),
+            ("", false),
+        ] {
+            assert_eq!(is_quiet(line.split(' ')), expected, "{line}");
+        }
+    }
 }

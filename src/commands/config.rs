@@ -1,7 +1,7 @@
 //! `ec2ssh config print|install|remove`: configures OpenSSH (`ssh` and the programs that run it) to reach instances by
 //! name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::{Args, Subcommand};
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::options::{AwsOptions, OutputOptions};
 use crate::config::{AddressKind, HostKeyPolicy, Via};
 use crate::error::{CommandError, ErrorKind};
-use crate::openssh::block::{Block, Error as BlockError, Version};
+use crate::openssh::block::{Block, Error as BlockError, IDS, Version, patterns_of};
 use crate::openssh::file::{self, Change, with_markers};
 use crate::store;
 use crate::target::check_user;
@@ -55,7 +55,7 @@ pub(crate) enum Action {
 pub(crate) struct BlockOptions {
     #[command(flatten)]
     pub aws: AwsOptions,
-    /// Names to treat as instances besides i-*: 'web-*', or '*.ec2' for any name with that suffix
+    /// Names to treat as instances besides i-* and those of earlier installs: 'web-*', or '*.ec2' for names with that suffix
     #[arg(long = "match", value_name = "PATTERN")]
     pub patterns: Vec<String>,
     /// Log in as this user
@@ -79,15 +79,22 @@ pub(crate) struct BlockOptions {
 pub(crate) fn run(ui: &Ui, args: ConfigArgs) -> Result<u8, CommandError> {
     match args.action {
         Action::Print(options) => ui.out(&with_markers(&block(&options)?, false))?,
-        Action::Install { block: options, dry_run } => {
+        Action::Install { block: mut options, dry_run } => {
+            let path = path()?;
+            let earlier = file::change(&path, None, true)?.old.map(|old| patterns_of(&old)).unwrap_or_default();
+            options.patterns.splice(0..0, earlier.into_iter().filter(|pattern| pattern != IDS));
             let block = block(&options)?;
-            let change = file::change(&path()?, Some(&block), dry_run)?;
+            let change = file::change(&path, Some(&block), dry_run)?;
             report(ui, &change, dry_run)?;
             if !dry_run {
                 suggest(ui, &options);
+                warn_of_other_home(ui);
             }
         }
-        Action::Remove { dry_run } => report(ui, &file::change(&path()?, None, dry_run)?, dry_run)?,
+        Action::Remove { dry_run } => {
+            report(ui, &file::change(&path()?, None, dry_run)?, dry_run)?;
+            warn_of_other_home(ui);
+        }
     }
     Ok(0)
 }
@@ -146,8 +153,12 @@ fn version() -> Version {
 
 fn report(ui: &Ui, change: &Change, dry_run: bool) -> Result<(), CommandError> {
     let path = change.path.display();
+    let names = |block: &Option<String>| block.as_deref().map(patterns_of).unwrap_or_default().join(", ");
     if change.is_none() {
-        ui.notice(&format!("{path} is unchanged."));
+        ui.notice(&match &change.new {
+            Some(_) => format!("{path} has this ec2ssh block already. It is for: {}", names(&change.new)),
+            None => format!("{path} has no ec2ssh block: there is nothing to remove."),
+        });
         return Ok(());
     }
     if dry_run {
@@ -158,11 +169,26 @@ fn report(ui: &Ui, change: &Change, dry_run: bool) -> Result<(), CommandError> {
         return Ok(());
     }
     ui.notice(&match (&change.old, &change.new) {
-        (None, _) => format!("Added the ec2ssh block to {path}."),
-        (_, None) => format!("Removed the ec2ssh block from {path}."),
-        _ => format!("Updated the ec2ssh block in {path}."),
+        (None, _) => format!("Added the ec2ssh block to {path}. It is for: {}", names(&change.new)),
+        (_, None) => format!("Removed the ec2ssh block from {path}. It was for: {}", names(&change.old)),
+        _ => format!("Updated the ec2ssh block in {path}. It is for: {}", names(&change.new)),
     });
     Ok(())
+}
+
+/// Warns where HOME is not the account's home folder (sudo, a container): ssh reads the configuration of the latter.
+fn warn_of_other_home(ui: &Ui) {
+    let account = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
+    let (Some(account), Some(home)) = (account, dirs::home_dir()) else { return };
+    let resolved = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if resolved(&account.dir) != resolved(&home) {
+        ui.notice(&format!(
+            "Warning: HOME is {}, but ssh reads {}/.ssh/config, of the account {}.",
+            home.display(),
+            account.dir.display().to_string().trim_end_matches('/'),
+            account.name
+        ));
+    }
 }
 
 fn suggest(ui: &Ui, options: &BlockOptions) {

@@ -56,7 +56,11 @@ pub(crate) async fn run(ctx: &Ctx, args: ListArgs) -> Result<u8, CommandError> {
     if found.is_empty() {
         let account = aws.account();
         let profile = account.profile.as_deref().map_or(String::new(), |name| format!(" with profile {name}"));
-        ui.notice(&format!("No instances found in region {}{profile}.", account.region));
+        let what = args
+            .pattern
+            .as_deref()
+            .map_or("No instances found".to_owned(), |pattern| format!("No instance matches '{pattern}'"));
+        ui.notice(&format!("{what} in region {}{profile}.", account.region));
         return Ok(0);
     }
     ui.out(&table(&found, now()).render(ui.stdout_width()))?;

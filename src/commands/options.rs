@@ -1,6 +1,8 @@
 //! The command-line options that several commands share, and their conversion into what was [`Typed`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -19,11 +21,11 @@ use crate::ui::Verbosity;
 /// The target or a user is invalid, or the config file cannot be used.
 pub(crate) fn settings(ctx: &Ctx, target: &str, typed: Typed) -> Result<Settings, CommandError> {
     let target: Target = target.parse()?;
-    let configured = ctx.options_for(&target.selector.to_string())?;
-    for user in [&typed.options.user, &configured.user].into_iter().flatten() {
+    let config = Arc::clone(ctx.config()?);
+    if let Some(user) = &typed.options.user {
         target::check_user(user)?;
     }
-    Ok(Settings::merge(target, typed, &configured))
+    Ok(Settings::new(target, typed, config))
 }
 
 /// The options for the AWS account and region.
@@ -113,6 +115,10 @@ pub(crate) struct ConnectArgs {
     /// Start a stopped instance, wait for it and connect
     #[arg(long)]
     pub start: bool,
+    /// Try again until the instance accepts the login, for this many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "300",
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub wait: Option<u64>,
     /// Do not ask before starting an instance (with --start)
     #[arg(long)]
     pub yes: bool,
@@ -121,7 +127,14 @@ pub(crate) struct ConnectArgs {
 impl ConnectArgs {
     /// Returns what was typed; the commands that have an option for the host key policy add it.
     pub(crate) fn typed(&self, host_keys: Option<HostKeyPolicy>) -> Typed {
-        Typed { options: self.options(host_keys), pick: self.pick(), start: self.start, family: self.family() }
+        Typed {
+            options: self.options(host_keys),
+            pick: self.pick(),
+            start: self.start,
+            wait: self.wait.map(Duration::from_secs),
+            family: self.family(),
+            pushed_key: false,
+        }
     }
 
     fn options(&self, host_keys: Option<HostKeyPolicy>) -> Options {
@@ -139,6 +152,7 @@ impl ConnectArgs {
             max_tunnel_duration: self.max_tunnel_duration,
             compress: None,
             share_key: self.no_share_key.then_some(false),
+            ..Options::default()
         }
     }
 

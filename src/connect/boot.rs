@@ -1,29 +1,27 @@
-//! The retry rules for the login on an instance that was just started: how long it may refuse.
+//! The retry rules for the login on an instance that boots: which errors may pass.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::error::Error;
+use crate::boot::Booting;
 use crate::ssh;
 
-/// The time from running to a server that completes the key exchange.
-const SSH_UP_TIMEOUT: Duration = Duration::from_secs(180);
-/// A booting instance denies logins until its users and EC2 Instance Connect are set up; a later denial is final.
-const DENIED_TIMEOUT: Duration = Duration::from_secs(40);
 /// The pause between two attempts.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Decides whether a failed attempt is repeated while the instance boots.
 pub(super) struct BootRetry {
+    booting: Booting,
     begun: Instant,
     first_denied: Option<Instant>,
 }
 
 impl BootRetry {
     /// Starts the clock of the retries.
-    pub(super) fn new() -> Self {
-        Self { begun: Instant::now(), first_denied: None }
+    pub(super) fn new(booting: Booting) -> Self {
+        Self { booting, begun: Instant::now(), first_denied: None }
     }
 
     /// The time since the first attempt.
@@ -35,10 +33,9 @@ impl BootRetry {
     pub(super) fn is_worthwhile(&mut self, error: &Error) -> bool {
         use ssh::Error::{ClosedEarly, HandshakeTimeout, Lost};
         match error {
-            Error::Denied { .. } => self.first_denied.get_or_insert_with(Instant::now).elapsed() < DENIED_TIMEOUT,
+            Error::Denied { .. } => self.booting.may_admit(*self.first_denied.get_or_insert_with(Instant::now)),
             Error::Ssh { source, .. } => {
-                self.elapsed() < SSH_UP_TIMEOUT
-                    && matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_))
+                self.booting.may_come_up() && matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_))
             }
             _ => false,
         }
@@ -57,7 +54,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn lost_connections_are_retried_for_three_minutes() {
-        let (plan, mut retry) = (route_plan(), BootRetry::new());
+        let (plan, mut retry) = (route_plan(), BootRetry::new(Booting::after_start()));
         assert!(retry.is_worthwhile(&lost(&plan)));
         assert!(!retry.is_worthwhile(&Error::NoDataFolder));
         tokio::time::advance(Duration::from_secs(179)).await;
@@ -70,7 +67,7 @@ mod tests {
     async fn denials_are_retried_for_forty_seconds() {
         let denied =
             || Error::Denied { plan: Box::new(crate::testing::plan()), image: None, methods: Vec::new(), took: None };
-        let mut retry = BootRetry::new();
+        let mut retry = BootRetry::new(Booting::after_start());
         tokio::time::advance(Duration::from_secs(100)).await;
         assert!(retry.is_worthwhile(&denied()));
         tokio::time::advance(Duration::from_secs(39)).await;

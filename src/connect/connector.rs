@@ -53,7 +53,7 @@ impl Connector {
             }
         };
         let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
-        let dialer = RouteDialer::new(aws, plan, located.just_started, confirmed.clone());
+        let dialer = RouteDialer::new(aws, plan, located.booting, confirmed.clone());
         Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed, purpose }
     }
 
@@ -73,7 +73,7 @@ impl Connector {
             // A prompt can outlast the server's LoginGraceTime, so the passphrase is asked for first.
             file.key(events).await?;
         }
-        let mut retry = BootRetry::new();
+        let mut retry = self.dialer.booting.map(BootRetry::new);
         let mut asked_for_printed = false;
         let mut reconnected = false;
         loop {
@@ -93,8 +93,9 @@ impl Connector {
                     reconnected = true;
                     events(Event::Step(format!("{source} during the host key prompt: connecting again")));
                 }
-                error if self.dialer.just_started && retry.is_worthwhile(error) => {
-                    let (id, waited) = (&self.route_plan().instance.id, retry.elapsed().as_secs());
+                _ if retry.as_mut().is_some_and(|retry| retry.is_worthwhile(&error)) => {
+                    let waited = retry.as_ref().map_or(0, |retry| retry.elapsed().as_secs());
+                    let id = &self.route_plan().instance.id;
                     events(Event::Progress(format!("waiting for {id} to accept logins ({waited} s)")));
                     tokio::time::sleep(boot::RETRY_INTERVAL).await;
                 }
@@ -215,12 +216,12 @@ pub(super) async fn dial(dialer: &RouteDialer, events: &Events) -> Result<Dialed
 /// Pushes the caller's public key and dials, side by side: the byte stream of `proxy`.
 pub(super) async fn open_stream(attempt: Attempt, key: &PublicKeyLine, events: &Events) -> Result<Link, Error> {
     let Attempt { search, located, plan, confirmed } = attempt;
-    let just_started = located.just_started;
+    let booting = located.booting;
     let login = LoginLookup::new(search.aws.clone(), located, search.settings.user.clone());
     let caller = CallerKey::new(search.aws.clone(), plan.clone(), key, search.settings.share_key);
-    let dialer = RouteDialer::new(search.aws, plan, just_started, confirmed.clone());
+    let dialer = RouteDialer::new(search.aws, plan, booting, confirmed.clone());
     let push = async { caller.ensure_fresh(&login.get(events).await.login.user, events).await };
-    if just_started {
+    if booting.is_some() {
         // The server may take minutes to come up, and the key would have expired by then.
         let dialed = dial(&dialer, events).await?;
         push.await?;

@@ -57,6 +57,7 @@ mod public_key;
 mod pushed_key;
 mod speculative;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::aws::AwsPool;
@@ -66,6 +67,7 @@ use crate::program::Purpose;
 use crate::route::{Survey, survey};
 use crate::settings::Settings;
 use crate::ssh::client::Connection;
+use crate::ssh::key_file::KeyFile;
 use crate::transport::link::Link;
 
 use connector::Connector;
@@ -85,14 +87,13 @@ pub(crate) async fn session(
     purpose: Purpose,
     events: &Events,
 ) -> Result<(Plan, Connection), Error> {
-    let key_file = match &settings.identity {
-        Some(path) => Some(Arc::new(key_file::open(path, events).await?)),
-        None => None,
-    };
-    let search = search(pool, settings, key_file.is_none()).await?;
+    let key_file = KeyFileOf::open(&settings, None, events).await?;
+    let search = search(pool, settings, key_file.file.is_none()).await?;
     let work = |attempt: Attempt, events: Events| {
         let key_file = key_file.clone();
         async move {
+            let KeyFileOf { file: key_file, .. } =
+                KeyFileOf::open(&attempt.search.settings, Some(key_file), &events).await?;
             let connector = Connector::new(attempt, key_file, purpose, &events);
             let connection = Box::pin(connector.connect(&events)).await?;
             Ok((connector.plan(&events).await, connection))
@@ -101,16 +102,41 @@ pub(crate) async fn session(
     connect_speculatively(search, events, work).await
 }
 
+/// The key file that the settings name, opened.
+#[derive(Clone)]
+struct KeyFileOf {
+    path: Option<PathBuf>,
+    file: Option<Arc<KeyFile>>,
+}
+
+impl KeyFileOf {
+    /// Opens the key file. It is opened before anything is sent, and again only where a table for the instance that was found names
+    /// another one.
+    async fn open(settings: &Settings, before: Option<Self>, events: &Events) -> Result<Self, Error> {
+        let path = settings.identity.clone();
+        match before {
+            Some(before) if before.path == path => return Ok(before),
+            _ => {}
+        }
+        let file = match &path {
+            Some(path) => Some(Arc::new(key_file::open(path, events).await?)),
+            None => None,
+        };
+        Ok(Self { path, file })
+    }
+}
+
 /// Finds the instance, pushes the public key and dials, side by side: the byte stream of `proxy`.
 ///
 /// # Errors
 /// Any error that prevents the connection.
 pub(crate) async fn stream(pool: &AwsPool, settings: Settings, events: &Events) -> Result<Link, Error> {
-    let key = public_key::find(settings.identity.as_ref())?;
+    // Checked before anything is sent.
+    public_key::find(settings.identity.as_ref())?;
     let search = search(pool, settings, true).await?;
-    let work = |attempt: Attempt, events: Events| {
-        let key = &key;
-        async move { Box::pin(connector::open_stream(attempt, key, &events)).await }
+    let work = |attempt: Attempt, events: Events| async move {
+        let key = public_key::find(attempt.search.settings.identity.as_ref())?;
+        Box::pin(connector::open_stream(attempt, &key, &events)).await
     };
     connect_speculatively(search, events, work).await
 }
@@ -123,9 +149,9 @@ pub(crate) async fn dry_run(pool: &AwsPool, settings: Settings, events: &Events)
     if let Some(path) = &settings.identity {
         key_file::open(path, events).await?;
     }
-    let search = search(pool, Settings { start: false, ..settings }, false).await?;
-    let located = Box::pin(search.find(events)).await?;
-    let (settings, aws) = (Arc::clone(&search.settings), search.aws.clone());
+    let search = search(pool, settings, false).await?;
+    let located = Box::pin(search.find_only(events)).await?;
+    let (settings, aws) = (search.settings.for_instance(&located.instance), search.aws.clone());
     let route = plan::plan_route(&settings, located.account.clone(), located.instance.clone())?;
     let login = LoginLookup::new(aws.clone(), located, settings.user.clone());
     let plan = plan::plan(&settings, route, login.get(events).await.login.clone());

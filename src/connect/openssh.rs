@@ -95,8 +95,7 @@ pub(crate) async fn open(
     events: &Events,
     reporter: &Reporter,
 ) -> Result<Opened, Error> {
-    // The key is always a pushed one, whatever the config file names.
-    let search = search(pool, Settings { identity: None, ..settings }, true).await?;
+    let search = search(pool, settings, true).await?;
     let work = |attempt: Attempt, events: Events| {
         let (caller, reporter) = (caller.clone(), Arc::clone(reporter));
         async move { Box::pin(open_attempt(attempt, caller, &events, reporter)).await }
@@ -109,7 +108,7 @@ async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporte
     let agent = Arc::new(ConnectionAgent::new(attempt, events, reporter));
     let early = Arc::clone(&agent);
     tokio::spawn(async move { early.login.image(&early.events).await });
-    if !agent.dialer.just_started {
+    if agent.dialer.booting.is_none() {
         // ssh gets its connection without waiting for the push; a request for the key does wait.
         let early = Arc::clone(&agent);
         tokio::spawn(async move { early.identity().await });
@@ -160,7 +159,7 @@ impl ConnectionAgent {
         Self {
             login: LoginLookup::new(aws.clone(), located.clone(), settings.user.clone()),
             keys: EphemeralKeys::new(aws.clone(), &plan.account, &plan.instance.id, settings.share_key),
-            dialer: RouteDialer::new(aws, plan, located.just_started, confirmed),
+            dialer: RouteDialer::new(aws, plan, located.booting, confirmed),
             settings,
             verifier,
             state: Mutex::new(State::Open),

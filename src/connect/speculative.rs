@@ -39,8 +39,9 @@ pub(super) struct Attempt {
 
 impl Attempt {
     fn new(search: &Search, located: Located, confirmed: ConfirmGate) -> Result<Self, Error> {
-        let plan = plan_route(&search.settings, located.account.clone(), located.instance.clone())?;
-        Ok(Self { search: search.clone(), located, plan, confirmed })
+        let settings = Arc::new(search.settings.for_instance(&located.instance));
+        let plan = plan_route(&settings, located.account.clone(), located.instance.clone())?;
+        Ok(Self { search: Search { settings, ..search.clone() }, located, plan, confirmed })
     }
 }
 
@@ -91,7 +92,7 @@ where
     };
     drop(lookup);
     let fresh = Attempt::new(&search, located, ConfirmGate::open())?;
-    if fresh.plan == cached_plan && !fresh.located.just_started {
+    if fresh.plan == cached_plan && fresh.located.booting.is_none() {
         match speculation {
             Speculation::Running(work) => {
                 confirmer.confirm();
@@ -117,9 +118,9 @@ where
 
 /// Returns the attempt that the cached look-up allows: with a plan, and with a login user that needs no call.
 fn recall(search: &Search, gate: ConfirmGate) -> Option<Attempt> {
-    let located = search.recall()?;
-    let is_user_known = search.settings.user.is_some() || find::cached_image(&located).is_some();
-    if is_user_known { Attempt::new(search, located, gate).ok() } else { None }
+    let attempt = Attempt::new(search, search.recall()?, gate).ok()?;
+    let is_user_known = attempt.search.settings.user.is_some() || find::cached_image(&attempt.located).is_some();
+    is_user_known.then_some(attempt)
 }
 
 /// Wraps the events so that a question of the look-up is signalled.

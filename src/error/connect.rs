@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::booting::while_booting;
 use super::finding::render;
 use super::keys::{key_file, public_key};
 use super::route::with_failed_routes;
@@ -11,6 +12,7 @@ use crate::aws::model::Instance;
 use crate::connect::Error;
 use crate::diagnose::{Finding, host_key_changed, permission_denied};
 use crate::plan::{self, RoutePlan};
+use crate::ssh::Error::{ClosedEarly, HandshakeTimeout, Lost};
 use crate::trust;
 
 impl From<Error> for CommandError {
@@ -28,9 +30,17 @@ impl From<&Error> for CommandError {
             Error::Plan(plan::Error::NoAddress(instance, _)) => no_address(message, instance),
             Error::KeyFile(error) => key_file(error),
             Error::PublicKey(error) => public_key(error),
-            Error::NoRoute { plan, failed } => render(&Finding::of_failed_routes(plan, failed)),
+            Error::NoRoute { plan, failed } => {
+                let error = render(&Finding::of_failed_routes(plan, failed));
+                let may_pass = failed.iter().any(|failed| failed.error.is_transient());
+                if may_pass { booting(error, plan) } else { error }
+            }
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
-            Error::Ssh { plan, source, failed } => with_failed_routes(ssh::explain(plan, source), failed),
+            Error::Ssh { plan, source, failed } => {
+                let error = with_failed_routes(ssh::explain(plan, source), failed);
+                let may_pass = matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_));
+                if may_pass { booting(error, plan) } else { error }
+            }
             Error::Denied { plan, image, methods, took } => {
                 render(&Finding::PermissionDenied(permission_denied(plan, image.as_deref(), methods, *took)))
             }
@@ -40,6 +50,10 @@ impl From<&Error> for CommandError {
             Error::NoDataFolder => Self::failed(message).hint("set HOME, or XDG_DATA_HOME: export HOME=/home/you"),
         }
     }
+}
+
+fn booting(error: CommandError, plan: &RoutePlan) -> CommandError {
+    while_booting(error, &plan.instance, &plan.instance.id)
 }
 
 fn host_key(plan: &RoutePlan, error: &trust::Error) -> CommandError {

@@ -1,6 +1,7 @@
 //! Explains why no instance was found, or why the one found cannot be connected to.
 
 use super::CommandError;
+use super::booting::while_booting;
 use crate::aws::model::{Account, Instance, State};
 use crate::find::Error;
 use crate::table::Table;
@@ -78,7 +79,15 @@ fn not_running(target: &str, instance: &Instance) -> CommandError {
         State::Stopped | State::Stopping => {
             error.hint(format!("start it, wait for it and connect: ec2ssh --start {}", instance_word(target)))
         }
-        State::Pending => error.hint(format!("wait for it and connect: ec2ssh --start {}", instance_word(target))),
+        State::Pending => {
+            let error = while_booting(error, instance, &instance_word(target));
+            let is_known = !error.hints.is_empty();
+            if is_known {
+                error
+            } else {
+                error.hint(format!("wait for it and connect: ec2ssh --wait {}", instance_word(target)))
+            }
+        }
         _ => error.hint("list the instances: ec2ssh list"),
     }
 }

@@ -1,6 +1,7 @@
 //! [`Located`]: an instance together with where it was found.
 
 use crate::aws::model::{Account, Instance};
+use crate::boot::Booting;
 
 /// An instance, and the account and region that it was found in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +10,6 @@ pub(crate) struct Located {
     pub account: Account,
     /// The instance as DescribeInstances showed it.
     pub instance: Instance,
-    /// Set when this run has started the instance: it is still booting.
-    pub just_started: bool,
+    /// The patience with the instance, if it may still be booting.
+    pub booting: Option<Booting>,
 }

@@ -24,8 +24,19 @@ pub(super) enum Found {
     Running(Instance),
     /// The instance is running, and the user chose it among several.
     Chosen(Instance),
-    /// The instance is not running, and may be started.
-    Stopped(Instance),
+    /// The instance is not running; it may be started, or it is starting.
+    NotYet(Instance),
+}
+
+/// The treatment of an instance that does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnStopped {
+    /// An error says that it does not run.
+    Refuse,
+    /// The user is asked whether to start it.
+    Ask,
+    /// The instance is taken as it is.
+    Accept,
 }
 
 /// Returns the one instance that the selector matches, whatever its state.
@@ -43,8 +54,9 @@ pub(crate) async fn single(aws: &Aws, selector: &Selector) -> Result<Instance, E
     }
 }
 
-/// Finds the instance. The user is asked which of several, and whether a stopped one may be started.
-pub(super) async fn find(aws: &Aws, settings: &Settings, events: &Events) -> Result<Found, Error> {
+/// Finds the instance. The user is asked which of several, and where `stopped` says so whether a stopped one may be started.
+pub(super) async fn find(aws: &Aws, settings: &Settings, stopped: OnStopped, events: &Events) -> Result<Found, Error> {
+    let waits = settings.wait.is_some();
     let selector = &settings.target.selector;
     let target = selector.to_string();
     let on_page = |count| events(Event::Progress(format!("looking for {target}: {count} found so far")));
@@ -56,33 +68,40 @@ pub(super) async fn find(aws: &Aws, settings: &Settings, events: &Events) -> Res
             Ok(Found::Running(instance))
         }
         Err(select::Error::None) => Err(not_found(aws, selector).await),
-        Err(select::Error::NotRunning(instance)) => may_start(*instance, target, settings.start, events).await,
+        Err(select::Error::NotRunning(instance)) => may_start(*instance, target, (stopped, waits), events).await,
         Err(select::Error::Several(candidates)) => {
             let shown = candidates.clone();
             let answer = ask(events, |reply| Event::Choose { candidates: shown, reply }).await;
             let was_shown = answer.is_some();
             match answer.flatten().and_then(|index| candidates.get(index)).cloned() {
                 Some(chosen) if chosen.state == State::Running => Ok(Found::Chosen(chosen)),
-                Some(chosen) => may_start(chosen, target, settings.start, events).await,
+                Some(chosen) => may_start(chosen, target, (stopped, waits), events).await,
                 None => Err(Error::Ambiguous { target, candidates, shown: was_shown }),
             }
         }
     }
 }
 
-async fn may_start(instance: Instance, target: String, start: bool, events: &Events) -> Result<Found, Error> {
-    let can_start = matches!(instance.state, State::Stopped | State::Stopping | State::Pending);
-    if !can_start || !start {
-        return Err(Error::NotRunning { target, instance: Box::new(instance) });
-    }
-    // A pending instance is starting already: there is nothing to ask.
-    if instance.state != State::Pending {
-        let shown = Box::new(instance.clone());
-        if ask(events, |reply| Event::Start { instance: shown, reply }).await != Some(true) {
-            return Err(Error::NotRunning { target, instance: Box::new(instance) });
+async fn may_start(
+    instance: Instance,
+    target: String,
+    (stopped, waits): (OnStopped, bool),
+    events: &Events,
+) -> Result<Found, Error> {
+    let not_running = |instance| Err(Error::NotRunning { target, instance: Box::new(instance) });
+    match (instance.state, stopped) {
+        // A pending instance is starting already: there is nothing to ask.
+        (State::Pending, _) if waits || stopped != OnStopped::Refuse => Ok(Found::NotYet(instance)),
+        (State::Stopped | State::Stopping, OnStopped::Accept) => Ok(Found::NotYet(instance)),
+        (State::Stopped | State::Stopping, OnStopped::Ask) => {
+            let shown = Box::new(instance.clone());
+            match ask(events, |reply| Event::Start { instance: shown, reply }).await {
+                Some(true) => Ok(Found::NotYet(instance)),
+                _ => not_running(instance),
+            }
         }
+        _ => not_running(instance),
     }
-    Ok(Found::Stopped(instance))
 }
 
 /// Returns the error for no match. For a name, all are read to find similar ones; if that fails or takes long, there are none.

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::error::Error;
 use super::located::Located;
+use super::lookup::OnStopped;
 use super::{lookup, lookup_cache, start};
 use crate::aws::Aws;
 use crate::aws::model::Instance;
+use crate::boot::Booting;
 use crate::event::{Event, Events};
 use crate::settings::Settings;
 use crate::store::background::write_in_background;
@@ -21,34 +25,54 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Asks AWS, and the user where there is something to ask; starts a stopped instance when that was asked for.
+    /// Asks AWS, and the user where there is something to ask; starts a stopped instance when that was asked for, and waits for one
+    /// that is starting.
     ///
     /// # Errors
     /// No instance, several, or one that does not run.
     pub(crate) async fn find(&self, events: &Events) -> Result<Located, Error> {
-        let (instance, just_started) = match lookup::find(&self.aws, &self.settings, events).await? {
+        let deadline = self.settings.wait.map(|limit| Instant::now() + limit);
+        let waited = deadline.map(Booting::until);
+        let stopped = if self.settings.start { OnStopped::Ask } else { OnStopped::Refuse };
+        let found = lookup::find(&self.aws, &self.settings, stopped, events).await?;
+        Ok(match found {
             lookup::Found::Running(instance) => {
                 self.cache(&instance, events);
-                (instance, false)
+                self.located(instance, waited)
             }
             // An ambiguous name that was resolved by a prompt is not cached: the next run must ask again.
-            lookup::Found::Chosen(instance) => (instance, false),
-            lookup::Found::Stopped(instance) => {
-                let wanted = (self.settings.address, self.settings.via);
-                (start::start(&self.aws, instance, wanted, events).await?, true)
+            lookup::Found::Chosen(instance) => self.located(instance, waited),
+            lookup::Found::NotYet(instance) => {
+                let settings = self.settings.for_instance(&instance);
+                let running = start::start(&self.aws, instance, &settings, events).await?;
+                self.located(running, waited.or_else(|| Some(Booting::after_start())))
             }
-        };
-        Ok(self.located(instance, just_started))
+        })
     }
 
-    /// Returns the result of the last look-up from the cache, without a call.
+    /// Finds the instance as [`Self::find`] does, and starts nothing: a stopped one is returned as it is where it would be started.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
+    pub(crate) async fn find_only(&self, events: &Events) -> Result<Located, Error> {
+        let stopped = if self.settings.start { OnStopped::Accept } else { OnStopped::Refuse };
+        let found = lookup::find(&self.aws, &self.settings, stopped, events).await?;
+        let (lookup::Found::Running(instance) | lookup::Found::Chosen(instance) | lookup::Found::NotYet(instance)) =
+            found;
+        Ok(self.located(instance, None))
+    }
+
+    /// Returns the result of the last look-up from the cache, without a call. An instance that is waited for may not be as it was.
     pub(crate) fn recall(&self) -> Option<Located> {
+        if self.settings.wait.is_some() {
+            return None;
+        }
         let instance = lookup_cache::get(&lookup_cache::key(self.aws.account(), &self.settings))?;
-        Some(self.located(instance, false))
+        Some(self.located(instance, None))
     }
 
-    fn located(&self, instance: Instance, just_started: bool) -> Located {
-        Located { account: self.aws.account().clone(), instance, just_started }
+    fn located(&self, instance: Instance, booting: Option<Booting>) -> Located {
+        Located { account: self.aws.account().clone(), instance, booting }
     }
 
     /// Stores the result for the next run, in the background.

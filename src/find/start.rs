@@ -1,5 +1,6 @@
-//! `--start`: starts a stopped instance and waits until it runs and has the requested address.
+//! `--start` and `--wait`: starts a stopped instance, and waits until it runs and has the requested address.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -11,6 +12,7 @@ use crate::aws::model::{Instance, State};
 use crate::config::{AddressKind, Via};
 use crate::event::{Event, Events};
 use crate::plan::address::addresses;
+use crate::settings::Settings;
 
 /// The time limit for the instance to run. Stopping may take minutes, and so may a start after it.
 const UP_TIMEOUT: Duration = Duration::from_secs(300);
@@ -21,27 +23,34 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The number of consecutive look-ups that may fail: the instance starts whether we see it or not.
 const MAX_FAILURES: usize = 3;
 
-/// Starts the instance and waits until it runs and has an address of this kind.
+/// Starts the instance and waits until it runs and has an address of the kind that the settings name.
 pub(super) async fn start(
     aws: &Aws,
     mut instance: Instance,
-    (kind, via): (AddressKind, Via),
+    settings: &Settings,
     events: &Events,
 ) -> Result<Instance, Error> {
-    let begun = Instant::now();
-    let mut progress = Progress { requested: instance.state == State::Pending, ..Progress::default() };
+    let (begun, kind, via) = (Instant::now(), settings.address, settings.via);
+    let requested = instance.state == State::Pending;
+    let mut progress = Progress { requested, limit: settings.wait.unwrap_or(UP_TIMEOUT), ..Progress::default() };
+    let mut left_behind = None;
     loop {
         match progress.judge(&instance, (kind, via), begun.elapsed()) {
-            Next::Up => return Ok(instance),
+            Next::Up => {
+                left_behind.map(LeftBehind::forget);
+                return Ok(instance);
+            }
             Next::Start => {
                 aws.start(&instance.id).await?;
                 progress.requested = true;
+                left_behind = Some(LeftBehind::new(&instance.id, events));
             }
             Next::Wait(what) => {
                 let text = format!("waiting for {} to {what} ({} s)", instance.id, begun.elapsed().as_secs());
                 events(Event::Progress(text));
             }
             Next::GiveUp(awaited) => {
+                left_behind.map(LeftBehind::forget);
                 let (reason, seconds) = (instance.state_reason.clone(), begun.elapsed().as_secs());
                 return Err(Error::StartTimeout { instance_id: instance.id, awaited, seconds, reason });
             }
@@ -63,9 +72,37 @@ pub(super) async fn start(
     }
 }
 
+/// Says, when the wait is interrupted, that the instance goes on starting.
+struct LeftBehind {
+    text: String,
+    events: Events,
+}
+
+impl LeftBehind {
+    fn new(id: &str, events: &Events) -> Self {
+        let text = format!("{id} goes on starting. To stop it: aws ec2 stop-instances --instance-ids {id}");
+        Self { text, events: Arc::clone(events) }
+    }
+
+    /// Ends the wait: an error or the session says what there is to say.
+    fn forget(mut self) {
+        self.text.clear();
+    }
+}
+
+impl Drop for LeftBehind {
+    fn drop(&mut self) {
+        if !self.text.is_empty() {
+            (self.events)(Event::Notice(std::mem::take(&mut self.text)));
+        }
+    }
+}
+
 /// The progress of a start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
+    /// The time limit for all of it.
+    limit: Duration,
     /// Set once the start was requested.
     requested: bool,
     /// Set once the instance was seen pending or running.
@@ -73,6 +110,12 @@ struct Progress {
     /// When the instance was first seen running, counted from the beginning.
     running_since: Option<Duration>,
     failures: usize,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { limit: UP_TIMEOUT, requested: false, seen_starting: false, running_since: None, failures: 0 }
+    }
 }
 
 /// The next step of a start.
@@ -97,7 +140,7 @@ impl Progress {
                 let since = *self.running_since.get_or_insert(elapsed);
                 if has_address(instance, kind, via, elapsed - since) {
                     Next::Up
-                } else if elapsed > UP_TIMEOUT {
+                } else if elapsed > self.limit {
                     Next::GiveUp("get an address")
                 } else {
                     Next::Wait("get an address")
@@ -107,7 +150,7 @@ impl Progress {
             State::Stopped if self.requested && self.seen_starting => Next::GiveUp("run"),
             State::ShuttingDown | State::Terminated => Next::GiveUp("run"),
             State::Stopped if !self.requested => Next::Start,
-            _ if elapsed > UP_TIMEOUT => Next::GiveUp("run"),
+            _ if elapsed > self.limit => Next::GiveUp("run"),
             State::Stopping => Next::Wait("finish stopping"),
             _ => Next::Wait("run"),
         }

@@ -73,6 +73,19 @@ pub(crate) enum Error {
 /// The suffix that marks any host name as an instance (pattern `*.ec2`); it is not part of the instance's name.
 const SUFFIX: &str = ".ec2";
 
+/// The pattern of instance ids, which each block has.
+pub(crate) const IDS: &str = "i-*";
+/// The beginning of the line with the patterns.
+const MATCH: &str = "Match originalhost \"";
+
+/// Returns the patterns that a block is for.
+pub(crate) fn patterns_of(block: &str) -> Vec<String> {
+    let line = block.lines().find_map(|line| line.trim_start().strip_prefix(MATCH)).unwrap_or_default();
+    let hosts = line.split('"').next().unwrap_or_default();
+    let is_added = |host: &str| [r"!*\", "!*'*"].contains(&host);
+    hosts.split(',').filter(|host| !host.is_empty() && !is_added(host)).map(str::to_owned).collect()
+}
+
 impl Block {
     /// Returns the lines of the block. They end with `Host *`, so that the lines after it apply to every host again.
     ///
@@ -134,12 +147,12 @@ impl Block {
     /// which fish would take as an escape of the closing quote. Such a name may come from an untrusted git repository.
     fn match_line(&self) -> Result<String, Error> {
         let hosts = self.hosts()?.replace(' ', ",");
-        Ok(format!(r#"Match originalhost "{hosts},!*\,!*'*" user "*,!*\,!*'*""#))
+        Ok(format!(r#"{MATCH}{hosts},!*\,!*'*" user "*,!*\,!*'*""#))
     }
 
     fn hosts(&self) -> Result<String, Error> {
         let is_plain = |c: char| c.is_alphanumeric() || "*?!.-_:@+=[]/".contains(c);
-        let mut all = vec!["i-*".to_owned()];
+        let mut all = vec![IDS.to_owned()];
         for pattern in &self.patterns {
             if pattern.is_empty() || pattern == "*" || !pattern.chars().all(is_plain) {
                 return Err(Error::Pattern(pattern.clone()));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use std::sync::Arc;
+
 use crate::aws::model::{Account, Image, Instance};
 use crate::config::{AddressKind, HostKeyPolicy, Options, Via};
 use crate::login::{LoginSource, default_login_user};
@@ -10,7 +12,7 @@ use crate::settings::{Settings, Typed};
 use crate::testing::instance;
 
 fn settings(options: Options) -> Settings {
-    Settings::merge("web".parse().unwrap(), Typed { options, ..Typed::default() }, &Options::default())
+    Settings::new("web".parse().unwrap(), Typed { options, ..Typed::default() }, Arc::default())
 }
 
 fn full() -> Instance {

@@ -43,7 +43,7 @@ pub(super) struct RouteOpener<'a> {
     /// The port to reach, and how.
     pub plan: &'a RoutePlan,
     /// Set when the instance is still booting.
-    pub just_started: bool,
+    pub is_booting: bool,
     /// The proof to wait for.
     pub probe: &'a Probe,
     /// Receives the steps and notices.
@@ -72,7 +72,7 @@ impl RouteOpener<'_> {
         slot.wait_turn().await;
         let plan = self.plan;
         let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
-        let limit = if self.just_started { boot::CONNECT_TIMEOUT } else { tcp::CONNECT_TIMEOUT };
+        let limit = if self.is_booting { boot::CONNECT_TIMEOUT } else { tcp::CONNECT_TIMEOUT };
         let begun = Instant::now();
         let mut socket = tcp::connect(&hosts, plan.port, plan.family, limit).await?;
         let peer = socket.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();

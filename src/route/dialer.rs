@@ -11,6 +11,7 @@ use super::explain::{FirstReason, explain_choice};
 use super::race::{Winner, race_first};
 use super::{boot, limit};
 use crate::aws::Aws;
+use crate::boot::Booting;
 use crate::config::{AddressKind, Via};
 use crate::confirm::ConfirmGate;
 use crate::event::{Event, Events};
@@ -32,8 +33,8 @@ pub(crate) struct RouteDialer {
     pub aws: Aws,
     /// The port to reach, and how.
     pub plan: RoutePlan,
-    /// Set when the instance is still booting: routes that fail are tried again.
-    pub just_started: bool,
+    /// The patience with an instance that may still be booting: routes that fail are tried again.
+    pub booting: Option<Booting>,
     /// Gates what is learned about the instance.
     pub confirmed: ConfirmGate,
     /// Set when another machine answers at the instance's private address.
@@ -54,8 +55,8 @@ pub(crate) struct Dialed {
 
 impl RouteDialer {
     /// Makes a dialer for this plan.
-    pub(crate) fn new(aws: Aws, plan: RoutePlan, just_started: bool, confirmed: ConfirmGate) -> Self {
-        Self { aws, plan, just_started, confirmed, direct_disabled: AtomicBool::default() }
+    pub(crate) fn new(aws: Aws, plan: RoutePlan, booting: Option<Booting>, confirmed: ConfirmGate) -> Self {
+        Self { aws, plan, booting, confirmed, direct_disabled: AtomicBool::default() }
     }
 
     /// Opens a link by the requested route, or by the first one that shows the probe's proof.
@@ -67,7 +68,7 @@ impl RouteDialer {
         loop {
             match self.try_routes(probe, events).await {
                 Ok(dialed) => return Ok(dialed),
-                Err(failed) if self.just_started && boot::may_come_up(&failed, begun.elapsed()) => {
+                Err(failed) if boot::may_come_up(self.booting, &failed) => {
                     let (id, waited) = (&self.plan.instance.id, begun.elapsed().as_secs());
                     events(Event::Progress(format!(
                         "waiting for {id} to answer on port {} ({waited} s)",
@@ -86,7 +87,7 @@ impl RouteDialer {
         let opener = RouteOpener {
             aws: &self.aws,
             plan: &self.plan,
-            just_started: self.just_started,
+            is_booting: self.booting.is_some(),
             probe,
             events,
             queries_early: dials_private || order.first() != Some(&Route::Direct),
@@ -146,7 +147,7 @@ impl RouteDialer {
         events(if reason == FirstReason::Requested { Event::Step(line) } else { Event::Route(line) });
         // A booting instance is reached by whatever comes up first, which says nothing about the next time.
         let is_typical = reason != FirstReason::Requested && self.plan.is_typical();
-        if is_typical && value.proven && !self.just_started {
+        if is_typical && value.proven && self.booting.is_none() {
             self.cache(route, reason == FirstReason::HasAddress && order.first() == Some(&route), events);
         }
         let link = match value.limit {

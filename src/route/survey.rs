@@ -26,7 +26,7 @@ pub(crate) struct Survey {
 
 /// Sends the queries that a connection would send before the first route's turn, side by side; opens nothing.
 pub(crate) async fn survey(aws: &Aws, plan: &RoutePlan) -> Survey {
-    let (actual, _) = RouteDialer::new(aws.clone(), plan.clone(), false, ConfirmGate::open()).order();
+    let (actual, _) = RouteDialer::new(aws.clone(), plan.clone(), None, ConfirmGate::open()).order();
     let asks = actual.first() != Some(&Route::Direct) || plan.dials_private();
     let wanted = |route| asks && actual.contains(&route);
     let endpoint = async { if wanted(Route::Eice) { Some(queries::endpoint(aws, plan).await) } else { None } };

@@ -245,7 +245,10 @@ fn dry_run_changes_and_sends_nothing() {
     let run = world.run(&format!("--dry-run --json -i {} my-instance", key.display())).expect(0);
     assert!(world.redact(&run.out()).contains("\"path\": \"HOME/k\""));
     world.cloud.add(Instance::named(ID, "my-instance").state("stopped"));
-    world.run("--dry-run --start --yes my-instance").expect(255);
+    // It would be started first.
+    let plan = world.run("--dry-run --start --yes my-instance").expect(0).out();
+    assert!(plan.contains("start      it is stopped and would be started"), "{plan}");
+    world.run("--dry-run my-instance").expect(255);
     assert_eq!(["SendSSHPublicKey", "StartInstances"].map(|name| world.cloud.count(name)), [0, 0]);
 }
 

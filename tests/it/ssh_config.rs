@@ -50,7 +50,7 @@ fn install_is_idempotent_and_remove_restores() {
         let once = fs::read(&path).unwrap();
         assert!(once.ends_with(theirs) && once != theirs);
         let run = world.run("config install").expect(0);
-        assert!(run.stderr.contains("is unchanged"), "{run}");
+        assert!(run.stderr.contains("has this ec2ssh block already. It is for: i-*"), "{run}");
         assert_eq!(fs::read(&path).unwrap(), once);
         // A second block replaces the first.
         world.run("config install --match web-*").expect(0);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+#[cfg(unix)]
+use crate::agent::parent::SshProcess;
 use crate::commands::options::{ConnectArgs, settings};
 use crate::config::HostKeyPolicy;
 use crate::context::Ctx;
@@ -54,11 +56,28 @@ pub(crate) struct OpensshOptions {
 }
 
 impl ProxyArgs {
+    /// Whether nothing but errors is to be shown: by an option here, or of the ssh that runs this program with its block.
+    pub(crate) fn is_quiet(&self) -> bool {
+        #[cfg(unix)]
+        if self.openssh.agent.is_some() && self.owner().is_quiet() {
+            return true;
+        }
+        self.connect.output.quiet
+    }
+
+    /// Returns the ssh that runs this program.
+    #[cfg(unix)]
+    pub(crate) fn owner(&self) -> SshProcess {
+        self.openssh.owner.map_or_else(SshProcess::parent, SshProcess::from_pid)
+    }
+
     /// Merges these arguments with the config file.
     pub(crate) fn settings(&self, ctx: &Ctx) -> Result<Settings, CommandError> {
         let mut typed = self.connect.typed(self.openssh.host_keys);
         // ssh passes port 22 if no port was given, and then the config file may set another one.
         typed.options.port = typed.options.port.filter(|port| self.openssh.agent.is_none() || *port != 22);
+        // With --agent the key is always a pushed one.
+        typed.pushed_key = self.openssh.agent.is_some();
         let target = self.typed_target();
         let (target, port) = match self.openssh.agent {
             Some(_) => (target.as_str(), None),

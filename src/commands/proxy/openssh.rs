@@ -184,7 +184,7 @@ async fn open(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) ->
     };
     let opened = openssh::open(&ctx.aws, settings, &caller, &events, &reporter(&ctx.ui)).await;
     ctx.ui.clear_progress();
-    Ok(opened?)
+    opened.map_err(|error| CommandError::from(error).for_plain_ssh())
 }
 
 /// Returns the reporter that shows failures which ssh itself does not explain.
@@ -196,7 +196,7 @@ fn reporter(ui: &Ui) -> Reporter {
             ui.start_new_line();
             ui.notice("The server did not accept the pushed key. If ssh could not log in, the likely reason is:");
         }
-        let error = CommandError::from(error).or_shortage();
+        let error = CommandError::from(error).for_plain_ssh().or_shortage();
         ui.error(&error.message, &error.causes, &error.hints);
     })
 }

@@ -27,6 +27,8 @@ fn block_depends_on_the_openssh_version() {
         ..block()
     };
     insta::assert_snapshot!("block_with_everything", full.text().unwrap());
+    assert_eq!(patterns_of(&full.text().unwrap()), ["i-*", "web-*", "!web-9", "*.ec2"]);
+    assert!(patterns_of("Host *").is_empty());
     let older =
         |major, minor| Block { version: Version(major, minor), host_keys: Some(HostKeyPolicy::Strict), ..block() };
     insta::assert_snapshot!("block_for_8_2", older(8, 2).text().unwrap());

@@ -9,6 +9,7 @@ mod session_manager;
 mod slow_readers;
 mod targets;
 mod trust;
+mod words;
 
 use crate::support::{Run, World, tool};
 

@@ -1,7 +1,7 @@
 //! The state of the embedded cloud.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::agent::{Agent, Session};
 use crate::eice::{Endpoint, TunnelFault};
@@ -84,6 +84,13 @@ impl Instance {
         self
     }
 
+    /// Sets the launch time to this long ago.
+    #[must_use]
+    pub fn launched_ago(mut self, age: Duration) -> Self {
+        self.launched = rfc_3339(SystemTime::now() - age);
+        self
+    }
+
     /// Sets the state of the instance; a stopped one has no public address.
     #[must_use]
     pub fn state(mut self, state: &'static str) -> Self {
@@ -104,6 +111,16 @@ impl Instance {
             _ => 80,
         }
     }
+}
+
+/// Formats a time as EC2 does.
+fn rfc_3339(at: SystemTime) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    // Thu, 26 Nov 2026 18:30:00 GMT
+    let text = httpdate::fmt_http_date(at);
+    let words: Vec<&str> = text.split(' ').collect();
+    let month = MONTHS.iter().position(|month| words.get(2) == Some(month)).unwrap_or_default() + 1;
+    format!("{}-{month:02}-{}T{}.000Z", words[3], words[1], words[4])
 }
 
 /// An image (AMI) of instances.

@@ -1,0 +1,59 @@
+//! [`Booting`]: how long an instance that boots may refuse connections and deny logins. Pure.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The time from running to a server that completes the key exchange.
+const UP_TIMEOUT: Duration = Duration::from_secs(180);
+/// A booting instance denies logins until its users and EC2 Instance Connect are set up; a later denial is final.
+const DENIED_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// The patience with an instance that boots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Booting {
+    /// The time until which it may fail to answer.
+    until: Instant,
+    /// The time for which it may deny logins, from the first denial on.
+    denials: Duration,
+}
+
+impl Booting {
+    /// Returns the patience with an instance that runs from now on.
+    pub(crate) fn after_start() -> Self {
+        Self { until: Instant::now() + UP_TIMEOUT, denials: DENIED_TIMEOUT }
+    }
+
+    /// Returns the patience that was asked for: whatever fails until then may fail.
+    pub(crate) fn until(until: Instant) -> Self {
+        Self { until, denials: until.saturating_duration_since(Instant::now()) }
+    }
+
+    /// Whether it may still come up.
+    pub(crate) fn may_come_up(self) -> bool {
+        Instant::now() < self.until
+    }
+
+    /// Whether a denial may pass, if this was the first one.
+    pub(crate) fn may_admit(self, first_denied: Instant) -> bool {
+        first_denied.elapsed() < self.denials
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn limits_count_from_start_or_request() {
+        let begun = Instant::now();
+        let (started, waited) = (Booting::after_start(), Booting::until(begun + Duration::from_secs(600)));
+        for (seconds, up, admitted) in [(39, true, true), (41, true, false), (179, true, false), (181, false, false)] {
+            tokio::time::advance(begun + Duration::from_secs(seconds) - Instant::now()).await;
+            assert_eq!((started.may_come_up(), started.may_admit(begun)), (up, admitted), "{seconds}");
+            assert!(waited.may_come_up() && waited.may_admit(begun));
+        }
+        tokio::time::advance(Duration::from_secs(600)).await;
+        assert!(!waited.may_come_up() && !waited.may_admit(begun));
+    }
+}
