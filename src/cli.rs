@@ -326,7 +326,7 @@ fn report(ui: &Ui, verbosity: Verbosity, error: &CommandError) {
     }
     let error = &error.clone().or_shortage();
     if let Some(table) = &error.table {
-        ui.lines(table.render(ui.width()).trim_end());
+        ui.table(table);
     }
     if let Some(finding) = &error.finding {
         ui.step(&format!("finding: {}", finding.code()));

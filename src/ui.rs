@@ -3,6 +3,7 @@
 //! [`Ui::without_stdout`] is for commands whose standard output carries the session's data: it cannot write to standard output.
 //! All text for standard error is made safe by [`sanitize_lines`], whatever its source.
 
+mod color;
 pub(crate) mod progress;
 pub(crate) mod trace;
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use progress::{Progress, ProgressLine, Unit};
 
 use crate::secret::Secret;
+use crate::table::{Layout, Table};
 use crate::text::{sanitize, sanitize_lines};
 
 /// The time within which the signal of a Ctrl-C ends this process.
@@ -79,9 +81,17 @@ impl Ui {
         (self.inner.width)()
     }
 
-    /// Returns the width of the terminal if standard output is one.
-    pub(crate) fn stdout_width(&self) -> Option<usize> {
-        io::stdout().is_terminal().then(|| self.width()).flatten()
+    /// Returns the room for a table on standard output.
+    pub(crate) fn stdout_layout(&self) -> Layout {
+        let width = io::stdout().is_terminal().then(|| self.width()).flatten();
+        Layout { width, colored: color::is_colored(&io::stdout()) }
+    }
+
+    /// Prints a table to standard error.
+    pub(crate) fn table(&self, table: &Table) {
+        let colored = color::is_colored(&io::stderr());
+        let text = table.render(Layout { width: self.width(), colored });
+        self.raw_lines(text.trim_end());
     }
 
     /// Sets whether the terminal is in raw mode.
@@ -188,9 +198,15 @@ impl Ui {
     }
 
     fn line(&self, text: &str) {
+        let safe = sanitize_lines(text);
+        self.raw_lines(&if color::is_colored(&io::stderr()) { color::with_label(&safe) } else { safe });
+    }
+
+    /// Writes lines that are safe already.
+    fn raw_lines(&self, text: &str) {
         // In a session the remote side may have left the cursor anywhere in the line.
         let (begin, end) = if self.inner.raw.load(Ordering::Relaxed) { ("\r\n", "\r\n") } else { ("", "\n") };
-        let text = sanitize_lines(text).replace('\n', end);
+        let text = text.replace('\n', end);
         self.inner.progress.above(|| write_stderr(&format!("{begin}{text}{end}")));
     }
 

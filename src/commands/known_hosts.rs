@@ -12,7 +12,7 @@ use crate::connect;
 use crate::context::Ctx;
 use crate::error::CommandError;
 use crate::find::{self, single};
-use crate::table::Table;
+use crate::table::{Column, Table};
 use crate::target::{Selector, Target};
 use crate::text::{sanitize_json, shell_word};
 use crate::trust::known_hosts::{KnownHosts, OPENSSH_FILE, alias, public_key};
@@ -113,12 +113,11 @@ fn list(ui: &Ui, file: &KnownHosts, json: bool) -> Result<u8, CommandError> {
         ui.notice(&format!("No host keys are known yet ({}).", file.path().display()));
         return Ok(0);
     }
-    let mut table = Table::new(&["INSTANCE", "ALGORITHM", "FINGERPRINT", "TRUSTED BY"]);
+    let mut table = Table::new(&["INSTANCE", "ALGORITHM", "FINGERPRINT", "TRUSTED BY"].map(Column::keep));
     for key in keys {
         table.push(vec![key.alias, key.algorithm, key.fingerprint, key.comment]);
     }
-    // The table is not cut to the terminal's width, because a partial fingerprint is useless.
-    ui.out(&table.render(None))?;
+    ui.out(&table.render(ui.stdout_layout()))?;
     Ok(0)
 }
 

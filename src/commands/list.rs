@@ -9,7 +9,7 @@ use crate::aws::{self, Aws};
 use crate::context::Ctx;
 use crate::error::CommandError;
 use crate::find::completion_cache::{self, CachedNames};
-use crate::table::Table;
+use crate::table::{Column, Table, state_style};
 use crate::target::Selector;
 use crate::text::sanitize_json;
 use crate::ui::Ui;
@@ -63,7 +63,7 @@ pub(crate) async fn run(ctx: &Ctx, args: ListArgs) -> Result<u8, CommandError> {
         ui.notice(&format!("{what} in region {}{profile}.", account.region));
         return Ok(0);
     }
-    ui.out(&table(&found, now()).render(ui.stdout_width()))?;
+    ui.out(&table(&found, now()).render(ui.stdout_layout()))?;
     Ok(0)
 }
 
@@ -79,7 +79,16 @@ async fn read(ui: &Ui, aws: &Aws, selector: Option<&Selector>) -> Result<Vec<Ins
 
 /// Returns the table of instances, with ages relative to `now` (seconds since the Unix epoch).
 pub(crate) fn table(instances: &[Instance], now: i64) -> Table {
-    let mut table = Table::new(&["NAME", "ID", "STATE", "TYPE", "ZONE", "PUBLIC", "PRIVATE", "AGE"]);
+    let mut table = Table::new(&[
+        Column::cut("NAME"),
+        Column::keep("ID"),
+        Column::keep("STATE").styled(state_style),
+        Column::drop("TYPE", 2),
+        Column::drop("ZONE", 1),
+        Column::drop("PUBLIC", 5),
+        Column::drop("PRIVATE", 4),
+        Column::drop("AGE", 3),
+    ]);
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     for instance in instances {
         let public: Vec<String> =

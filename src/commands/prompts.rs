@@ -10,6 +10,7 @@ use crate::error::candidate_table;
 use crate::event::{Event, Events, HostKeyQuestion};
 use crate::secret::Secret;
 use crate::ssh::auth::{Challenge, Question};
+use crate::table::Table;
 use crate::text::sanitize;
 use crate::ui::Ui;
 
@@ -49,7 +50,7 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             spawn_prompt(ui, reply, move |ui| if yes || !ui.can_ask() { Some(true) } else { ui.confirm(&text) });
         }
         Event::Choose { candidates, reply } => {
-            let table = candidate_table(&candidates).render(ui.width());
+            let table = candidate_table(&candidates).numbered();
             let count = candidates.len();
             spawn_prompt(ui, reply, move |ui| choose(ui, &table, count));
         }
@@ -117,13 +118,12 @@ pub(crate) fn parse_host_key_answer(answer: &str, fingerprint: &str) -> Option<b
 }
 
 /// Asks which candidate to use. Returns `None` if no prompt is possible, and `Some(None)` if the user chose none.
-fn choose(ui: &Ui, table: &str, count: usize) -> Option<Option<usize>> {
-    let numbered: Vec<String> = table
-        .lines()
-        .enumerate()
-        .map(|(index, line)| if index == 0 { format!("    {line}") } else { format!("{index:>2}  {line}") })
-        .collect();
-    let mut text = format!("{}\nWhich one? (1-{count}, or Enter for none) ", numbered.join("\n"));
+fn choose(ui: &Ui, table: &Table, count: usize) -> Option<Option<usize>> {
+    if !ui.can_ask() {
+        return None;
+    }
+    ui.table(table);
+    let mut text = format!("Which one? (1-{count}, or Enter for none) ");
     for _ in 0..MAX_PROMPTS {
         match ui.ask(&text)?.trim() {
             "" => break,

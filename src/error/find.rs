@@ -4,7 +4,7 @@ use super::CommandError;
 use super::booting::while_booting;
 use crate::aws::model::{Account, Instance, State};
 use crate::find::Error;
-use crate::table::Table;
+use crate::table::{Column, Table, state_style};
 use crate::text::instance_word;
 use crate::when::utc;
 
@@ -58,7 +58,14 @@ fn ambiguous(message: String, target: &str, candidates: &[Instance], shown: bool
 
 /// Returns the table of candidates for an ambiguous name.
 pub(crate) fn candidate_table(candidates: &[Instance]) -> Table {
-    let mut table = Table::new(&["ID", "NAME", "STATE", "ZONE", "LAUNCHED", "ADDRESS"]);
+    let mut table = Table::new(&[
+        Column::keep("ID"),
+        Column::cut("NAME"),
+        Column::keep("STATE").styled(state_style),
+        Column::drop("ZONE", 1),
+        Column::drop("LAUNCHED", 3),
+        Column::drop("ADDRESS", 2),
+    ]);
     for instance in candidates {
         table.push(vec![
             instance.id.clone(),

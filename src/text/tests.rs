@@ -1,7 +1,6 @@
-//! Escaping of untrusted text, tables, redacted secrets and times.
+//! Escaping of untrusted text, redacted secrets and times.
 
 use crate::secret::Secret;
-use crate::table::Table;
 use crate::text::{sanitize, sanitize_lines, shell_word};
 use crate::when::{age, utc};
 use proptest::prelude::*;
@@ -21,19 +20,6 @@ fn secret_is_redacted_in_debug_output() {
 }
 
 #[test]
-fn table_fits_the_terminal() {
-    let mut table = Table::new(&["NAME", "ID"]);
-    table.push(vec!["a-very-long-name-for-a-machine".into(), "i-0123456789abcdef0".into()]);
-    table.push(vec!["名前\u{1b}".into(), "i-1".into()]);
-    assert_eq!(table.render(None).lines().nth(1), Some("a-very-long-name-for-a-machine  i-0123456789abcdef0"));
-    insta::assert_snapshot!(table.render(Some(30)), @r"
-    NAME            ID
-    a-very-long-n…  i-0123456789a…
-    名前\u{1b}      i-1
-    ");
-}
-
-#[test]
 fn times_are_human_readable() {
     assert_eq!(utc(0), "1970-01-01 00:00Z");
     assert_eq!(utc(1_795_435_200), "2026-11-23 12:00Z");
@@ -48,16 +34,6 @@ proptest! {
     #[test]
     fn no_control_characters_are_left(text in any::<String>()) {
         prop_assert!(!sanitize(&text).chars().any(char::is_control));
-    }
-
-    #[test]
-    fn table_never_exceeds_its_width(cells in prop::collection::vec(any::<String>(), 3), width in 22usize..200) {
-        use unicode_width::UnicodeWidthStr;
-        let mut table = Table::new(&["A", "B", "C"]);
-        table.push(cells);
-        for line in table.render(Some(width)).lines() {
-            prop_assert!(line.width() <= width, "{line:?}");
-        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("ssh", "io program secret"),
     ("transport", "io"),
     ("terminal", "program"),
-    ("ui", "secret text"),
+    ("ui", "secret table text"),
     ("table", "text"),
     ("openssh", "config store text"),
     ("agent", "store"),
