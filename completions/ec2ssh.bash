@@ -140,7 +140,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -191,6 +191,10 @@ _ec2ssh() {
                     return 0
                     ;;
                 --max-tunnel-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -816,7 +820,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__proxy)
-            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --agent --fdpass --host-keys --suffix --typed --known-hosts --owner --help"
+            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --yes --agent --fdpass --host-keys --suffix --typed --known-hosts --owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -867,6 +871,10 @@ _ec2ssh() {
                     return 0
                     ;;
                 --max-tunnel-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -902,7 +910,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -956,6 +964,10 @@ _ec2ssh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --host-keys)
                     COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
                     return 0
@@ -976,17 +988,30 @@ else
     complete -F _ec2ssh -o bashdefault -o default ec2ssh
 fi
 
-# The instances that the word may become: from a cache, so that nothing is waited for.
+# The instances and values that the word may become: from a cache, so that nothing is waited for.
 _ec2ssh_with_names() {
-    _ec2ssh "$@"
-    local line="${COMP_LINE:0:COMP_POINT}" words typed name
+    local line="${COMP_LINE:0:COMP_POINT}" words typed name found status own=()
     read -ra words <<< "$line"
     [[ "$line" == *[[:space:]] ]] && words+=("")
     typed="${words[${#words[@]}-1]}"
-    # What readline takes for the word may be its end only: it breaks words at @ and :.
+    found=$(command ec2ssh complete -- "${words[@]:1}" 2>/dev/null)
+    status=$?
+    COMPREPLY=()
+    # The word belongs to the remote command.
+    [[ $status -eq 3 ]] && return
+    if [[ $status -ne 4 ]]; then
+        _ec2ssh "$@"
+        own=("${COMPREPLY[@]}")
+        COMPREPLY=()
+    fi
+    # What readline takes for the word may be its end only: it breaks words at @, = and :.
     while IFS= read -r name; do
-        COMPREPLY+=("${name#"${typed%"$2"}"}")
-    done < <(command ec2ssh complete -- "${words[@]:1}" 2>/dev/null)
+        [[ -n "$name" ]] && COMPREPLY+=("${name#"${typed%"$2"}"}")
+    done <<< "$found"
+    # Options are offered to somebody who has begun one.
+    for name in "${own[@]}"; do
+        [[ "$name" == -* && "$typed" != -* ]] || COMPREPLY+=("$name")
+    done
 }
 
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start wait= yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -39,6 +39,7 @@ private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l wait -d 'Try again until the instance accepts the login, for this many seconds' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
@@ -81,6 +82,7 @@ private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l wait -d 'Try again until the instance accepts the login, for this many seconds' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
@@ -116,6 +118,7 @@ private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l wait -d 'Try again until the instance accepts the login, for this many seconds' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l agent -d 'Make a key, push it, and serve it to ssh as an agent at this path (its IdentityAgent)' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
@@ -173,7 +176,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_see
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l profile -d 'Use this profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l region -d 'Look for instances in this region' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l match -d 'Names to treat as instances besides i-*: \'web-*\', or \'*.ec2\' for any name with that suffix' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l match -d 'Names to treat as instances besides i-* and those of earlier installs: \'web-*\', or \'*.ec2\' for names with that suffix' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l via -d 'Use this route to the instances' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
 direct\t'TCP to an address of the instance'
@@ -189,7 +192,7 @@ accept-new\t'Accept a new key with a notice, unless the console output contradic
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l profile -d 'Use this profile of the shared AWS config' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l region -d 'Look for instances in this region' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l match -d 'Names to treat as instances besides i-*: \'web-*\', or \'*.ec2\' for any name with that suffix' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l match -d 'Names to treat as instances besides i-* and those of earlier installs: \'web-*\', or \'*.ec2\' for names with that suffix' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l via -d 'Use this route to the instances' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
 direct\t'TCP to an address of the instance'
@@ -226,9 +229,28 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subc
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "install" -d 'Add the block to ~/.ssh/config, or replace the existing one'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "remove" -d 'Remove the block from ~/.ssh/config'
 
-# The instances that the word may become: from a cache, so that nothing is waited for.
+# The instances and values that the word may become: from a cache, so that nothing is waited for.
 function __fish_ec2ssh_instances
     set -l words (commandline -opc) (commandline -ct)
     command ec2ssh complete -- $words[2..-1] 2>/dev/null
 end
 complete -c ec2ssh -f -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -l profile -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -l region -x -a "(__fish_ec2ssh_instances)"
+
+# After the target of `ec2ssh ssh` the words belong to the remote command.
+functions -c __fish_ec2ssh_using_subcommand __fish_ec2ssh_using_any_subcommand
+function __fish_ec2ssh_using_subcommand
+    __fish_ec2ssh_using_any_subcommand $argv
+    or return 1
+    test "$argv[1]" = ssh
+    or return 0
+    # Asked once for a line, because each option of it asks.
+    set -l line (commandline -c)
+    if test "$line" != "$__ec2ssh_line"
+        set -g __ec2ssh_line $line
+        __fish_ec2ssh_instances >/dev/null
+        set -g __ec2ssh_status $status
+    end
+    test "$__ec2ssh_status" -ne 3
+end

@@ -320,8 +320,15 @@ fn terminal_width() -> Option<usize> {
     raw::size().map(|size| size.columns.into())
 }
 
+/// The signal of Ctrl-C.
+const SIGINT: u8 = 2;
+
 fn report(ui: &Ui, verbosity: Verbosity, error: &CommandError) {
-    if matches!(error.kind, ErrorKind::Interrupted(_)) {
+    if let ErrorKind::Interrupted(signal) = error.kind {
+        // The terminal has echoed ^C, and the shell's prompt comes next.
+        if signal == SIGINT {
+            ui.start_new_line();
+        }
         return;
     }
     let error = &error.clone().or_shortage();

@@ -22,6 +22,8 @@ pub(crate) enum Event {
     Route(String),
     /// A progress line; it replaces the previous one.
     Progress(String),
+    /// The work that begins, in a present participle. It is shown where it takes over a second.
+    Doing(String),
     /// The server's text before authentication (RFC 4252, section 5.4); untrusted.
     Banner(String),
     /// Asks whether a new host key is the instance's. Dropping the reply means no.

@@ -29,6 +29,9 @@ pub(crate) trait Layer: Unpin {
         result
     }
 
+    /// Sees how many bytes were written.
+    fn wrote(&mut self, _: usize) {}
+
     /// Sees the error of a failed write; with `Ok` the bytes count as written.
     fn write_failed(&mut self, error: io::Error) -> io::Result<()> {
         Err(error)
@@ -60,7 +63,11 @@ impl<S: AsyncWrite + Unpin, L: Layer> AsyncWrite for Layered<S, L> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.inner).poll_write(cx, bytes);
         let result = result.map(|result| result.or_else(|error| this.layer.write_failed(error).map(|()| bytes.len())));
-        this.layer.written(result, cx)
+        let result = this.layer.written(result, cx);
+        if let Poll::Ready(Ok(count)) = result {
+            this.layer.wrote(count);
+        }
+        result
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -48,6 +48,10 @@ struct Inner {
     raw: AtomicBool,
     /// The progress line; other output is written above it.
     progress: ProgressLine,
+    /// The work that is under way, for the progress line.
+    doing: Mutex<String>,
+    /// Set while the progress line shows the work that is under way, and nothing more precise.
+    shows_doing: AtomicBool,
     /// Held while a question is asked, so that there is one at a time.
     prompt_lock: Mutex<()>,
 }
@@ -71,6 +75,8 @@ impl Ui {
             started: Instant::now(),
             raw: AtomicBool::new(false),
             progress: progress::line(),
+            doing: Mutex::default(),
+            shows_doing: AtomicBool::new(false),
             prompt_lock: Mutex::new(()),
         };
         Self { inner: Arc::new(inner) }
@@ -152,12 +158,46 @@ impl Ui {
             return;
         }
         if io::stderr().is_terminal() {
-            // Not while a question waits for its answer.
-            if self.inner.prompt_lock.try_lock().is_ok() {
-                self.inner.progress.spin(sanitize(text));
-            }
+            self.inner.shows_doing.store(false, Ordering::Relaxed);
+            self.spin(text);
         } else {
             self.line(&sanitize(text));
+        }
+    }
+
+    /// Notes what is being done, for [`Self::watch`].
+    pub(crate) fn doing(&self, text: &str) {
+        text.clone_into(&mut self.inner.doing.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.inner.shows_doing.load(Ordering::Relaxed) {
+            self.spin(text);
+        }
+    }
+
+    /// Waits for the work. After a second in which no progress is shown, what is being done is shown on a terminal, unless `-q` is
+    /// given.
+    pub(crate) async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
+        let visible = !self.inner.verbosity.quiet && io::stderr().is_terminal();
+        let mut work = std::pin::pin!(work);
+        let result = loop {
+            tokio::select! {
+                biased;
+                result = &mut work => break result,
+                () = tokio::time::sleep(progress::SHOW_AFTER) => {}
+            }
+            if visible && !self.inner.progress.is_shown() {
+                let text = self.inner.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                self.inner.shows_doing.store(true, Ordering::Relaxed);
+                self.spin(&text);
+            }
+        };
+        self.clear_progress();
+        result
+    }
+
+    /// Shows a text with a spinner, but not while a question waits for its answer.
+    fn spin(&self, text: &str) {
+        if self.inner.prompt_lock.try_lock().is_ok() {
+            self.inner.progress.spin(sanitize(text));
         }
     }
 
@@ -170,6 +210,7 @@ impl Ui {
 
     /// Removes the progress line, before others write to the terminal: the remote program, ssh, the shell.
     pub(crate) fn clear_progress(&self) {
+        self.inner.shows_doing.store(false, Ordering::Relaxed);
         self.inner.progress.clear();
     }
 

@@ -26,6 +26,11 @@ pub(super) fn shared_config() -> Arc<SharedConfig> {
     Arc::new(SharedConfig::load(non_empty_variable, dirs::home_dir().as_deref()))
 }
 
+/// Returns the names of the profiles.
+pub(crate) fn profile_names() -> Vec<String> {
+    shared_config().flattened().into_keys().collect()
+}
+
 /// Returns a profile in place of the files, as the SDK takes it: it is named `default` there.
 pub(super) fn sdk_files(files: &SharedConfig, profile: &str) -> EnvConfigFiles {
     EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, files.sdk_text(profile)).build()

@@ -5,6 +5,7 @@
 //!                 <- credentials <- shared_config, environment        by the AWS CLI's rules
 //! instances, images, console, keys, start_instances, endpoints, sessions     one file per kind of call
 //! sign, hosts                                                         websocket URLs: their signatures, and whether their hosts are AWS's
+//! iso_time                                                            the launch time in JSON
 //! call, error, clock                                                  names of the calls, and how they fail
 //! ```
 //!
@@ -24,6 +25,7 @@ pub(crate) mod hosts;
 mod http;
 mod images;
 pub(crate) mod instances;
+mod iso_time;
 pub(crate) mod keys;
 pub(crate) mod model;
 mod pages;

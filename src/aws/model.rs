@@ -49,7 +49,8 @@ pub(crate) struct Instance {
     pub vpc_id: Option<String>,
     /// The subnet id of its primary interface.
     pub subnet_id: Option<String>,
-    /// The launch time in seconds since the Unix epoch.
+    /// The launch time in seconds since the Unix epoch; in JSON in ISO 8601.
+    #[serde(default, with = "super::iso_time")]
     pub launched: Option<i64>,
     /// The account that owns the instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]

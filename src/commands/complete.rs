@@ -1,15 +1,25 @@
-//! `ec2ssh complete`: the instances that complete the word under the cursor, for the completion scripts. It answers at
-//! once from the cache, and refreshes a stale cache in the background.
+//! `ec2ssh complete`: what completes the word under the cursor, for the completion scripts. Instances come at once from the cache, and
+//! a stale cache is refreshed in the background.
+//!
+//! The exit status tells the scripts what else to offer: 0 options and subcommands as well, [`NOTHING_ELSE`] nothing but this,
+//! [`REMOTE`] nothing at all, because the word belongs to the remote command.
 
+mod regions;
+
+use std::collections::BTreeSet;
 use std::process::{Command as Process, Stdio};
 
 use clap::{Args, Command};
 
+use crate::aws::environment;
 use crate::aws::instances::Query;
 use crate::aws::model::Access;
 use crate::context::Ctx;
 use crate::error::CommandError;
 use crate::find::completion_cache::{self, CachedNames};
+use crate::target::is_instance_id;
+use crate::text::shell_word;
+use crate::trust::known_hosts::KnownHosts;
 use crate::when::now;
 
 /// The arguments of `ec2ssh complete`.
@@ -37,7 +47,25 @@ pub(crate) async fn run(ctx: &Ctx, args: CompleteArgs, tree: &Command) -> Result
     if args.refresh {
         return refresh(ctx, args).await;
     }
-    let Some(word) = CursorWord::at_cursor(tree, &args.words) else { return Ok(0) };
+    let (lines, status) = match Place::at_cursor(tree, &args.words) {
+        Place::Target(word) => (instances(ctx, word), 0),
+        Place::Profile(text) => (values(text, environment::profile_names()), NOTHING_ELSE),
+        Place::Region(text) => (values(text, regions::ALL.map(str::to_owned).to_vec()), NOTHING_ELSE),
+        Place::KnownHost(word) => (known_hosts(word.text), 0),
+        Place::Remote => (Vec::new(), REMOTE),
+        Place::Other => (Vec::new(), 0),
+    };
+    ctx.ui.out(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
+    Ok(status)
+}
+
+/// The exit status if the lines are all that fits.
+const NOTHING_ELSE: u8 = 4;
+/// The exit status for a word of the remote command.
+const REMOTE: u8 = 3;
+
+/// Returns the instances that the word may become.
+fn instances(ctx: &Ctx, word: CursorWord<'_>) -> Vec<String> {
     let configured = ctx.options_for("").unwrap_or_default();
     let (profile, region) = (word.profile.or(configured.profile), word.region.or(configured.region));
     let key = completion_cache::key(profile.as_deref(), region.as_deref());
@@ -46,12 +74,31 @@ pub(crate) async fn run(ctx: &Ctx, args: CompleteArgs, tree: &Command) -> Result
         Some((user, name)) => (format!("{user}@"), name),
         None => (String::new(), word.text),
     };
-    let lines: String = cached.beginning(beginning, now()).iter().map(|name| format!("{user}{name}\n")).collect();
-    ctx.ui.out(&lines)?;
     if cached.needs_refresh(now()) && completion_cache::mark_refreshing(&key, now()).is_ok() {
         spawn_refresh(profile, region);
     }
-    Ok(0)
+    cached.beginning(beginning, now()).iter().map(|name| format!("{user}{name}")).collect()
+}
+
+/// Returns the values that the word may become, which may be `--option=VALUE`. One that would need quotes is left out.
+fn values(text: &str, all: Vec<String>) -> Vec<String> {
+    let (option, beginning) = match text.split_once('=') {
+        Some((option, beginning)) => (format!("{option}="), beginning),
+        None => (String::new(), text),
+    };
+    let fits =
+        |value: &&String| value.starts_with(beginning) && shell_word(value) == **value && !value.starts_with('-');
+    all.iter().filter(fits).map(|value| format!("{option}{value}")).collect()
+}
+
+/// Returns the ids of the instances whose host keys are known.
+fn known_hosts(beginning: &str) -> Vec<String> {
+    let listed = KnownHosts::of_the_user().and_then(|file| file.list().ok()).unwrap_or_default();
+    let ids = listed.into_iter().filter_map(|key| {
+        let name = key.alias.trim_start_matches('[');
+        name.split([']', ',']).next().filter(|id| is_instance_id(id) && id.starts_with(beginning)).map(str::to_owned)
+    });
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Starts `complete --refresh` as a separate process, because the shell waits for this one to exit.
@@ -82,7 +129,7 @@ async fn refresh(ctx: &Ctx, args: CompleteArgs) -> Result<u8, CommandError> {
     Ok(0)
 }
 
-/// The word under the cursor, in a place where a TARGET belongs.
+/// The word under the cursor where an instance belongs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CursorWord<'a> {
     /// The part that is typed so far.
@@ -93,11 +140,28 @@ pub(crate) struct CursorWord<'a> {
     pub region: Option<String>,
 }
 
-impl<'a> CursorWord<'a> {
-    /// Returns the last of the words, if a TARGET belongs in its place.
-    pub(crate) fn at_cursor(tree: &Command, words: &'a [String]) -> Option<Self> {
-        let (text, before) = words.split_last()?;
-        let mut word = Self { text, profile: None, region: None };
+/// The kind of word that belongs in the place of the cursor.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    /// An instance to connect to or to list.
+    Target(CursorWord<'a>),
+    /// An instance whose host key is known.
+    KnownHost(CursorWord<'a>),
+    /// A profile that begins like this.
+    Profile(&'a str),
+    /// A region that begins like this.
+    Region(&'a str),
+    /// A word of the remote command.
+    Remote,
+    /// Something that the generated part of the script knows.
+    Other,
+}
+
+impl<'a> Place<'a> {
+    /// Returns what belongs in the place of the last word.
+    pub(crate) fn at_cursor(tree: &Command, words: &'a [String]) -> Self {
+        let Some((text, before)) = words.split_last() else { return Self::Other };
+        let mut word = CursorWord { text, profile: None, region: None };
         let mut command = tree;
         let mut takes_target = true;
         let mut before = before.iter();
@@ -107,17 +171,40 @@ impl<'a> CursorWord<'a> {
                 continue;
             }
             if typed.starts_with('-') {
-                let value = if takes_value_from_next_word(command, typed) { Some(before.next()?) } else { None };
+                let mut value = None;
+                if takes_value_from_next_word(command, typed) {
+                    let Some(next) = before.next() else { return Self::value_of(typed, text) };
+                    value = Some(next);
+                }
                 word.note(typed, value);
                 continue;
             }
-            // A subcommand can only stand before the target; a word after the target is not a subcommand.
-            command = command.find_subcommand(typed).filter(|_| takes_target || command.has_subcommands())?;
+            let subcommand = command.find_subcommand(typed).filter(|_| takes_target || command.has_subcommands());
+            let Some(subcommand) = subcommand else {
+                let runs_commands = takes_target && matches!(command.get_name(), "ec2ssh" | "ssh");
+                return if runs_commands { Self::Remote } else { Self::Other };
+            };
+            command = subcommand;
             takes_target = command.get_positionals().any(is_target);
         }
-        (takes_target && !text.starts_with('-')).then_some(word)
+        match text.split_once('=') {
+            Some((option, _)) if option.starts_with("--") => Self::value_of(option, text),
+            _ if !takes_target || text.starts_with('-') => Self::Other,
+            _ if command.get_name() == "forget" => Self::KnownHost(word),
+            _ => Self::Target(word),
+        }
     }
 
+    fn value_of(option: &str, text: &'a str) -> Self {
+        match option {
+            "--profile" => Self::Profile(text),
+            "--region" => Self::Region(text),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl CursorWord<'_> {
     fn note(&mut self, option: &str, value: Option<&String>) {
         let (name, joined) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
         let value = joined.or(value.map(String::as_str)).map(str::to_owned);

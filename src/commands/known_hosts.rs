@@ -159,8 +159,9 @@ async fn id(ctx: &Ctx, aws: AwsOptions, target: &Target) -> Result<String, Comma
         return Ok(id.clone());
     }
     let access = aws.access(ctx, &target.selector.to_string())?;
-    let aws = ctx.aws.get(&access, false).await?;
-    match single(&aws, &target.selector).await {
+    ctx.ui.doing(&format!("asking AWS for {}", target.selector));
+    let aws = ctx.ui.watch(ctx.aws.get(&access, false)).await?;
+    match ctx.ui.watch(single(&aws, &target.selector)).await {
         Ok(instance) => Ok(instance.id),
         Err(error @ find::Error::Ambiguous { .. }) => {
             let mut error = CommandError::from(error);

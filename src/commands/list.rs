@@ -41,7 +41,8 @@ pub(crate) async fn run(ctx: &Ctx, args: ListArgs) -> Result<u8, CommandError> {
     let ui = &ctx.ui;
     let selector: Option<Selector> = args.pattern.as_deref().map(str::parse).transpose()?;
     let access = args.aws.access(ctx, args.pattern.as_deref().unwrap_or_default())?;
-    let aws = ctx.aws.get(&access, false).await?;
+    ui.doing("loading the AWS credentials");
+    let aws = ui.watch(ctx.aws.get(&access, false)).await?;
     let found = read(ui, &aws, selector.as_ref()).await?;
     if selector.is_none() {
         // This saves the completions a request of their own. They refresh the cache themselves if it fails.

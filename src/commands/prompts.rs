@@ -29,6 +29,7 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
         Event::Notice(text) => ui.notice(&text),
         Event::Route(text) => ui.remark(&text),
         Event::Progress(text) => ui.progress(&text),
+        Event::Doing(text) => ui.doing(&text),
         Event::Banner(text) => ui.banner(text.trim_end()),
         Event::HostKey { question, reply } => {
             spawn_prompt(ui, reply, move |ui| host_key(ui, &question));

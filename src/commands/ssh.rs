@@ -81,8 +81,9 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
     typed.options.compress = args.compress.then_some(true);
     let settings = settings(ctx, target, typed)?;
     let events = prompter(ui, args.connect.yes);
+    ui.doing(&format!("asking AWS for {}", settings.target.selector));
     if args.dry_run {
-        let (plan, survey) = connect::dry_run(&ctx.aws, settings, &events).await?;
+        let (plan, survey) = ui.watch(connect::dry_run(&ctx.aws, settings, &events)).await?;
         return print_plan(ui, args.json, &plan, &survey);
     }
     let request = session_io::SessionRequest {
@@ -92,8 +93,7 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
         no_stdin: args.no_stdin,
     };
     let purpose = if request.wants_pty() { Purpose::Terminal } else { Purpose::Bulk };
-    let (plan, connection) = connect::session(&ctx.aws, settings, purpose, &events).await?;
-    ui.clear_progress();
+    let (plan, connection) = ui.watch(connect::session(&ctx.aws, settings, purpose, &events)).await?;
     let result = session_io::run(ui, &connection, &request).await;
     connection.close().await;
     let id = &plan.route.instance.id;

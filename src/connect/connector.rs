@@ -109,6 +109,7 @@ impl Connector {
         self.confirmed.wait().await;
         self.prepare_for(&connection);
         let user = &self.login.get(events).await.login.user;
+        events(Event::Doing(format!("logging in to {} as {user}", self.route_plan().instance.id)));
         // The handshake may have taken as long as a user needs to answer: a key is pushed again where that is needed.
         match log_in(&mut connection, &self.key, user, events).await {
             Ok(()) => {}
@@ -190,6 +191,7 @@ impl Connector {
         let above = Arc::clone(events);
         let on_banner = move |text| above(Event::Banner(text));
         let verifier = Arc::clone(&self.verifier);
+        events(Event::Doing(format!("exchanging keys with {}", self.route_plan().instance.id)));
         let connection = Connection::handshake(link.into_stream(), verifier, options, on_banner).await?;
         events(Event::Step("SSH key exchange done".to_owned()));
         Ok(connection)

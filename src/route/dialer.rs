@@ -65,6 +65,7 @@ impl RouteDialer {
     /// The error of each route that was tried.
     pub(crate) async fn open(&self, probe: &Probe, events: &Events) -> Result<Dialed, Vec<FailedRoute>> {
         let begun = Instant::now();
+        events(Event::Doing(format!("connecting to {} on port {}", self.plan.instance.id, self.plan.port)));
         loop {
             match self.try_routes(probe, events).await {
                 Ok(dialed) => return Ok(dialed),

@@ -9,7 +9,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -26,8 +26,11 @@ pub(super) struct Gate(Arc<State>);
 
 struct State {
     shut: AtomicBool,
-    /// Set while russh has to read on although the gate is shut: it waits for the server's part of a key exchange.
-    forced: AtomicBool,
+    /// The number of bytes that may be read although the gate is shut: russh waits for the server's part of a key exchange.
+    forced: AtomicUsize,
+    /// A counter of writes; only its growth matters.
+    writes: AtomicUsize,
+    wrote: Notify,
     reader: AtomicWaker,
     /// When something was last received, or could first be received again.
     heard: Mutex<Instant>,
@@ -37,9 +40,15 @@ struct State {
 impl Gate {
     /// Makes a gate that is open.
     pub(super) fn new() -> Self {
-        let (shut, forced) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (reader, heard) = (AtomicWaker::new(), Mutex::new(Instant::now()));
-        Self(Arc::new(State { shut, forced, reader, heard, changes: Notify::new() }))
+        Self(Arc::new(State {
+            shut: AtomicBool::new(false),
+            forced: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
+            wrote: Notify::new(),
+            reader: AtomicWaker::new(),
+            heard: Mutex::new(Instant::now()),
+            changes: Notify::new(),
+        }))
     }
 
     /// Stops reading from the network.
@@ -58,10 +67,22 @@ impl Gate {
         }
     }
 
-    /// Has the gate count as open, or not, for as long as russh itself waits for the server.
-    pub(super) fn force(&self, forced: bool) {
-        if self.0.forced.swap(forced, Ordering::AcqRel) != forced && forced {
+    /// Has this many bytes pass although the gate is shut, because russh itself waits for the server.
+    pub(super) fn force(&self, bytes: usize) {
+        if self.0.forced.swap(bytes, Ordering::AcqRel) == 0 && bytes > 0 {
             self.0.reader.wake();
+        }
+    }
+
+    /// Returns a counter of writes to the network.
+    pub(super) fn writes(&self) -> usize {
+        self.0.writes.load(Ordering::Acquire)
+    }
+
+    /// Waits until more has been written than at this count.
+    pub(super) async fn written_since(&self, writes: usize) {
+        while self.writes() == writes {
+            self.0.wrote.notified().await;
         }
     }
 
@@ -85,7 +106,7 @@ impl Gate {
     }
 
     fn stops_reading(&self) -> bool {
-        self.is_shut() && !self.0.forced.load(Ordering::Acquire)
+        self.is_shut() && self.0.forced.load(Ordering::Acquire) == 0
     }
 }
 
@@ -110,10 +131,18 @@ impl Layer for Gate {
         }
         let before = into.filled().len();
         let result = inner.poll_read(cx, into);
-        if into.filled().len() > before {
+        let count = into.filled().len() - before;
+        if count > 0 {
             self.hear();
+            let spend = |left: usize| (left > 0).then(|| left.saturating_sub(count));
+            let _ = self.0.forced.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend);
         }
         result
+    }
+
+    fn wrote(&mut self, _: usize) {
+        self.0.writes.fetch_add(1, Ordering::AcqRel);
+        self.0.wrote.notify_one();
     }
 }
 
@@ -135,9 +164,8 @@ mod tests {
         assert_eq!(tokio::join!(&mut read, opener).0.unwrap(), b'a');
         drop(read);
         gate.shut();
-        gate.force(true);
+        gate.force(1);
         assert_eq!(stream.read_u8().await.unwrap(), b'b');
-        gate.force(false);
-        assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending());
+        assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending(), "one byte may pass");
     }
 }

@@ -18,6 +18,10 @@ use super::options::Timeouts;
 
 /// The interval at which something is sent while the gate is shut. The shortest that a server can ask for is a second, three times.
 const SIGN_INTERVAL: Duration = Duration::from_secs(1);
+/// The time within which a sign is on its way, unless russh is in the middle of a key exchange: then it sends nothing else.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(250);
+/// The number of bytes that are read for a key exchange while the gate is shut. What the server had sent before it began comes first.
+const KEY_EXCHANGE_SIZE: usize = 4 << 20;
 
 /// The next thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,13 +106,21 @@ pub(super) async fn keep_alive(
             Step::Sign => false,
         };
         let Some(handle) = handle.upgrade() else { return };
+        let writes = gate.writes();
         let sent = timeout(SIGN_INTERVAL, handle.send_keepalive(wants_answer)).await;
         drop(handle);
-        match sent {
-            Ok(Ok(())) => gate.force(false),
-            Ok(Err(_)) => return,
-            // russh takes nothing: it waits for the server, whose answer may be behind what is not read.
-            Err(_) => gate.force(true),
+        if matches!(sent, Ok(Err(_))) {
+            return;
+        }
+        if !wants_answer && timeout(WRITE_TIMEOUT, gate.written_since(writes)).await.is_err() {
+            // The server's part of the key exchange is among what is not read.
+            gate.force(KEY_EXCHANGE_SIZE);
+            tokio::select! {
+                () = gate.written_since(writes) => {}
+                () = gate.changed() => {}
+                () = shared.closed.cancelled() => return,
+            }
+            gate.force(0);
         }
     }
 }

@@ -72,7 +72,7 @@ fn colors_change_no_width() {
 }
 
 proptest! {
-    /// Whatever the cells are, an id is whole and no line but one with an id is too wide.
+    /// An id is whole in any table, and no line but one with an id or a zone is too wide.
     #[test]
     fn ids_are_whole_at_any_width(name in any::<String>(), zone in any::<String>(), width in 8_usize..200) {
         let mut table = Table::new(&COLUMNS);

@@ -1,4 +1,4 @@
-//! Which stream takes colors, and which colors the labels have. NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are honored, as
+//! The colors of the labels, and whether a stream takes colors. NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb are honored, as
 //! <https://bixense.com/clicolors/> and <https://no-color.org> describe them.
 
 use anstream::stream::RawStream;

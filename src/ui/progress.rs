@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::sleep;
 
 /// The time after which a bar appears.
-const SHOW_AFTER: Duration = Duration::from_secs(1);
+pub(super) const SHOW_AFTER: Duration = Duration::from_secs(1);
 /// The interval at which the spinner turns.
 const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 const SPINNER: &str = "{spinner} {wide_msg}";
@@ -67,6 +67,11 @@ impl ProgressLine {
             Some(Some(bar)) => bar.suspend(write),
             _ => write(),
         }
+    }
+
+    /// Whether there is a progress line.
+    pub(super) fn is_shown(&self) -> bool {
+        self.lock().is_some()
     }
 
     /// Removes the progress line.

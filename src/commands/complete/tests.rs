@@ -7,7 +7,10 @@ fn instance_words_are_recognized() {
     let tree = crate::cli::command();
     let word = |line: &str| {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        CursorWord::at_cursor(&tree, &words).map(|word| (word.text.to_owned(), word.profile, word.region))
+        match Place::at_cursor(&tree, &words) {
+            Place::Target(word) => Some((word.text.to_owned(), word.profile, word.region)),
+            _ => None,
+        }
     };
     let plain = |text: &str| Some((text.to_owned(), None, None));
     for (line, expected) in [
@@ -17,7 +20,7 @@ fn instance_words_are_recognized() {
         ("ssh my", plain("my")),
         ("proxy my", plain("my")),
         ("list my", plain("my")),
-        ("known-hosts forget my", plain("my")),
+        ("known-hosts add my", plain("my")),
         ("-v -p 22 my", plain("my")),
         ("-p22 --start my", plain("my")),
         ("-- my", plain("my")),
@@ -34,4 +37,32 @@ fn instance_words_are_recognized() {
     ] {
         assert_eq!(word(line), expected, "{line:?}");
     }
+}
+
+#[test]
+fn values_and_remote_words_are_told_apart() {
+    let tree = crate::cli::command();
+    let is = |line: &str, expected: fn(&Place<'_>) -> bool| {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let place = Place::at_cursor(&tree, &words);
+        assert!(expected(&place), "{line:?}: {place:?}");
+    };
+    for line in ["web-1 -", "web-1 ls", "-p 22 web-1 ", "ssh web-1 -x", "ssh -v web-1 ls -"] {
+        is(line, |place| *place == Place::Remote);
+    }
+    for line in ["list web-1 -", "proxy web-1 -", "known-hosts forget i-0 -", "-", "known-hosts ", "--host-keys "] {
+        is(line, |place| *place == Place::Other);
+    }
+    is("--profile de", |place| *place == Place::Profile("de"));
+    is("list --profile=de", |place| *place == Place::Profile("--profile=de"));
+    is("ssh --region ", |place| *place == Place::Region(""));
+    is("known-hosts forget i-", |place| matches!(place, Place::KnownHost(word) if word.text == "i-"));
+}
+
+#[test]
+fn values_keep_their_option_and_need_no_quotes() {
+    let all = || ["dev", "default", "My Laptop", "-x", "d$x"].map(str::to_owned).to_vec();
+    assert_eq!(values("de", all()), ["dev", "default"]);
+    assert_eq!(values("--profile=dev", all()), ["--profile=dev"]);
+    assert_eq!(values("", all()), ["dev", "default"]);
 }

@@ -89,7 +89,11 @@ fn with_names_for_zsh(script: &str) -> String {
     // The first lines tell zsh what the file is for, so the function follows them.
     let insert_at = lines.iter().position(|line| line.starts_with("_ec2ssh()")).unwrap_or(lines.len());
     // The words up to the cursor are saved before the subcommands' functions narrow `words`.
-    lines.insert(insert_at + 1, "    local -a _ec2ssh_words=(\"${(@)words[2,CURRENT-1]}\" \"$PREFIX\")".to_owned());
+    lines.insert(
+        insert_at + 1,
+        "    local -a _ec2ssh_words=(\"${(@)words[2,CURRENT-1]}\" \"$PREFIX\")\n    _ec2ssh_special && return 0"
+            .to_owned(),
+    );
     lines.insert(insert_at, include_str!("names.zsh").to_owned());
     lines.join("\n") + "\n"
 }

@@ -28,8 +28,8 @@ pub(crate) async fn run(ctx: &Ctx, args: ProxyArgs) -> Result<u8, CommandError> 
     }
     let settings = args.settings(ctx)?;
     let events = prompter(&ctx.ui, args.connect.yes);
-    let link = connect::stream(&ctx.aws, settings, &events).await?.into_stream();
-    ctx.ui.clear_progress();
+    ctx.ui.doing(&format!("asking AWS for {}", settings.target.selector));
+    let link = ctx.ui.watch(connect::stream(&ctx.aws, settings, &events)).await?.into_stream();
     ctx.ui.step("forwarding standard input and output");
     pump::join(tokio::io::stdin(), tokio::io::stdout(), link, close_stdout, AfterInput::Unlimited).await?;
     Ok(0)

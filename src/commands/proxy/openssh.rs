@@ -182,8 +182,9 @@ async fn open(ctx: &Ctx, args: &ProxyArgs, agent: PathBuf, owner: SshProcess) ->
         owner,
         known_hosts: known_hosts.map(|file| (file, at_port(&args.target.to_lowercase(), port))),
     };
-    let opened = openssh::open(&ctx.aws, settings, &caller, &events, &reporter(&ctx.ui)).await;
-    ctx.ui.clear_progress();
+    ctx.ui.doing(&format!("asking AWS for {}", settings.target.selector));
+    let reporter = reporter(&ctx.ui);
+    let opened = ctx.ui.watch(openssh::open(&ctx.aws, settings, &caller, &events, &reporter)).await;
     opened.map_err(|error| CommandError::from(error).for_plain_ssh())
 }
 

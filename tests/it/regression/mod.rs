@@ -6,6 +6,7 @@ mod keys;
 mod openssh;
 mod servers;
 mod session_manager;
+mod sight;
 mod slow_readers;
 mod targets;
 mod trust;

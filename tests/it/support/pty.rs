@@ -21,7 +21,12 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Runs a shell command line in a terminal of 24 lines and 80 columns.
     pub(crate) fn run(world: &World, line: &str) -> Self {
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+        Self::run_at(world, 80, line)
+    }
+
+    /// Runs a shell command line in a terminal of 24 lines and this many columns.
+    pub(crate) fn run_at(world: &World, columns: u16, line: &str) -> Self {
+        let size = PtySize { rows: 24, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new("/bin/sh");
         command.args(["-c", line]);
@@ -44,7 +49,8 @@ impl Terminal {
             }
         });
         let writer = pair.master.take_writer().unwrap();
-        Self { master: pair.master, writer, chunks, child, screen: vt100::Parser::new(non_zero(24), non_zero(80), 200) }
+        let screen = vt100::Parser::new(non_zero(24), non_zero(columns), 200);
+        Self { master: pair.master, writer, chunks, child, screen: screen }
     }
 
     pub(crate) fn type_in(&mut self, text: &str) {
@@ -63,6 +69,12 @@ impl Terminal {
             self.screen.process(&chunk);
         }
         self.screen.screen().contents()
+    }
+
+    /// Returns the text on the screen with its colors, as escape sequences.
+    pub(crate) fn colored_text(&mut self) -> String {
+        self.text();
+        self.screen.screen().contents_formatted()
     }
 
     /// Waits until the text is on the screen.
