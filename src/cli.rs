@@ -43,6 +43,7 @@ use shutdown::{shut_down, shut_down_after_panic};
     name = "ec2ssh",
     version,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     subcommand_negates_reqs = true,
     arg_required_else_help = true,
     after_help = "Examples:\n  ec2ssh my-instance\n  ec2ssh ubuntu@10.0.0.7 uptime\n  ec2ssh -i key.pem tag:Env=prod\n  \

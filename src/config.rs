@@ -80,6 +80,9 @@ pub(crate) struct Options {
     pub max_tunnel_duration: Option<u32>,
     pub compress: Option<bool>,
     pub share_key: Option<bool>,
+    pub send_env: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "term")]
+    pub term: Option<String>,
 }
 
 /// Parses the ID of an EC2 Instance Connect Endpoint.
@@ -119,6 +122,13 @@ where
     number.map(Some).ok_or_else(|| serde::de::Error::custom(problem))
 }
 
+fn term<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let term = String::deserialize(from)?;
+    let is_name = !term.is_empty() && term.chars().all(|c| c.is_ascii_alphanumeric() || "-+._".contains(c));
+    let problem = "a terminal's type looks like this: xterm-256color";
+    if is_name { Ok(Some(term)) } else { Err(serde::de::Error::custom(problem)) }
+}
+
 fn user<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     check_user(&String::deserialize(from)?).map(Some).map_err(serde::de::Error::custom)
 }
@@ -140,6 +150,8 @@ impl Options {
             max_tunnel_duration: self.max_tunnel_duration.or(other.max_tunnel_duration),
             compress: self.compress.or(other.compress),
             share_key: self.share_key.or(other.share_key),
+            send_env: self.send_env.or_else(|| other.send_env.clone()),
+            term: self.term.or_else(|| other.term.clone()),
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::aws::model::{Account, Instance, State};
 use crate::config::{AddressKind, HostKeyPolicy, Via};
 use crate::login::LoginUser;
-use crate::settings::Settings;
+use crate::settings::{SessionSettings, Settings};
 use crate::target::Selector;
 use crate::text::sanitize;
 use crate::transport::tcp::IpFamily;
@@ -75,6 +75,8 @@ pub(crate) struct Plan {
     pub authorization: Authorization,
     /// How a new host key is treated.
     pub host_keys: HostKeyPolicy,
+    /// What the remote program learns of the local environment.
+    pub session: SessionSettings,
 }
 
 /// Why there is no plan.
@@ -137,7 +139,7 @@ fn typed_address(selector: &Selector, instance: &Instance) -> Option<IpAddr> {
 /// Adds the login to a route plan.
 pub(crate) fn plan(settings: &Settings, route: RoutePlan, login: LoginUser) -> Plan {
     let authorization = settings.identity.clone().map_or(Authorization::Push, Authorization::KeyFile);
-    Plan { route, login, authorization, host_keys: settings.host_keys }
+    Plan { route, login, authorization, host_keys: settings.host_keys, session: settings.session.clone() }
 }
 
 impl RoutePlan {

@@ -32,6 +32,17 @@ pub(crate) struct PtyRequest {
     pub modes: Vec<(u8, u32)>,
 }
 
+/// What is started on the far side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Launch {
+    /// The program to run.
+    pub program: Program,
+    /// The pseudo-terminal that it gets.
+    pub pty: Option<PtyRequest>,
+    /// The environment variables that the server may accept (RFC 4254, section 6.4).
+    pub environment: Vec<(String, String)>,
+}
+
 /// A window's size in characters and in pixels (0 where the pixels are unknown).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]

@@ -42,6 +42,15 @@ pub(crate) struct Typed {
     pub pushed_key: bool,
 }
 
+/// What the remote program learns of the local environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SessionSettings {
+    /// The patterns of variables that are sent beside the usual ones.
+    pub send_env: Vec<String>,
+    /// The terminal's type, in place of the local one.
+    pub term: Option<String>,
+}
+
 /// The resolved settings of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -71,6 +80,8 @@ pub(crate) struct Settings {
     pub compress: bool,
     /// Whether connections to one instance share a pushed key for as long as it is good.
     pub share_key: bool,
+    /// What the remote program learns of the local environment.
+    pub session: SessionSettings,
     /// How one of several is chosen.
     pub pick: Pick,
     /// Start the instance if it is stopped.
@@ -123,6 +134,7 @@ impl Settings {
             max_tunnel_duration: options.max_tunnel_duration,
             compress: options.compress.unwrap_or_default(),
             share_key: options.share_key.unwrap_or(true),
+            session: SessionSettings { send_env: options.send_env.unwrap_or_default(), term: options.term },
             pick: typed.pick,
             start: typed.start,
             wait: typed.wait,

@@ -4,6 +4,7 @@ use crate::aws::model::{Account, Instance, State};
 use crate::config::{AddressKind, HostKeyPolicy, Via};
 use crate::login::{LoginSource, LoginUser};
 use crate::plan::{Authorization, EiceOptions, Plan, RoutePlan};
+use crate::settings::SessionSettings;
 use crate::transport::tcp::IpFamily;
 
 /// The id of the usual instance.
@@ -32,5 +33,11 @@ pub(crate) fn route_plan() -> RoutePlan {
 /// Returns a plan to log in with a pushed key.
 pub(crate) fn plan() -> Plan {
     let login = LoginUser { user: "ec2-user".to_owned(), source: LoginSource::Fallback };
-    Plan { route: route_plan(), login, authorization: Authorization::Push, host_keys: HostKeyPolicy::Auto }
+    Plan {
+        route: route_plan(),
+        login,
+        authorization: Authorization::Push,
+        host_keys: HostKeyPolicy::Auto,
+        session: SessionSettings::default(),
+    }
 }

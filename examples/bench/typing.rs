@@ -79,7 +79,7 @@ fn busy(setup: &Setup, control: &std::path::Path) -> Child {
 }
 
 /// A program that runs in a pty.
-struct Terminal {
+pub(crate) struct Terminal {
     writer: Box<dyn Write + Send>,
     read: Receiver<(Instant, Vec<u8>)>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
@@ -87,7 +87,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn run(setup: &Setup, line: &str) -> Self {
+    pub(crate) fn run(setup: &Setup, line: &str) -> Self {
         let pair = native_pty_system().openpty(PtySize::default()).unwrap();
         let mut command = CommandBuilder::new("/bin/sh");
         command.args(["-c", &format!("exec {line}")]);
@@ -109,6 +109,20 @@ impl Terminal {
             }
         });
         Self { writer: pair.master.take_writer().unwrap(), read, child, _master: pair.master }
+    }
+
+    /// Types Ctrl-C, and returns the seconds until the program ends and the kilobytes that it writes until then.
+    pub(crate) fn interrupt(&mut self) -> (f64, f64) {
+        while self.read.try_recv().is_ok() {}
+        let begun = Instant::now();
+        self.writer.write_all(&[3]).unwrap();
+        let (mut last, mut count) = (begun, 0_u32);
+        while let Ok((at, bytes)) = self.read.recv() {
+            last = at;
+            count += u32::try_from(bytes.len()).unwrap();
+        }
+        self.child.wait().unwrap();
+        ((last - begun).as_secs_f64(), f64::from(count) / 1000.0)
     }
 
     /// Waits until the remote side echoes keys: the local terminal is in raw mode and echoes nothing.

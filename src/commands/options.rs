@@ -101,16 +101,16 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub max_tunnel_duration: Option<u32>,
     /// Use IPv4 only, for a direct connection
-    #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]
+    #[arg(short = '4', long = "ipv4", overrides_with = "ipv6")]
     pub ipv4: bool,
     /// Use IPv6 only, for a direct connection
-    #[arg(short = '6', long = "ipv6")]
+    #[arg(short = '6', long = "ipv6", overrides_with = "ipv4")]
     pub ipv6: bool,
     /// Use the match that was launched last
-    #[arg(long, conflicts_with = "oldest")]
+    #[arg(long, overrides_with = "oldest")]
     pub newest: bool,
     /// Use the match that was launched first
-    #[arg(long)]
+    #[arg(long, overrides_with = "newest")]
     pub oldest: bool,
     /// Start a stopped instance, wait for it and connect
     #[arg(long)]

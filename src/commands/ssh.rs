@@ -28,10 +28,10 @@ pub(crate) struct SshArgs {
     #[arg(long, value_enum, value_name = "POLICY")]
     pub host_keys: Option<HostKeyPolicy>,
     /// Request a pty, also for a command; twice: even without a local terminal
-    #[arg(short = 't', long = "tty", action = clap::ArgAction::Count, conflicts_with = "no_tty")]
+    #[arg(short = 't', long = "tty", action = clap::ArgAction::Count, overrides_with = "no_tty")]
     pub tty: u8,
     /// Do not request a pty
-    #[arg(short = 'T', long = "no-tty")]
+    #[arg(short = 'T', long = "no-tty", overrides_with = "tty")]
     pub no_tty: bool,
     /// Run no command; keep the connection open
     #[arg(short = 'N', long = "no-command", conflicts_with = "command")]
@@ -94,7 +94,7 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
     };
     let purpose = if request.wants_pty() { Purpose::Terminal } else { Purpose::Bulk };
     let (plan, connection) = ui.watch(connect::session(&ctx.aws, settings, purpose, &events)).await?;
-    let result = session_io::run(ui, &connection, &request).await;
+    let result = session_io::run(ui, &connection, &request, &plan.session).await;
     connection.close().await;
     let id = &plan.route.instance.id;
     if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {

@@ -27,6 +27,9 @@ use crate::ssh::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use crate::transport::link::Link;
 use crate::trust::{self, InstanceVerifier};
 
+/// What Session Manager's agent sends, in bytes per second.
+const AGENT_RATE: u32 = 770_000;
+
 /// Connects to one instance.
 pub(super) struct Connector {
     settings: Arc<Settings>,
@@ -175,7 +178,7 @@ impl Connector {
     /// Session Manager's agent sends less than 1 MB/s, whatever the instance: compression makes the most of it.
     fn options(&self, route: Route, round_trip: Duration) -> ConnectionOptions {
         ConnectionOptions {
-            window: Window::of(self.purpose, round_trip),
+            window: Window::of(self.purpose, round_trip, (route == Route::Ssm).then_some(AGENT_RATE)),
             backlog: Backlog::of(self.purpose),
             timeouts: Timeouts::default(),
             compress: self.settings.compress || route == Route::Ssm,

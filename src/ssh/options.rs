@@ -33,23 +33,38 @@ impl Timeouts {
 pub(crate) struct Window(pub(super) u32);
 
 impl Window {
-    /// The smallest window, which is the one that OpenSSH's client uses.
+    /// The smallest window for bulk data, which is the one that OpenSSH's client uses.
     pub(crate) const MIN: Self = Self(2 << 20);
     const MAX: Self = Self(32 << 20);
+    /// The limits at a terminal.
+    const TERMINAL_MIN: u32 = 64 << 10;
+    const TERMINAL_MAX: u32 = 512 << 10;
 
-    /// Returns the window that fills a path with this round-trip time at 200 MB/s.
+    /// Returns the window for a path with this round-trip time that carries `rate` bytes per second.
     ///
-    /// A window larger than the path needs makes sshd slow: it reads ahead of the network, into buffers that it moves
-    /// around. On our side the window costs no memory: after some unread data ([`Backlog`]) the rest stays in the network, and
-    /// the server waits.
-    pub(crate) fn of(purpose: Purpose, round_trip: Duration) -> Self {
-        let wanted = u32::try_from(round_trip.as_micros().saturating_mul(200)).unwrap_or(u32::MAX);
+    /// For bulk data it fills the path at 200 MB/s. A window larger than the path needs makes sshd slow: it reads ahead of the network,
+    /// into buffers that it moves around. On our side the window costs no memory: after some unread data ([`Backlog`]) the rest stays
+    /// in the network, and the server waits.
+    ///
+    /// At a terminal the window is what still arrives after Ctrl-C. So it fills the path at a rate that no reader follows, 3 MB/s, or
+    /// at the path's own rate where that is known and lower.
+    pub(crate) fn of(purpose: Purpose, round_trip: Duration, rate: Option<u32>) -> Self {
+        let filling = |rate: u32| {
+            u32::try_from(round_trip.as_micros().saturating_mul(rate.into()) / 1_000_000).unwrap_or(u32::MAX)
+        };
         match purpose {
-            Purpose::Terminal => Self::MIN,
-            Purpose::Bulk => Self(wanted.clamp(Self::MIN.0, Self::MAX.0)),
+            Purpose::Terminal => {
+                let rate = rate.unwrap_or(TERMINAL_RATE).min(TERMINAL_RATE);
+                Self(filling(rate).clamp(Self::TERMINAL_MIN, Self::TERMINAL_MAX))
+            }
+            Purpose::Bulk => Self(filling(BULK_RATE).clamp(Self::MIN.0, Self::MAX.0)),
         }
     }
 }
+
+/// The rates that windows are made for, in bytes per second.
+const TERMINAL_RATE: u32 = 3_000_000;
+const BULK_RATE: u32 = 200_000_000;
 
 /// The number of bytes of output that are kept for a slow reader; beyond that the server has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

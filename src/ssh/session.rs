@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::client::Connection;
 use super::error::Error;
 use super::output::write_output;
-use crate::program::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
+use crate::program::{Exit, Input, Launch, Outputs, Program, PtyRequest, WindowSize};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -30,11 +30,11 @@ impl Connection {
     ///
     /// # Errors
     /// The server refuses the channel, the pty or the program, or the connection ends.
-    pub(crate) async fn open_session(&self, program: &Program, pty: Option<&PtyRequest>) -> Result<Session, Error> {
+    pub(crate) async fn open_session(&self, launch: &Launch) -> Result<Session, Error> {
         let opened = self.handle().channel_open_session().await;
         let channel = opened.map_err(|error| self.open_error(error, "open a session"))?;
         let mut session = Session::new(channel);
-        session.start(program, pty).await.map_err(|error| self.with_reason(error))?;
+        session.start(launch).await.map_err(|error| self.with_reason(error))?;
         Ok(session)
     }
 
@@ -73,13 +73,17 @@ impl Session {
     }
 
     /// Asks for the pty and the program together, then waits for both answers: one round trip instead of two.
-    async fn start(&mut self, program: &Program, pty: Option<&PtyRequest>) -> Result<(), Error> {
+    async fn start(&mut self, launch: &Launch) -> Result<(), Error> {
         let mut asked = Vec::new();
-        if let Some(pty) = pty {
+        if let Some(pty) = &launch.pty {
             self.request_pty(pty).await?;
             asked.push("allocate a pty");
         }
-        let sent = match program {
+        // A server that does not accept a variable says nothing, as it is not asked to.
+        for (name, value) in &launch.environment {
+            self.writer.set_env(false, name.as_str(), value.as_str()).await.map_err(Error::from_protocol)?;
+        }
+        let sent = match &launch.program {
             Program::Nothing => Ok(()),
             Program::Shell => {
                 asked.push("start a shell");

@@ -23,7 +23,7 @@ use super::keys::Key;
 use super::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use super::verifier::{HostKeyVerifier, Preferences};
 use crate::io::Stream;
-use crate::program::Purpose;
+use crate::program::{Launch, Program, Purpose};
 
 /// The server's behavior in one session channel.
 pub(super) type Script = fn(Channel<Msg>, russh::server::Handle) -> Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -182,6 +182,11 @@ pub(super) fn options() -> ConnectionOptions {
 /// Answers no question of a server.
 pub(super) fn nobody(_: Challenge) -> Pin<Box<dyn Future<Output = Answers> + Send>> {
     Box::pin(async { None })
+}
+
+/// A command without a terminal.
+pub(super) fn command() -> Launch {
+    Launch { program: Program::Command("x".into()), pty: None, environment: Vec::new() }
 }
 
 /// Accepts every host key.

@@ -187,10 +187,23 @@ impl<U: TerminalUi> LocalTerminal<U> {
     }
 }
 
-/// Returns the pty to ask for: the local terminal's type, size and modes.
-pub(crate) fn pty_request() -> PtyRequest {
-    let term = std::env::var("TERM").ok().filter(|term| !term.is_empty()).unwrap_or_else(|| "xterm".to_owned());
+/// Returns the pty to ask for: the local terminal's size and modes, and this type or the local one.
+pub(crate) fn pty_request(term: Option<&str>) -> PtyRequest {
+    let term = term.map(str::to_owned).unwrap_or_else(|| {
+        let local = std::env::var("TERM").ok().filter(|term| !term.is_empty());
+        known_term(local.as_deref().unwrap_or("xterm")).to_owned()
+    });
     PtyRequest { term, size: window_size(), modes: raw::modes() }
+}
+
+/// Terminals whose descriptions most servers lack; all of them do what an xterm does.
+const NEW_TERMINALS: [&str; 10] =
+    ["xterm-kitty", "kitty", "xterm-ghostty", "ghostty", "alacritty", "foot", "wezterm", "contour", "rio", "warp"];
+
+/// Returns the terminal's type as servers know it. A type that they do not know leaves `less` and `vim` without a screen.
+fn known_term(term: &str) -> &str {
+    let is_new = |new: &str| term.strip_prefix(new).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    if NEW_TERMINALS.into_iter().any(is_new) { "xterm-256color" } else { term }
 }
 
 fn window_size() -> WindowSize {
@@ -206,6 +219,16 @@ fn window_size() -> WindowSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn new_terminals_arrive_as_an_xterm() {
+        for term in ["xterm-kitty", "xterm-ghostty", "alacritty", "alacritty-direct", "foot", "foot-extra", "wezterm"] {
+            assert_eq!(known_term(term), "xterm-256color");
+        }
+        for term in ["xterm", "xterm-256color", "tmux-256color", "screen", "vt100", "footnote", "dumb"] {
+            assert_eq!(known_term(term), term);
+        }
+    }
 
     struct Silent;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Timeout for all addresses together.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -15,6 +15,9 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// Timeout for a name, so that a hanging resolver leaves time for the address that is known without it.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The time that a name server has before the addresses that are known without it are dialed, too.
+const RESOLVE_HEAD_START: Duration = Duration::from_millis(150);
 
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,14 +90,69 @@ fn describe(attempts: &[Attempt]) -> String {
 /// Fails if there is no address, or if none accepts within `limit`; the error names every address that was tried.
 pub(crate) async fn connect(hosts: &[Host], port: u16, family: IpFamily, limit: Duration) -> Result<TcpStream, Error> {
     let deadline = Instant::now() + limit;
-    let addresses = interleave(resolve(hosts, port, family).await);
-    if addresses.is_empty() {
-        return Err(Error::NoAddress);
-    }
-    let stream = race(&addresses, deadline).await.map_err(Error::Failed)?;
+    let known = known(hosts, port, family);
+    let mut resolved = Box::pin(resolve(hosts, port, family));
+    let addresses = tokio::select! {
+        biased;
+        addresses = &mut resolved => Some(addresses),
+        () = sleep(RESOLVE_HEAD_START), if !known.is_empty() => None,
+    };
+    let stream = match addresses {
+        Some(addresses) => race_all(addresses, deadline).await?,
+        None => {
+            let late = async {
+                let addresses = resolved.await.into_iter().filter(|address| !known.contains(address)).collect();
+                race_all(addresses, deadline).await
+            };
+            first_of(race_all(known.clone(), deadline), late).await?
+        }
+    };
     // Interactive protocols send small packets that must not be delayed. A failure here only costs speed.
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+/// Races these addresses.
+async fn race_all(addresses: Vec<SocketAddr>, deadline: Instant) -> Result<TcpStream, Error> {
+    if addresses.is_empty() {
+        return Err(Error::NoAddress);
+    }
+    race(&interleave(addresses), deadline).await.map_err(Error::Failed)
+}
+
+/// Returns the first of two connections; if both fail, the errors of all addresses.
+async fn first_of(
+    one: impl Future<Output = Result<TcpStream, Error>>,
+    other: impl Future<Output = Result<TcpStream, Error>>,
+) -> Result<TcpStream, Error> {
+    let (mut one, mut other) = (Box::pin(one), Box::pin(other));
+    let (first, second) = tokio::select! {
+        first = &mut one => match first {
+            Ok(stream) => return Ok(stream),
+            Err(error) => (error, other.await),
+        },
+        second = &mut other => match second {
+            Ok(stream) => return Ok(stream),
+            Err(error) => (error, one.await),
+        },
+    };
+    match (first, second) {
+        (_, Ok(stream)) => Ok(stream),
+        (Error::Failed(mut attempts), Err(Error::Failed(more))) => {
+            attempts.extend(more);
+            Err(Error::Failed(attempts))
+        }
+        (Error::NoAddress, Err(error)) | (error, Err(Error::NoAddress)) => Err(error),
+    }
+}
+
+/// Returns the addresses that are known without the name server.
+fn known(hosts: &[Host], port: u16, family: IpFamily) -> Vec<SocketAddr> {
+    let ips = hosts.iter().filter_map(|host| match host {
+        Host::Ip(ip) => Some(*ip),
+        Host::Name(_, fallback) => *fallback,
+    });
+    ips.filter(|ip| family.includes(*ip)).map(|ip| SocketAddr::new(ip, port)).collect()
 }
 
 async fn resolve(hosts: &[Host], port: u16, family: IpFamily) -> Vec<SocketAddr> {

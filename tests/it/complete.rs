@@ -17,9 +17,16 @@ fn world() -> World {
 }
 
 fn complete(world: &World, words: &[&str]) -> Vec<String> {
+    let (lines, status) = complete_with_status(world, words);
+    assert_eq!(status, 0, "{words:?}");
+    lines
+}
+
+fn complete_with_status(world: &World, words: &[&str]) -> (Vec<String>, i32) {
     let output = world.ec2ssh("complete --").args(words).output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    (lines, output.status.code().unwrap())
 }
 
 /// Completion answers from the cache at once. A background process fills the cache with one call, however many
@@ -56,6 +63,9 @@ fn list_fills_the_completion_cache() {
 /// Types a line and a tab in a real shell, and waits until `wanted` is on the screen.
 fn tab(shell: &str, line: &str, wanted: &str) {
     let world = world();
+    world.run("list").expect(0);
+    world.file(".aws/config", "[profile development]\n[profile \"with blank\"]\n", 0o600);
+    // The files' state is part of the names' cache.
     world.run("list").expect(0);
     fs::create_dir(world.path("bin")).unwrap();
     std::os::unix::fs::symlink(crate::support::BINARY, world.path("bin/ec2ssh")).unwrap();
@@ -99,6 +109,11 @@ fn bash_completes_names() {
     bash("ec2ssh ssh ubuntu@my-o", "ec2ssh ssh ubuntu@my-other");
     bash("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
     bash("ec2ssh known-hosts fo", "ec2ssh known-hosts forget");
+    bash("ec2ssh --profile dev", "ec2ssh --profile development");
+    bash("ec2ssh list --region af-", "ec2ssh list --region af-south-1");
+    // After the target the words are the remote command's.
+    bash("ec2ssh my-instance --sta\t; echo", "ec2ssh my-instance --sta; echo");
+    bash("ec2ssh ssh my-instance --sta\t; echo", "ec2ssh ssh my-instance --sta; echo");
     bash("ec2ssh --host-keys str", "ec2ssh --host-keys strict");
 }
 
@@ -110,6 +125,11 @@ fn zsh_completes_names() {
     zsh("ec2ssh ssh my-o", "ec2ssh ssh my-other");
     zsh("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
     zsh("ec2ssh known-hosts fo", "ec2ssh known-hosts forget");
+    zsh("ec2ssh --profile dev", "ec2ssh --profile development");
+    zsh("ec2ssh list --region af-", "ec2ssh list --region af-south-1");
+    // After the target the words are the remote command's.
+    zsh("ec2ssh my-instance --sta\t; echo", "ec2ssh my-instance --sta; echo");
+    zsh("ec2ssh ssh my-instance --sta\t; echo", "ec2ssh ssh my-instance --sta; echo");
     zsh("ec2ssh lis", "ec2ssh list");
 }
 
@@ -121,4 +141,27 @@ fn fish_completes_names() {
     fish("ec2ssh ssh my-o", "ec2ssh ssh my-other");
     fish("ec2ssh -p 22 my-o", "ec2ssh -p 22 my-other");
     fish("ec2ssh lis", "ec2ssh list");
+}
+
+#[test]
+fn known_hosts_are_completed_for_forget() {
+    let (world, _) = World::trusted();
+    assert_eq!(complete_with_status(&world, &["known-hosts", "forget", "i-"]), ([ID.to_owned()].to_vec(), 0));
+    assert_eq!(complete_with_status(&world, &["known-hosts", "forget", "x"]).0, [""; 0]);
+}
+
+/// The status tells the scripts what else to offer.
+#[test]
+fn status_says_what_else_fits() {
+    let world = world();
+    world.file(".aws/config", "[profile development]\n", 0o600);
+    for (words, lines, status) in [
+        (&["--profile", "d"][..], &["development"][..], 4),
+        (&["--region=us-gov-w"], &["--region=us-gov-west-1"], 4),
+        (&["my-instance", "--st"], &[], 3),
+        (&["list", "my-instance", "--js"], &[], 0),
+    ] {
+        let expected = lines.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(complete_with_status(&world, words), (expected, status), "{words:?}");
+    }
 }

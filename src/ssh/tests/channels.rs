@@ -3,8 +3,7 @@
 use russh::ChannelMsg;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Script, connected, wait_for_exec};
-use crate::program::Program;
+use super::{Script, command, connected, wait_for_exec};
 use crate::ssh::Error;
 use crate::ssh::incoming::{ChannelStream, IncomingKind};
 
@@ -105,7 +104,7 @@ fn forwarded() -> IncomingKind {
 }
 
 async fn open_forwarded(connection: &crate::ssh::client::Connection) -> u8 {
-    let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
+    let session = connection.open_session(&command()).await.unwrap();
     let (_input, receiver) = tokio::sync::mpsc::channel(1);
     let outputs = crate::program::Outputs { stdout: tokio::io::sink(), stderr: tokio::io::sink(), close_stdout: || {} };
     connection.run(session, receiver, outputs).await.unwrap().code()

@@ -63,17 +63,33 @@ async fn non_ssh_server_error_quotes_its_banner() {
     assert!(!matches!(&error, Error::NotSsh { .. }), "{error:?}");
 }
 
-/// The window grows with the round-trip time for bulk data, up to a maximum. A terminal keeps the smallest window.
+/// The window grows with the round-trip time for bulk data, up to a maximum.
 #[test]
 fn window_grows_with_round_trip_for_bulk() {
-    let of = |purpose, milliseconds| Window::of(purpose, Duration::from_millis(milliseconds));
-    assert_eq!(of(Purpose::Bulk, 0), Window::MIN);
-    assert_eq!(of(Purpose::Bulk, 5), Window::MIN);
-    let far = [20, 80, 140].map(|milliseconds| of(Purpose::Bulk, milliseconds));
+    let of = |milliseconds| Window::of(Purpose::Bulk, Duration::from_millis(milliseconds), None);
+    assert_eq!([of(0), of(5)], [Window::MIN; 2]);
+    let far = [20, 80, 140].map(of);
     assert!(far.windows(2).all(|pair| pair[0] != pair[1]) && far[0] != Window::MIN, "{far:?}");
     // The window has a maximum, however long the round trip.
-    assert_eq!(of(Purpose::Bulk, 1_000), of(Purpose::Bulk, u64::MAX / 10_000));
-    assert_eq!(of(Purpose::Terminal, 1_000), Window::MIN);
+    assert_eq!(of(1_000), of(u64::MAX / 10_000));
+    assert_eq!(of(80), Window::of(Purpose::Bulk, Duration::from_millis(80), Some(770_000)), "as fast as before");
+}
+
+/// What is under way arrives after Ctrl-C. With 2 MB, a line of 100 kB/s went on for 16 s.
+#[test]
+fn window_of_a_terminal_is_small() {
+    let of = |milliseconds, rate| Window::of(Purpose::Terminal, Duration::from_millis(milliseconds), rate).0;
+    for (milliseconds, rate, expected) in [
+        (0, None, 65_536),
+        (10, None, 65_536),
+        (80, None, 240_000),
+        (1_000, None, 524_288),
+        (30, Some(770_000), 65_536),
+        (200, Some(770_000), 154_000),
+        (80, Some(50_000_000), 240_000),
+    ] {
+        assert_eq!(of(milliseconds, rate), expected, "{milliseconds} ms, {rate:?}");
+    }
 }
 
 /// Refuses every host key, by its own error.

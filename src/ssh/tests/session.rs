@@ -8,8 +8,8 @@ use russh::{ChannelMsg, Sig};
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::sync::mpsc;
 
-use super::{connected, connected_to, wait_for_exec};
-use crate::program::{Exit, Input, Outputs, Program, PtyRequest, WindowSize};
+use super::{command, connected, connected_to, wait_for_exec};
+use crate::program::{Exit, Input, Launch, Outputs, PtyRequest, WindowSize};
 use crate::ssh::Error;
 use crate::ssh::client::Connection;
 
@@ -23,7 +23,7 @@ fn nothing() {}
 
 /// Runs a command with these input events and collects its exit and output.
 async fn run(connection: &Connection, input: Vec<Input>) -> RunResult {
-    let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
+    let session = connection.open_session(&command()).await.unwrap();
     let (sender, receiver) = mpsc::channel(8);
     tokio::spawn(async move {
         for item in input {
@@ -121,7 +121,7 @@ async fn output_eof_does_not_end_input() {
         })
     })
     .await;
-    let session = connection.open_session(&Program::Command("x".into()), None).await.unwrap();
+    let session = connection.open_session(&command()).await.unwrap();
     let (sender, receiver) = mpsc::channel(1);
     let late = async {
         // The client learns of the end of the output first and sends only then.
@@ -179,9 +179,7 @@ async fn a_lost_connection_is_not_an_exit() {
 #[tokio::test]
 async fn refused_command_is_reported() {
     let connection = connected_to(|channel, _| Box::pin(async move { drop(channel) }), true).await;
-    let Err(error) = connection.open_session(&Program::Command("x".into()), None).await else {
-        panic!("it was started")
-    };
+    let Err(error) = connection.open_session(&command()).await else { panic!("it was started") };
     assert_eq!(error.to_string(), "the server refused to run the command");
 }
 
@@ -210,7 +208,7 @@ async fn pty_gets_term_size_modes_and_resizes() {
     .await;
     let size = WindowSize { columns: 80, rows: 24, ..WindowSize::default() };
     let pty = PtyRequest { term: "vt220".into(), size, modes: vec![(1, 3), (53, 0), (200, 1)] };
-    let session = connection.open_session(&Program::Command("x".into()), Some(&pty)).await.unwrap();
+    let session = connection.open_session(&Launch { pty: Some(pty), ..command() }).await.unwrap();
     let (sender, receiver) = mpsc::channel(1);
     sender.send(Input::Resized(WindowSize { columns: 132, rows: 43, width: 9, height: 9 })).await.unwrap();
     let outputs = Outputs { stdout: tokio::io::sink(), stderr: tokio::io::sink(), close_stdout: nothing };

@@ -1,6 +1,7 @@
 //! Defects that were reported, in ec2ssh or in tools like it: each test has what was reported. One file per part of the program.
 
 pub(crate) mod credentials;
+mod feel;
 mod homes;
 mod keys;
 mod openssh;

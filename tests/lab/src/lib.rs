@@ -233,7 +233,16 @@ impl Cloud {
     /// # Panics
     /// If no port of loopback can be listened on.
     pub fn relay(&self, port: u16, round_trip: Duration) -> u16 {
-        self.runtime().block_on(relay::serve(port, round_trip)).expect("loopback can be listened on")
+        self.serve_relay(port, relay::Line { round_trip, rate: None })
+    }
+
+    /// Starts a relay to `port` that carries this many bytes per second, with this round-trip time, and returns its port on loopback.
+    pub fn slow_relay(&self, port: u16, round_trip: Duration, rate: u32) -> u16 {
+        self.serve_relay(port, relay::Line { round_trip, rate: Some(rate) })
+    }
+
+    fn serve_relay(&self, port: u16, line: relay::Line) -> u16 {
+        self.runtime().block_on(relay::serve(port, line)).expect("loopback can be listened on")
     }
 
     /// Returns the API calls so far.
