@@ -63,6 +63,17 @@ pub(crate) enum Event {
         /// Receives the user's answer.
         reply: oneshot::Sender<bool>,
     },
+    /// Asks whether to connect to an instance as it was when AWS was last asked. Dropping the reply means no.
+    LastSeen {
+        /// Why AWS cannot be asked; untrusted.
+        reason: String,
+        /// The instance as it was.
+        instance: Box<Instance>,
+        /// The time since then, for the user.
+        age: String,
+        /// Receives the user's answer.
+        reply: oneshot::Sender<bool>,
+    },
     /// Asks which of several instances is meant. The answer is an index, or `None` for none of them.
     Choose {
         /// The instances to choose from.

@@ -75,7 +75,7 @@ pub(crate) struct Plan {
     pub authorization: Authorization,
     /// How a new host key is treated.
     pub host_keys: HostKeyPolicy,
-    /// What the remote program learns of the local environment.
+    /// The part of the local environment that the remote program learns.
     pub session: SessionSettings,
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct PtyRequest {
     pub modes: Vec<(u8, u32)>,
 }
 
-/// What is started on the far side.
+/// The program to start on the far side, and its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Launch {
     /// The program to run.

@@ -36,13 +36,15 @@ pub(crate) struct Typed {
     pub start: bool,
     /// The time for which a login is tried again.
     pub wait: Option<Duration>,
+    /// Ask AWS nothing, and use what is remembered.
+    pub offline: bool,
     /// The address family for a direct connection.
     pub family: IpFamily,
     /// The key is always a pushed one, whatever key file the config file names.
     pub pushed_key: bool,
 }
 
-/// What the remote program learns of the local environment.
+/// The part of the local environment that the remote program learns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SessionSettings {
     /// The patterns of variables that are sent beside the usual ones.
@@ -80,7 +82,7 @@ pub(crate) struct Settings {
     pub compress: bool,
     /// Whether connections to one instance share a pushed key for as long as it is good.
     pub share_key: bool,
-    /// What the remote program learns of the local environment.
+    /// The part of the local environment that the remote program learns.
     pub session: SessionSettings,
     /// How one of several is chosen.
     pub pick: Pick,
@@ -88,6 +90,8 @@ pub(crate) struct Settings {
     pub start: bool,
     /// The time for which a login is tried again.
     pub wait: Option<Duration>,
+    /// Ask AWS nothing: the instance is as it was when it was last found.
+    pub offline: bool,
     /// The address family for a direct connection.
     pub family: IpFamily,
     typed: Typed,
@@ -99,6 +103,12 @@ impl Settings {
     pub(crate) fn new(target: Target, typed: Typed, config: Arc<Config>) -> Self {
         let configured = config.options_for(&[&target.selector.to_string()]);
         Self::merge(target, typed, &configured, config)
+    }
+
+    /// Returns these settings for a connection without AWS.
+    pub(crate) fn without_aws(&self) -> Self {
+        let typed = Typed { offline: true, start: false, wait: None, ..self.typed.clone() };
+        Self::new(self.target.clone(), typed, Arc::clone(&self.config))
     }
 
     /// Merges again for the instance that was found: the tables that match its Name tag or its id count as well. Profile and region,
@@ -128,8 +138,9 @@ impl Settings {
             configured_port: options.port.unwrap_or(DEFAULT_SSH_PORT),
             identity: options.identity.filter(|_| !typed.pushed_key).map(|path| expand_home(&path)),
             address: options.address.unwrap_or_default(),
-            via: options.via.unwrap_or_default(),
-            host_keys: options.host_keys.unwrap_or_default(),
+            // Without AWS there is no other route, and nothing but a known host key shows that the address is still the instance's.
+            via: if typed.offline { Via::Direct } else { options.via.unwrap_or_default() },
+            host_keys: if typed.offline { HostKeyPolicy::Strict } else { options.host_keys.unwrap_or_default() },
             eice_id: options.eice_id,
             max_tunnel_duration: options.max_tunnel_duration,
             compress: options.compress.unwrap_or_default(),
@@ -138,6 +149,7 @@ impl Settings {
             pick: typed.pick,
             start: typed.start,
             wait: typed.wait,
+            offline: typed.offline,
             family: typed.family,
             target,
             typed,

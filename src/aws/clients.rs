@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use aws_config::imds::{self, region::ImdsRegionProvider};
 use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::IdentityCache;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
@@ -61,7 +62,8 @@ pub(crate) struct Aws {
     pub(super) stream_endpoint: Option<String>,
     /// The clock of the services, for signatures.
     pub(super) clock: Clock,
-    credentials: Arc<CachedCredentials>,
+    /// The credentials; `None` for clients that make no call.
+    credentials: Option<Arc<CachedCredentials>>,
     connector: Connector,
     account: Account,
 }
@@ -114,11 +116,35 @@ impl Aws {
             ssm_overridden: ssm_endpoint.is_some(),
             stream_endpoint,
             ssm_plaintext: ssm_endpoint.is_some_and(|url| url.starts_with("http://")),
-            credentials,
+            credentials: Some(credentials),
             clock: http.clock().clone(),
             connector,
             account,
         })
+    }
+
+    /// Makes clients without credentials, all of whose calls fail at once: for a connection that asks AWS nothing.
+    pub(crate) async fn without_calls(account: &Account) -> Self {
+        let connector = Connector::new(None);
+        let http = Http::new(connector.clone());
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build();
+        let loader = loader(&http, Region::new(account.region.clone()), files).no_credentials();
+        let shared = loader.retry_config(RetryConfig::disabled()).load().await;
+        Self {
+            ec2: aws_sdk_ec2::Client::new(&shared),
+            instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
+            ssm: aws_sdk_ssm::Client::new(&shared),
+            fips: false,
+            dual_stack: false,
+            ec2_overridden: false,
+            ssm_overridden: false,
+            ssm_plaintext: false,
+            stream_endpoint: None,
+            clock: http.clock().clone(),
+            credentials: None,
+            connector,
+            account: account.clone(),
+        }
     }
 
     /// Returns a copy whose Session Manager calls use a connection pool of their own, because pooled connections belong
@@ -142,7 +168,8 @@ impl Aws {
     /// Returns a signer with the current credentials, for websocket URLs.
     pub(super) async fn signer(&self, call: Call) -> Result<Signer, Error> {
         tracing::debug!(call = call.name(), "signing a WebSocket URL");
-        match self.credentials.provide_credentials().await {
+        let Some(credentials) = &self.credentials else { return Err(Error::NotAsked { call }) };
+        match credentials.provide_credentials().await {
             Ok(credentials) => Ok(Signer::new(credentials, &self.account.region)),
             Err(error) => Err(credentials_error(&error)),
         }
@@ -155,6 +182,7 @@ impl Aws {
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         match classify(call, resource, error) {
+            Error::Credentials { .. } if self.credentials.is_none() => Error::NotAsked { call },
             Error::Credentials { profile, login, detail } => {
                 Error::Credentials { profile: profile.or_else(|| self.account.profile.clone()), login, detail }
             }
@@ -164,7 +192,9 @@ impl Aws {
 
     /// Loads the credentials again: for a call long after the first.
     pub(super) async fn renew_credentials(&self) {
-        self.credentials.renew().await;
+        if let Some(credentials) = &self.credentials {
+            credentials.renew().await;
+        }
     }
 }
 

@@ -53,6 +53,12 @@ pub(crate) enum Error {
         /// The reason why there are none.
         source: ProcessError,
     },
+    /// The call is not made, because AWS is not to be asked.
+    #[error("{} is not called without AWS (--offline)", call.name())]
+    NotAsked {
+        /// The call that would have been made.
+        call: Call,
+    },
     /// The service refused the signature because this machine's clock is wrong.
     #[error("{} failed: {}", call.name(), clock_error(*seconds))]
     Clock {
@@ -119,6 +125,18 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether AWS could not be asked: it did not answer, or it had a failure of its own. An answer that says no is none of these.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Timeout { .. } | Self::Unreachable { .. } | Self::Web { .. } => true,
+            Self::Service { status, .. } => *status >= 500,
+            Self::Credentials { detail, .. } => {
+                ["dispatch failure", "did not come within"].iter().any(|sign| detail.contains(sign))
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the error for a config file, or a part of one, that cannot be read.
     pub(super) fn unreadable(unreadable: Unreadable) -> Self {
         Self::Profile(ChainError::Unreadable(unreadable))

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::aws::model::Access;
 use crate::config::{AddressKind, HostKeyPolicy, Options, Via, parse_endpoint_id};
 use crate::context::Ctx;
-use crate::error::CommandError;
+use crate::error::{CommandError, ErrorKind};
 use crate::settings::{Pick, Settings, Typed};
 use crate::target::{self, Target};
 use crate::transport::tcp::IpFamily;
@@ -24,6 +24,11 @@ pub(crate) fn settings(ctx: &Ctx, target: &str, typed: Typed) -> Result<Settings
     let config = Arc::clone(ctx.config()?);
     if let Some(user) = &typed.options.user {
         target::check_user(user)?;
+    }
+    if let (true, Some(via @ (Via::Eice | Via::Ssm))) = (typed.offline, typed.options.via) {
+        let error =
+            CommandError::new(ErrorKind::Usage, format!("--offline asks AWS nothing, and --via {via} needs AWS"));
+        return Err(error.hint("without --via, a direct connection is made"));
     }
     Ok(Settings::new(target, typed, config))
 }
@@ -119,6 +124,9 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "300",
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub wait: Option<u64>,
+    /// Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known
+    #[arg(long, conflicts_with_all = ["start", "wait", "eice_id"])]
+    pub offline: bool,
     /// Do not ask before starting an instance (with --start)
     #[arg(long)]
     pub yes: bool,
@@ -132,6 +140,7 @@ impl ConnectArgs {
             pick: self.pick(),
             start: self.start,
             wait: self.wait.map(Duration::from_secs),
+            offline: self.offline,
             family: self.family(),
             pushed_key: false,
         }

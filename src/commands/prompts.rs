@@ -50,6 +50,15 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             // --start where no prompt is possible counts as consent.
             spawn_prompt(ui, reply, move |ui| if yes || !ui.can_ask() { Some(true) } else { ui.confirm(&text) });
         }
+        Event::LastSeen { reason, instance, age, reply } => {
+            let text = format!(
+                "AWS cannot be asked: {}.\nConnect to {} as it was {age} ago ({}, host key known)?",
+                sanitize(&reason),
+                sanitize(instance.label()),
+                instance.id
+            );
+            spawn_prompt(ui, reply, move |ui| ui.confirm(&text));
+        }
         Event::Choose { candidates, reply } => {
             let table = candidate_table(&candidates).numbered();
             let count = candidates.len();

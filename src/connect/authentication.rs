@@ -11,6 +11,8 @@ use super::key_file::LazyKey;
 use crate::event::{Event, Events, challenge_asker};
 use crate::login::is_key_lookup_timeout;
 use crate::ssh;
+#[cfg(unix)]
+use crate::ssh::agent_keys::agent_keys;
 use crate::ssh::client::Connection;
 use crate::ssh::keys::{Key, LoginKey};
 
@@ -23,6 +25,8 @@ pub(super) enum KeySource {
     File(Box<LazyKey>),
     /// Keys in memory, which are pushed.
     Pushed(Box<EphemeralKeys>),
+    /// Keys that the instance knows already, where AWS is not asked: one that was pushed before, and those of the caller's agent.
+    Known(Box<EphemeralKeys>),
 }
 
 /// A key that the instance is to admit.
@@ -51,6 +55,9 @@ impl KeySource {
         match self {
             Self::File(file) => Ok(AuthorizedKey::File(file.key(events).await?)),
             Self::Pushed(keys) => Ok(AuthorizedKey::Pushed(keys.authorized(user, events).await?)),
+            Self::Known(keys) => {
+                keys.still_good(user, events).await.map(AuthorizedKey::Pushed).ok_or(Error::NoKnownKey)
+            }
         }
     }
 }
@@ -65,6 +72,34 @@ pub(super) enum LoginError {
     NoKey(Error),
 }
 
+/// Logs in as `user` with a key that the instance knows already.
+async fn log_in_with_known(
+    connection: &mut Connection,
+    keys: &EphemeralKeys,
+    user: &str,
+    events: &Events,
+) -> Result<(), LoginError> {
+    let begun = Instant::now();
+    let mut denied = None;
+    let pushed = keys.still_good(user, events).await;
+    #[cfg(unix)]
+    let agent = agent_keys().await;
+    #[cfg(unix)]
+    let of_agent = agent.iter().map(|key| LoginKey::Remote(key));
+    #[cfg(not(unix))]
+    let of_agent = std::iter::empty();
+    for key in pushed.iter().map(|key| key.login_key()).chain(of_agent) {
+        match connection.authenticate(user, key, &challenge_asker(events)).await {
+            Ok(()) => return Ok(()),
+            Err(error @ ssh::Error::Denied { .. }) => denied = Some(error),
+            Err(error) => {
+                return Err(denied.map_or(LoginError::Ssh(error), |error| LoginError::of(error, begun.elapsed())));
+            }
+        }
+    }
+    Err(denied.map_or(LoginError::NoKey(Error::NoKnownKey), |error| LoginError::of(error, begun.elapsed())))
+}
+
 /// Logs in as `user`. After a denial it tries again where another key or a later moment may help.
 pub(super) async fn log_in(
     connection: &mut Connection,
@@ -72,6 +107,9 @@ pub(super) async fn log_in(
     user: &str,
     events: &Events,
 ) -> Result<(), LoginError> {
+    if let KeySource::Known(keys) = source {
+        return log_in_with_known(connection, keys, user, events).await;
+    }
     let mut denials = Denials::default();
     let mut denied = None;
     loop {

@@ -150,6 +150,20 @@ impl EphemeralKeys {
         Ok(key)
     }
 
+    /// Returns a key that the instance knows already, from an earlier push; pushes nothing.
+    pub(super) async fn still_good(&self, user: &str, events: &Events) -> Option<Arc<EphemeralKey>> {
+        if !self.shares.load(Ordering::Relaxed) {
+            return None;
+        }
+        for kind in [KeyKind::Ed25519, KeyKind::Rsa] {
+            let key = self.find(kind, user, events).await;
+            if key.pushed.is_fresh().await {
+                return Some(Arc::new(key));
+            }
+        }
+        None
+    }
+
     /// Uses another key than this one from now on.
     pub(super) async fn discard(&self, key: &Arc<EphemeralKey>) {
         let mut current = self.current.lock().await;

@@ -73,6 +73,19 @@ pub(crate) enum Error {
         /// The time from the offer of the key to the denial, if it is known.
         took: Option<Duration>,
     },
+    /// AWS is not asked, so no key can be pushed, and there is none that the instance may know.
+    #[error("no key to log in with: none can be pushed without AWS")]
+    NoKnownKey,
+    /// AWS could not be asked, and the instance is remembered.
+    #[error("{source}")]
+    Outage {
+        /// The failure of the look-up.
+        source: Box<Error>,
+        /// The target as it was typed.
+        target: String,
+        /// The time since the instance was last found.
+        age: String,
+    },
     /// The agent for ssh cannot be served.
     #[error("cannot create the SSH agent socket {}", path.display())]
     Agent {

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! - `connector` is the connection itself, which can be made as often as needed
-//! - `speculative` starts it from the cached look-up
+//! - `speculative` starts it from the cached look-up, `outage` makes it where AWS cannot be asked
 //! - `authentication` logs in, and tries again where another key or a later moment may help
 //! - `ephemeral_keys`, `pushed_key`, `key_file`, `caller_key` and `public_key` have the key for the login; [`crate::key_holder`] shares
 //!   one among connections
@@ -53,6 +53,7 @@ mod key_file;
 mod login;
 #[cfg(unix)]
 pub(crate) mod openssh;
+mod outage;
 mod public_key;
 mod pushed_key;
 mod speculative;
@@ -62,6 +63,7 @@ use std::sync::Arc;
 
 use crate::aws::AwsPool;
 use crate::event::Events;
+use crate::find::last_seen;
 use crate::plan::{self, Plan};
 use crate::program::Purpose;
 use crate::route::{Survey, survey};
@@ -72,7 +74,7 @@ use crate::transport::link::Link;
 
 use connector::Connector;
 use login::LoginLookup;
-use speculative::{Attempt, connect_speculatively, search};
+use speculative::{Attempt, search};
 
 pub(crate) use error::Error;
 pub(crate) use public_key::Error as PublicKeyError;
@@ -88,7 +90,7 @@ pub(crate) async fn session(
     events: &Events,
 ) -> Result<(Plan, Connection), Error> {
     let key_file = KeyFileOf::open(&settings, None, events).await?;
-    let search = search(pool, settings, key_file.file.is_none()).await?;
+    let will_push = key_file.file.is_none();
     let work = |attempt: Attempt, events: Events| {
         let key_file = key_file.clone();
         async move {
@@ -99,7 +101,7 @@ pub(crate) async fn session(
             Ok((connector.plan(&events).await, connection))
         }
     };
-    connect_speculatively(search, events, work).await
+    outage::connect(pool, settings, will_push, events, work).await
 }
 
 /// The key file that the settings name, opened.
@@ -133,12 +135,11 @@ impl KeyFileOf {
 pub(crate) async fn stream(pool: &AwsPool, settings: Settings, events: &Events) -> Result<Link, Error> {
     // Checked before anything is sent.
     public_key::find(settings.identity.as_ref())?;
-    let search = search(pool, settings, true).await?;
     let work = |attempt: Attempt, events: Events| async move {
         let key = public_key::find(attempt.search.settings.identity.as_ref())?;
         Box::pin(connector::open_stream(attempt, &key, &events)).await
     };
-    connect_speculatively(search, events, work).await
+    outage::connect(pool, settings, true, events, work).await
 }
 
 /// The plan of a connection that is not made, and what is known of its routes: for `--dry-run`.
@@ -148,6 +149,13 @@ pub(crate) async fn stream(pool: &AwsPool, settings: Settings, events: &Events) 
 pub(crate) async fn dry_run(pool: &AwsPool, settings: Settings, events: &Events) -> Result<(Plan, Survey), Error> {
     if let Some(path) = &settings.identity {
         key_file::open(path, events).await?;
+    }
+    if settings.offline {
+        let Attempt { search, located, plan, .. } = outage::attempt(&settings, last_seen(&settings)?).await?;
+        let login = LoginLookup::new(search.aws.clone(), located, search.settings.user.clone());
+        let plan = plan::plan(&search.settings, plan, login.get(events).await.login.clone());
+        let survey = survey(&search.aws, &plan.route).await;
+        return Ok((plan, survey));
     }
     let search = search(pool, settings, false).await?;
     let located = Box::pin(search.find_only(events)).await?;

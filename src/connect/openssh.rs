@@ -11,7 +11,8 @@ use super::connector::dial;
 use super::ephemeral_keys::{EphemeralKey, EphemeralKeys};
 use super::error::Error;
 use super::login::LoginLookup;
-use super::speculative::{Attempt, connect_speculatively, search};
+use super::outage;
+use super::speculative::Attempt;
 
 use crate::agent::parent::SshProcess;
 pub(crate) use crate::agent::server::Drain;
@@ -95,12 +96,11 @@ pub(crate) async fn open(
     events: &Events,
     reporter: &Reporter,
 ) -> Result<Opened, Error> {
-    let search = search(pool, settings, true).await?;
     let work = |attempt: Attempt, events: Events| {
         let (caller, reporter) = (caller.clone(), Arc::clone(reporter));
         async move { Box::pin(open_attempt(attempt, caller, &events, reporter)).await }
     };
-    connect_speculatively(search, events, work).await
+    outage::connect(pool, settings, true, events, work).await
 }
 
 async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporter: Reporter) -> Result<Opened, Error> {
@@ -254,6 +254,11 @@ impl AgentBackend for ConnectionAgent {
     async fn identity(&self) -> Option<(Vec<u8>, String)> {
         if self.is_refused() {
             return None;
+        }
+        if self.settings.offline {
+            // Nothing can be pushed; ssh has keys of its own.
+            let key = self.keys.still_good(self.user().await, &self.events).await?;
+            return Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id)));
         }
         match self.keys.authorized(self.user().await, &self.events).await {
             Ok(key) => {

@@ -91,6 +91,19 @@ impl PushedKey {
         }
     }
 
+    /// Whether the instance knows the key by now, from another connection's push. Pushes nothing.
+    pub(super) async fn is_fresh(&self) -> bool {
+        let Some(holder) = &self.holder else { return false };
+        match holder.turn().await {
+            Turn::Fresh(_) => true,
+            Turn::Push => {
+                holder.pushed(false).await;
+                false
+            }
+            Turn::Over | Turn::Lost => false,
+        }
+    }
+
     /// Whether another connection has pushed the key that this one uses.
     pub(super) fn is_of_another(&self) -> bool {
         self.holder.is_some() && !self.pushed_here.load(Ordering::Relaxed)

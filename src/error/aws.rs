@@ -201,6 +201,7 @@ impl From<&Error> for CommandError {
             Error::Service { call, code, message, resource, status } => {
                 service(*call, code, message, resource, *status)
             }
+            Error::NotAsked { .. } => Self::failed(message).hint("with AWS: leave --offline out"),
             Error::Timeout { .. } => Self::failed(message).hint(CHECK_NETWORK),
             Error::Unreachable { detail, .. } => Self::failed(message).cause(detail).hint(CHECK_NETWORK),
             Error::InvalidResponse { detail, .. } => Self::failed(message).cause(detail).hint(CHECK_PROXY),

@@ -13,6 +13,7 @@ use crate::connect::Error;
 use crate::diagnose::{Finding, host_key_changed, permission_denied};
 use crate::plan::{self, RoutePlan};
 use crate::ssh::Error::{ClosedEarly, HandshakeTimeout, Lost};
+use crate::text::instance_word;
 use crate::trust;
 
 impl From<Error> for CommandError {
@@ -44,6 +45,13 @@ impl From<&Error> for CommandError {
             Error::Denied { plan, image, methods, took } => {
                 render(&Finding::PermissionDenied(permission_denied(plan, image.as_deref(), methods, *took)))
             }
+            Error::NoKnownKey => Self::failed(message)
+                .cause("no pushed key is good any more, and there is no key in an SSH agent (SSH_AUTH_SOCK)")
+                .hint("use a key that the instance knows: ec2ssh --offline -i FILE …"),
+            Error::Outage { source, target, age } => Self::from(&**source).hint(format!(
+                "connect to it as it was {age} ago, without AWS: ec2ssh --offline {}",
+                instance_word(target)
+            )),
             Error::Agent { source, .. } => {
                 Self::failed(message).cause(source.to_string()).hint(agent_hint(source.kind()))
             }

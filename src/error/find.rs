@@ -14,6 +14,9 @@ impl From<&Error> for CommandError {
         match error {
             Error::Aws(error) => error.into(),
             Error::NotFound { account, similar, target } => not_found(message, target, account, similar),
+            Error::NotRemembered { target } => Self::failed(message)
+                .cause("only instances that ec2ssh has reached in the last week are remembered")
+                .hint(format!("ask AWS: ec2ssh {}; or use ssh with its address: ssh USER@ADDRESS", instance_word(target))),
             Error::Ambiguous { target, candidates, shown } => ambiguous(message, target, candidates, *shown),
             Error::NotRunning { target, instance } => not_running(target, instance),
             Error::StartTimeout { instance_id, reason, .. } => Self::failed(message)

@@ -19,6 +19,12 @@ pub(crate) enum Error {
         /// The names that are similar; untrusted.
         similar: Vec<String>,
     },
+    /// AWS is not asked, and the selector was not looked up in the last days.
+    #[error("nothing is remembered of '{target}'")]
+    NotRemembered {
+        /// The selector as it was typed.
+        target: String,
+    },
     /// Several instances match the selector.
     #[error("{} instances match '{target}'", candidates.len())]
     Ambiguous {

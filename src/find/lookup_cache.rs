@@ -25,6 +25,28 @@ pub(super) fn get(key: &str) -> Option<Instance> {
     CACHE.get(key, when::now())
 }
 
+/// A look-up that is remembered: its key taken apart, and what it found.
+pub(super) struct Remembered {
+    /// The account and region.
+    pub account: Account,
+    /// The selector as it was typed.
+    pub typed: String,
+    /// The instance that was found.
+    pub instance: Instance,
+    /// When it was found, in seconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// Returns all look-ups that are remembered.
+pub(super) fn all() -> Vec<Remembered> {
+    let taken_apart = CACHE.entries(when::now()).into_iter().filter_map(|(key, entry)| {
+        let [scope, region, _, typed] = key.splitn(4, '/').collect::<Vec<_>>().try_into().ok()?;
+        let account = Account { region: region.to_owned(), profile: None, scope: scope.to_owned() };
+        Some(Remembered { account, typed: typed.to_owned(), instance: entry.value, at: entry.at })
+    });
+    taken_apart.collect()
+}
+
 /// Whether the cache has exactly this instance and need not be written. An entry in the second half of its life is written
 /// again, so that daily use keeps it.
 pub(super) fn is_current(key: &str, instance: &Instance) -> bool {

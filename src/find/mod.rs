@@ -6,6 +6,7 @@
 //! select            which of several: pure
 //! start             StartInstances, then polling until the instance runs and has its address
 //! lookup_cache      selector -> instance as of the last look-up, for the speculative start
+//! remembered        what a target meant last, for when AWS cannot be asked
 //! image_cache       image id -> image
 //! completion_cache  profile and region -> names, for the shells' completions
 //! ```
@@ -16,6 +17,7 @@ mod image_cache;
 mod located;
 mod lookup;
 mod lookup_cache;
+mod remembered;
 mod search;
 mod select;
 mod start;
@@ -24,4 +26,5 @@ pub(crate) use error::Error;
 pub(crate) use image_cache::{cached_image, image};
 pub(crate) use located::Located;
 pub(crate) use lookup::single;
+pub(crate) use remembered::{LastSeen, last_seen};
 pub(crate) use search::Search;

@@ -4,11 +4,14 @@
 //!
 //! - `client` does the handshake with what `algorithms` lists and `options` says, `auth` logs in
 //! - `session` runs a program in a channel, `channel` opens channels as byte streams, `incoming` routes the server's
-//! - `verifier` is the interface of whoever judges the host key, `host_key` and `keys` are the key types
+//! - `verifier` is the interface of whoever judges the host key, `host_key` and `keys` are the key types, `agent_keys` the
+//!   caller's own agent
 //! - `output` takes what arrives and writes it at the reader's pace, `keepalive` finds out whether the server is alive
 //! - `preamble`, `write_timeout`, `last_message`, `abort_on_drop` and `gate` are layers on the stream below
 
 mod abort_on_drop;
+#[cfg(unix)]
+pub(crate) mod agent_keys;
 mod algorithms;
 pub(crate) mod auth;
 pub(crate) mod channel;

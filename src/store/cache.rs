@@ -49,6 +49,12 @@ impl<T: Serialize + DeserializeOwned + Clone> JsonCache<T> {
         self.is_fresh(&entry, now).then_some(entry)
     }
 
+    /// Returns all entries that are fresh at `now`, by their keys.
+    pub(crate) fn entries(&self, now: i64) -> Vec<(String, Entry<T>)> {
+        let all = self.path().map(|path| load(&path)).unwrap_or_default();
+        all.into_iter().filter(|(_, entry)| self.is_fresh(entry, now)).collect()
+    }
+
     /// Returns the value under this key if it is fresh at `now`.
     pub(crate) fn get(&self, key: &str, now: i64) -> Option<T> {
         self.entry(key, now).map(|entry| entry.value)

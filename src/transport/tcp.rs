@@ -112,7 +112,7 @@ pub(crate) async fn connect(hosts: &[Host], port: u16, family: IpFamily, limit: 
     Ok(stream)
 }
 
-/// Races these addresses.
+/// Races these addresses, alternating their families.
 async fn race_all(addresses: Vec<SocketAddr>, deadline: Instant) -> Result<TcpStream, Error> {
     if addresses.is_empty() {
         return Err(Error::NoAddress);

@@ -36,7 +36,7 @@ pub(crate) fn verifier(
         names: names(plan, &settings.target.selector.to_string()),
         other_names: other_names(plan),
         caller_files: caller_files(),
-        console: console(aws.clone(), instance.id.clone()),
+        console: if settings.offline { unread_console() } else { console(aws.clone(), instance.id.clone()) },
         policy: settings.host_keys,
         confirmed: confirmed.clone(),
         events: Arc::clone(events),
@@ -82,6 +82,11 @@ fn other_names(plan: &RoutePlan) -> Vec<String> {
     all.extend(instance.other_private_ips.iter().map(ToString::to_string));
     all.extend(instance.ipv6.iter().map(ToString::to_string));
     all.iter().map(|name| at_port(name, plan.port)).collect()
+}
+
+/// Returns the console of an instance that AWS is not asked for.
+fn unread_console() -> Console {
+    Console::new(|| async { Err("is not read: AWS is not asked (--offline)".to_owned()) })
 }
 
 fn console(aws: Aws, instance_id: String) -> Console {

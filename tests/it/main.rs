@@ -13,6 +13,7 @@ mod list;
 mod lookup;
 mod moto;
 mod openssh;
+mod outage;
 mod proxy;
 mod regression;
 mod routes;

@@ -75,18 +75,18 @@ fn window_grows_with_round_trip_for_bulk() {
     assert_eq!(of(80), Window::of(Purpose::Bulk, Duration::from_millis(80), Some(770_000)), "as fast as before");
 }
 
-/// What is under way arrives after Ctrl-C. With 2 MB, a line of 100 kB/s went on for 16 s.
+/// The data under way arrives after Ctrl-C. With 2 MB, a line of 100 kB/s went on for 16 s.
 #[test]
 fn window_of_a_terminal_is_small() {
     let of = |milliseconds, rate| Window::of(Purpose::Terminal, Duration::from_millis(milliseconds), rate).0;
     for (milliseconds, rate, expected) in [
         (0, None, 65_536),
         (10, None, 65_536),
-        (80, None, 240_000),
+        (80, None, 160_000),
         (1_000, None, 524_288),
         (30, Some(770_000), 65_536),
         (200, Some(770_000), 154_000),
-        (80, Some(50_000_000), 240_000),
+        (80, Some(50_000_000), 160_000),
     ] {
         assert_eq!(of(milliseconds, rate), expected, "{milliseconds} ms, {rate:?}");
     }

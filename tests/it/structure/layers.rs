@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("diagnose", "aws config login plan route transport trust"),
     (
         "connect",
-        "agent aws boot confirm event find key_holder login plan program route settings ssh store transport trust when",
+        "agent aws boot config confirm event find key_holder login plan program route settings ssh store transport trust when",
     ),
     ("key_holder", "agent ssh store when"),
     ("find", "account aws boot config event plan settings store target when"),

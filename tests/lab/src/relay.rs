@@ -17,10 +17,10 @@ const MAX_CHUNKS_IN_FLIGHT: usize = 4096;
 /// The largest piece where the rate is limited, in bytes: it comes in small pieces, as from a slow line.
 const SLOW_CHUNK: usize = 2 * 1024;
 
-/// What a relay does to the connections.
+/// The line that a relay stands for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
-    /// The round-trip time.
+    /// The round-trip time of the line.
     pub round_trip: Duration,
     /// The limit in bytes per second, of each direction.
     pub rate: Option<u32>,

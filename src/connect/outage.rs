@@ -1,0 +1,86 @@
+//! The way to an instance without AWS: as it was when it was last found, directly, and only if its host key is known, which proves
+//! that the address is still the instance's.
+
+use std::sync::Arc;
+
+use super::error::Error;
+use super::speculative::{Attempt, connect_speculatively, search};
+use crate::aws::{Aws, AwsPool};
+use crate::config::Via;
+use crate::confirm::ConfirmGate;
+use crate::event::{Event, Events, ask};
+use crate::find::{self, LastSeen, Search, last_seen};
+use crate::plan::plan_route;
+use crate::settings::Settings;
+use crate::trust::known_hosts::{KnownHosts, alias};
+use crate::when;
+
+/// Does the work with the instance that the settings name. Where AWS cannot be asked, the user is asked whether the instance as it
+/// was will do.
+///
+/// # Errors
+/// Any error of the look-up or of the work.
+pub(super) async fn connect<T, W>(
+    pool: &AwsPool,
+    settings: Settings,
+    will_push: bool,
+    events: &Events,
+    work: impl Fn(Attempt, Events) -> W,
+) -> Result<T, Error>
+where
+    W: Future<Output = Result<T, Error>>,
+{
+    if settings.offline {
+        let attempt = attempt(&settings, last_seen(&settings)?).await?;
+        return work(attempt, Arc::clone(events)).await;
+    }
+    let online = async {
+        let search = Box::pin(search(pool, settings.clone(), will_push)).await?;
+        connect_speculatively(search, events, &work).await
+    };
+    let error = match online.await {
+        Err(error) if is_of_the_lookup(&error) => error,
+        other => return other,
+    };
+    let without = settings.without_aws();
+    let Some(seen) = proven(&settings, &without) else { return Err(error) };
+    let age = when::age(when::now(), seen.at);
+    let (reason, instance, shown) = (error.to_string(), Box::new(seen.located.instance.clone()), age.clone());
+    let answer = ask(events, |reply| Event::LastSeen { reason, instance, age: shown, reply }).await;
+    if answer != Some(true) {
+        return Err(Error::Outage { source: Box::new(error), target: settings.target.selector.to_string(), age });
+    }
+    work(attempt(&without, seen).await?, Arc::clone(events)).await
+}
+
+/// Whether the look-up failed because AWS could not be asked. An answer that says no is never overridden.
+fn is_of_the_lookup(error: &Error) -> bool {
+    match error {
+        Error::Find(find::Error::Aws(error)) => error.is_outage(),
+        // Before any call the credentials are loaded, which may take calls of their own.
+        Error::Aws(error @ crate::aws::Error::Credentials { .. }) => error.is_outage(),
+        _ => false,
+    }
+}
+
+/// Returns the instance as it was, if it can be reached without AWS and its host key is known.
+fn proven(settings: &Settings, without: &Settings) -> Option<LastSeen> {
+    let seen = last_seen(without).ok()?;
+    let instance = &seen.located.instance;
+    let needs_aws = matches!(settings.for_instance(instance).via, Via::Eice | Via::Ssm)
+        || settings.start
+        || settings.wait.is_some();
+    let port = without.for_instance(instance).port_of(instance);
+    let known = KnownHosts::of_the_user()?.keys(&alias(&instance.id, port)).ok()?;
+    (!needs_aws && !known.is_empty()).then_some(seen)
+}
+
+/// Makes an attempt that asks AWS nothing.
+pub(super) async fn attempt(settings: &Settings, seen: LastSeen) -> Result<Attempt, Error> {
+    let LastSeen { located, .. } = seen;
+    let settings = settings.for_instance(&located.instance);
+    let plan = plan_route(&settings, located.account.clone(), located.instance.clone())?;
+    let aws = Aws::without_calls(&located.account).await;
+    let search = Search { aws, settings: Arc::new(settings) };
+    Ok(Attempt { search, located, plan, confirmed: ConfirmGate::open() })
+}
