@@ -9,6 +9,7 @@ pub(crate) mod trace;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -175,9 +176,12 @@ impl Ui {
 
     /// Waits for the work. After a second in which no progress is shown, what is being done is shown on a terminal, unless `-q` is
     /// given.
-    pub(crate) async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) fn watch<'a, T: 'a>(&'a self, work: impl Future<Output = T> + 'a) -> impl Future<Output = T> + 'a {
+        self.watch_boxed(Box::pin(work))
+    }
+
+    async fn watch_boxed<T>(&self, mut work: Pin<Box<impl Future<Output = T>>>) -> T {
         let visible = !self.inner.verbosity.quiet && io::stderr().is_terminal();
-        let mut work = std::pin::pin!(work);
         let result = loop {
             tokio::select! {
                 biased;

@@ -14,6 +14,7 @@ mod lookup;
 mod moto;
 mod openssh;
 mod outage;
+mod playground;
 mod proxy;
 mod regression;
 mod routes;

@@ -2,6 +2,7 @@
 //! otherwise with separate pipes.
 
 use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 const CHUNK: usize = 32 * 1024;
 
 /// Serves one session channel to its end.
-pub(crate) async fn serve(channel: Channel<Msg>, handle: Handle) {
+pub(crate) async fn serve(channel: Channel<Msg>, handle: Handle, home: Option<PathBuf>) {
     let id = channel.id();
     let (mut reader, writer) = channel.split();
     let mut pty: Option<(String, PtySize)> = None;
@@ -26,12 +27,16 @@ pub(crate) async fn serve(channel: Channel<Msg>, handle: Handle) {
             }
             ChannelMsg::RequestShell { .. } => None,
             ChannelMsg::Exec { command, .. } => Some(String::from_utf8_lossy(&command).into_owned()),
+            ChannelMsg::RequestSubsystem { .. } => match sftp_server() {
+                Some(program) => Some(format!("exec {}", program.display())),
+                None => continue,
+            },
             ChannelMsg::Close => return,
             _ => continue,
         };
         match pty {
-            Some((term, size)) => run_in_pty(command, &term, size, reader, &writer, &handle).await,
-            None => piped(command, reader, &writer, &handle).await,
+            Some((term, size)) => run_in_pty((command, home), &term, size, reader, &writer, &handle).await,
+            None => piped((command, home), reader, &writer, &handle).await,
         }
         let _ = handle.close(id).await;
         return;
@@ -43,15 +48,50 @@ fn size(columns: u32, rows: u32) -> PtySize {
     PtySize { rows: short(rows), cols: short(columns), pixel_width: 0, pixel_height: 0 }
 }
 
-fn shell() -> String {
-    std::env::var("SHELL").ok().filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".to_owned())
+/// Returns the program that serves SFTP, if OpenSSH's is installed.
+pub(crate) fn sftp_server() -> Option<&'static Path> {
+    const PLACES: [&str; 4] = [
+        "/usr/lib/openssh/sftp-server",
+        "/usr/libexec/openssh/sftp-server",
+        "/usr/lib/ssh/sftp-server",
+        "/usr/libexec/sftp-server",
+    ];
+    PLACES.into_iter().map(Path::new).find(|path| path.exists())
+}
+
+/// Returns the shell of a session. A machine of its own has bash where there is one: it edits lines.
+fn shell(home: Option<&Path>) -> String {
+    let is_there = |path: &&str| Path::new(path).exists();
+    let bash = ["/bin/bash", "/usr/bin/bash"].into_iter().find(is_there).filter(|_| home.is_some());
+    let own = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
+    bash.map(str::to_owned).or(own).unwrap_or_else(|| "/bin/sh".to_owned())
+}
+
+/// Returns the environment of a machine that has this home folder, whose name is the instance's.
+fn environment(home: &Path) -> Vec<(&'static str, String)> {
+    let name = home.file_name().unwrap_or_default().to_string_lossy();
+    vec![
+        ("HOME", home.display().to_string()),
+        ("USER", "ec2-user".to_owned()),
+        ("LOGNAME", "ec2-user".to_owned()),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        ("PS1", format!("[ec2-user@{name} \\W]\\$ ")),
+    ]
 }
 
 /// Runs the program with a separate pipe for each standard stream.
-async fn piped(command: Option<String>, reader: ChannelReadHalf, writer: &ChannelWriteHalf<Msg>, handle: &Handle) {
+async fn piped(
+    (command, home): (Option<String>, Option<PathBuf>),
+    reader: ChannelReadHalf,
+    writer: &ChannelWriteHalf<Msg>,
+    handle: &Handle,
+) {
     let mut program = Command::new("/bin/sh");
     if let Some(command) = &command {
         program.arg("-c").arg(command);
+    }
+    if let Some(home) = &home {
+        program.env_clear().envs(environment(home)).current_dir(home);
     }
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let Ok(mut child) = program.spawn() else {
@@ -135,7 +175,7 @@ async fn report(status: Option<std::process::ExitStatus>, id: ChannelId, handle:
 
 /// Runs the program in a pty of its own.
 async fn run_in_pty(
-    command: Option<String>,
+    (command, home): (Option<String>, Option<PathBuf>),
     term: &str,
     size: PtySize,
     reader: ChannelReadHalf,
@@ -143,7 +183,13 @@ async fn run_in_pty(
     handle: &Handle,
 ) {
     let Ok(pair) = native_pty_system().openpty(size) else { return };
-    let mut program = CommandBuilder::new(if command.is_some() { "/bin/sh".to_owned() } else { shell() });
+    let mut program =
+        CommandBuilder::new(if command.is_some() { "/bin/sh".to_owned() } else { shell(home.as_deref()) });
+    if let Some(home) = &home {
+        program.env_clear();
+        environment(home).into_iter().for_each(|(name, value)| program.env(name, value));
+        program.cwd(home);
+    }
     if let Some(command) = &command {
         program.args(["-c", command]);
     }

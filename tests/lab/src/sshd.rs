@@ -1,5 +1,7 @@
 //! An SSH server for an instance, which accepts pushed, unexpired keys and those in its authorized_keys.
 
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,17 +56,21 @@ pub struct Sshd {
     pub banner: Option<String>,
     /// The port to listen on; 0 picks a free one.
     pub port: u16,
+    /// The address of loopback to listen on.
+    pub host: Ipv4Addr,
+    /// The home folder of the sessions, with a prompt that names the instance; without it they have this process's.
+    pub home: Option<PathBuf>,
 }
 
 impl Default for Sshd {
     fn default() -> Self {
-        Self { host_key: HostKey::fresh(), banner: None, port: 0 }
+        Self { host_key: HostKey::fresh(), banner: None, port: 0, host: Ipv4Addr::LOCALHOST, home: None }
     }
 }
 
 /// Serves SSH on loopback and returns the port.
 pub(crate) async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: Sshd) -> std::io::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", sshd.port)).await?;
+    let listener = TcpListener::bind((sshd.host, sshd.port)).await?;
     let port = listener.local_addr()?.port();
     let mut methods = MethodSet::empty();
     methods.push(MethodKind::PublicKey);
@@ -83,6 +89,7 @@ pub(crate) async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: S
                 state: Arc::clone(&state),
                 instance_id: instance_id.clone(),
                 banner: sshd.banner.clone(),
+                home: sshd.home.clone(),
             };
             let config = Arc::clone(&config);
             tokio::spawn(async move {
@@ -100,6 +107,7 @@ struct ConnectionHandler {
     state: Arc<Mutex<State>>,
     instance_id: String,
     banner: Option<String>,
+    home: Option<PathBuf>,
 }
 
 impl ConnectionHandler {
@@ -134,7 +142,7 @@ impl Handler for ConnectionHandler {
         session: &mut Session,
     ) -> Result<(), russh::Error> {
         reply.accept().await;
-        tokio::spawn(program::serve(channel, session.handle()));
+        tokio::spawn(program::serve(channel, session.handle(), self.home.clone()));
         Ok(())
     }
 
@@ -156,6 +164,16 @@ impl Handler for ConnectionHandler {
 
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
         session.channel_success(channel)
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        let is_there = name == "sftp" && program::sftp_server().is_some();
+        if is_there { session.channel_success(channel) } else { session.channel_failure(channel) }
     }
 
     async fn exec_request(&mut self, channel: ChannelId, _: &[u8], session: &mut Session) -> Result<(), russh::Error> {
