@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start wait= yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start wait= offline yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -51,6 +51,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s 6 -l ipv6 -d 'Use IPv6 on
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l newest -d 'Use the match that was launched last'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l oldest -d 'Use the match that was launched first'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l start -d 'Start a stopped instance, wait for it and connect'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l offline -d 'Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l yes -d 'Do not ask before starting an instance (with --start)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s t -l tty -d 'Request a pty, also for a command; twice: even without a local terminal'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s T -l no-tty -d 'Do not request a pty'
@@ -94,6 +95,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s 6 -l ipv6 -d 'Use 
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l newest -d 'Use the match that was launched last'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l oldest -d 'Use the match that was launched first'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l start -d 'Start a stopped instance, wait for it and connect'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l offline -d 'Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l yes -d 'Do not ask before starting an instance (with --start)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s t -l tty -d 'Request a pty, also for a command; twice: even without a local terminal'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s T -l no-tty -d 'Do not request a pty'
@@ -135,6 +137,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s 6 -l ipv6 -d 'Us
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l newest -d 'Use the match that was launched last'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l oldest -d 'Use the match that was launched first'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l start -d 'Start a stopped instance, wait for it and connect'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l offline -d 'Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l yes -d 'Do not ask before starting an instance (with --start)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l fdpass -d 'Pass the connected socket to ssh (ProxyUseFdpass yes)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -310,7 +310,7 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         #[cfg(unix)]
         Command::Config(args) => config::run(&ctx.ui, args),
         #[cfg(unix)]
-        Command::HoldKey(args) => hold_key::run(&args),
+        Command::HoldKey(_) => unreachable!("it runs before the runtime is made"),
         Command::Complete(args) => Box::pin(complete::run(ctx, args, &App::command())).await,
         Command::Completions(args) => completions::run(&ctx.ui, args, App::command()),
     }

@@ -26,6 +26,8 @@ use setup::Setup;
 
 /// The result of one trial: what was seen, as an error if it did not hold.
 type Outcome = Result<String, String>;
+/// The part of the soak that has this name: runs its trials, each of which has a name.
+type Part = (&'static str, fn() -> Vec<(String, Outcome)>);
 
 /// Returns the routes, with the options that choose each.
 fn routes(setup: &Setup) -> [(&'static str, String); 3] {
@@ -35,7 +37,7 @@ fn routes(setup: &Setup) -> [(&'static str, String); 3] {
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn() -> Vec<(String, Outcome)>); 5] = [
+    let parts: [Part; 5] = [
         ("load", load::run),
         ("sessions", sessions::run),
         ("kills", kills::run),

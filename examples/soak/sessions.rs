@@ -1,7 +1,7 @@
 //! Long sessions by each route, which return what they are sent.
 
 use std::io::{Read, Write};
-use std::process::Stdio;
+use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::process::{Footprint, end};
@@ -36,7 +36,16 @@ fn echo(setup: &Setup, options: &str, time: Duration) -> Outcome {
     let mut command = setup.command(ec2ssh_binary());
     command.args(format!("-q {options} my-instance cat").split_whitespace());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let streams = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let exchanged = exchange(streams, child.id(), time);
+    let ended = end(child, END_LIMIT);
+    let seen = exchanged?;
+    if ended.code == Some(0) { seen } else { Err(format!("ended with {:?}: {}", ended.code, ended.stderr)) }
+}
+
+/// Sends messages and compares, and closes both streams. An error is the end of the session; what is seen may be an error as well.
+fn exchange(streams: (ChildStdin, ChildStdout), pid: u32, time: Duration) -> Result<Outcome, String> {
+    let (mut input, mut output) = streams;
     let begun = Instant::now();
     let (mut before, mut total, mut count) = (None, 0, 0_usize);
     while begun.elapsed() < time {
@@ -51,21 +60,15 @@ fn echo(setup: &Setup, options: &str, time: Duration) -> Outcome {
         total += size;
         count += 1;
         if before.is_none() && begun.elapsed() >= WARM_UP {
-            before = Some(Footprint::of(child.id()));
+            before = Some(Footprint::of(pid));
         }
         std::thread::sleep(PAUSE);
     }
-    let grown = before.map(|before| Footprint::of(child.id()).after(before));
-    drop(input);
-    drop(output);
-    let ended = end(child, END_LIMIT);
-    if ended.code != Some(0) {
-        return Err(format!("ended with {:?}: {}", ended.code, ended.stderr));
-    }
+    let grown = before.map(|before| Footprint::of(pid).after(before));
     let text = format!("{count} messages, {:.1} MB each way", total as f64 / 1e6);
-    match grown {
+    Ok(match grown {
         None => Ok(text),
         Some(Ok(footprint)) => Ok(format!("{text}; {footprint}")),
         Some(Err(footprint)) => Err(format!("{text}; {footprint}")),
-    }
+    })
 }

@@ -167,16 +167,22 @@ fn socket_of(path: &Path) -> PathBuf {
 /// Creates the folder, and verifies that no other user can have put anything into it.
 pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     let me = rustix::process::geteuid().as_raw();
-    let mut builder = fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)?;
-    let found = fs::symlink_metadata(folder)?;
-    let is_ours = found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0;
-    // The owner of the parent folder could replace this one (`su` keeps the other user's XDG_RUNTIME_DIR).
-    let above = fs::metadata(folder.parent().unwrap_or(folder))?;
+    let create = |folder: &Path| {
+        let mut builder = fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(folder)
+    };
+    // The owner of the parent folder could replace this one (`su` keeps the other user's XDG_RUNTIME_DIR). Nothing is made in it then.
+    let parent = folder.parent().unwrap_or(folder);
+    create(parent)?;
+    let above = fs::metadata(parent)?;
     let is_open = above.mode() & 0o022 != 0 && above.mode() & 0o1000 == 0;
-    if is_ours && !is_open && (above.uid() == me || above.uid() == 0) {
-        return Ok(());
+    if !is_open && (above.uid() == me || above.uid() == 0) {
+        create(folder)?;
+        let found = fs::symlink_metadata(folder)?;
+        if found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0 {
+            return Ok(());
+        }
     }
     let text = format!(
         "{} must be a folder of your own with mode 0700, inside one that is owned by you or root and \

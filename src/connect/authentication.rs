@@ -55,9 +55,7 @@ impl KeySource {
         match self {
             Self::File(file) => Ok(AuthorizedKey::File(file.key(events).await?)),
             Self::Pushed(keys) => Ok(AuthorizedKey::Pushed(keys.authorized(user, events).await?)),
-            Self::Known(keys) => {
-                keys.still_good(user, events).await.map(AuthorizedKey::Pushed).ok_or(Error::NoKnownKey)
-            }
+            Self::Known(keys) => keys.still_good(user).await.map(AuthorizedKey::Pushed).ok_or(Error::NoKnownKey),
         }
     }
 }
@@ -81,7 +79,7 @@ async fn log_in_with_known(
 ) -> Result<(), LoginError> {
     let begun = Instant::now();
     let mut denied = None;
-    let pushed = keys.still_good(user, events).await;
+    let pushed = keys.still_good(user).await;
     #[cfg(unix)]
     let agent = agent_keys().await;
     #[cfg(unix)]
@@ -156,7 +154,7 @@ async fn prepare(retry: Retry, keys: &EphemeralKeys, key: &Arc<EphemeralKey>, ev
         }
         Retry::FreshKey => {
             events(Event::Step(
-                "permission denied with a key that another connection pushed: pushing a new one".to_owned(),
+                "permission denied with a key that another connection pushed: using another key".to_owned(),
             ));
             keys.discard(key).await;
         }

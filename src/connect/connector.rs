@@ -109,6 +109,9 @@ impl Connector {
     }
 
     async fn attempt(&self, events: &Events) -> Result<Connection, Error> {
+        if let KeySource::Pushed(keys) = &self.key {
+            keys.start_over();
+        }
         let (_, mut connection) = tokio::try_join!(self.authorize(events), self.handshake(events))?;
         self.confirmed.wait().await;
         self.prepare_for(&connection);

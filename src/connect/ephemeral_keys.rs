@@ -24,7 +24,7 @@ const MAX_ENTRIES: usize = 200;
 const RSA_ONLY: JsonCache<bool> = JsonCache::new("rsa-only.json", MAX_AGE, MAX_ENTRIES);
 /// The time for which a denial counts that may have another cause, such as a wrong user. In seconds.
 const SUGGESTION_MAX_AGE: i64 = 300;
-/// The instances that denied an ed25519 key to plain ssh, which cannot be given another one in the same connection.
+/// The users and instances that denied an ed25519 key to plain ssh, which cannot be given another one in the same connection.
 const RSA_NEXT: JsonCache<bool> = JsonCache::new("rsa-next.json", SUGGESTION_MAX_AGE, MAX_ENTRIES);
 /// The number of holders that are asked for a key in one connection: each key is good for 45 seconds.
 const MAX_HOLDERS: usize = 20;
@@ -74,11 +74,15 @@ impl EphemeralKey {
         }
     }
 
-    /// Has no other connection use a key that the instance denied. Returns whether another connection had pushed it: then a key of
-    /// this connection's own may do.
+    /// Notes that the instance denied the key. Returns whether another connection had pushed it: then nobody else uses it, and another
+    /// key may do. A key that was pushed here is kept, because a retry while the instance boots would push one more, and each makes
+    /// the look-up slower.
     pub(super) async fn denied(&self) -> bool {
-        self.pushed.denied().await;
-        self.pushed.is_of_another()
+        let is_of_another = self.pushed.is_of_another();
+        if is_of_another {
+            self.pushed.denied().await;
+        }
+        is_of_another
     }
 }
 
@@ -93,7 +97,9 @@ pub(super) struct EphemeralKeys {
     /// Set when the RSA key is to be used.
     prefers_rsa: AtomicBool,
     /// Whether RSA is preferred from memory, so that the other kind may be worth a try.
-    by_memory: bool,
+    by_memory: AtomicBool,
+    /// Set once it is known whether the user was denied an ed25519 key a moment ago.
+    consulted: AtomicBool,
     /// Set when both kinds have been tried.
     tried_both: AtomicBool,
     /// Set while the cache says that the instance takes RSA only.
@@ -103,18 +109,16 @@ pub(super) struct EphemeralKeys {
 impl EphemeralKeys {
     /// Makes the keys for an instance; pushes nothing yet. `shares` says whether other connections may use them as well.
     pub(super) fn new(aws: Aws, account: &Account, instance_id: &str, shares: bool) -> Self {
-        let remembers =
-            |cache: JsonCache<bool>| cache.get(&account.cache_key(instance_id), when::now()).unwrap_or_default();
-        let stored = remembers(RSA_ONLY);
-        let known = stored || remembers(RSA_NEXT);
+        let stored = RSA_ONLY.get(&account.cache_key(instance_id), when::now()).unwrap_or_default();
         Self {
             aws,
             account: account.clone(),
             instance_id: instance_id.to_owned(),
             current: Mutex::new(None),
             shares: AtomicBool::new(shares),
-            prefers_rsa: AtomicBool::new(known),
-            by_memory: known,
+            prefers_rsa: AtomicBool::new(stored),
+            by_memory: AtomicBool::new(stored),
+            consulted: AtomicBool::new(false),
             tried_both: AtomicBool::new(false),
             stored: AtomicBool::new(stored),
         }
@@ -122,6 +126,7 @@ impl EphemeralKeys {
 
     /// Returns the key to use now.
     pub(super) async fn current(&self, user: &str, events: &Events) -> Arc<EphemeralKey> {
+        self.consult_memory(user);
         let kind = if self.prefers_rsa() { KeyKind::Rsa } else { KeyKind::Ed25519 };
         let mut current = self.current.lock().await;
         match &*current {
@@ -134,13 +139,32 @@ impl EphemeralKeys {
         }
     }
 
+    /// Prefers RSA if this user was denied an ed25519 key in the last minutes.
+    fn consult_memory(&self, user: &str) {
+        if !self.consulted.swap(true, Ordering::Relaxed) && RSA_NEXT.get(&self.of_user(user), when::now()) == Some(true)
+        {
+            self.prefers_rsa.store(true, Ordering::Relaxed);
+            self.by_memory.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins another attempt at a login: what an instance denied while it booted says nothing about the kind of key.
+    pub(super) fn start_over(&self) {
+        self.tried_both.store(false, Ordering::Relaxed);
+        self.prefers_rsa.store(self.by_memory.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    fn of_user(&self, user: &str) -> String {
+        self.account.cache_key(&format!("{}/{user}", self.instance_id))
+    }
+
     /// Returns the key to use now, once the instance admits it for long enough.
     pub(super) async fn authorized(&self, user: &str, events: &Events) -> Result<Arc<EphemeralKey>, Error> {
         for _ in 0..MAX_HOLDERS {
             let key = self.current(user, events).await;
             match key.pushed.ensure_fresh(user, events).await? {
                 Admission::Fresh => return Ok(key),
-                Admission::Over => self.discard(&key).await,
+                Admission::Retired => self.discard(&key).await,
                 Admission::Lost => break,
             }
         }
@@ -150,18 +174,28 @@ impl EphemeralKeys {
         Ok(key)
     }
 
-    /// Returns a key that the instance knows already, from an earlier push; pushes nothing.
-    pub(super) async fn still_good(&self, user: &str, events: &Events) -> Option<Arc<EphemeralKey>> {
+    /// Returns a key that the instance knows already, from an earlier push, and uses it from now on. Pushes nothing, and starts no
+    /// holder.
+    pub(super) async fn still_good(&self, user: &str) -> Option<Arc<EphemeralKey>> {
         if !self.shares.load(Ordering::Relaxed) {
             return None;
         }
         for kind in [KeyKind::Ed25519, KeyKind::Rsa] {
-            let key = self.find(kind, user, events).await;
+            let Ok(Some(held)) = HeldKey::find_running(&self.name(kind, user)).await else { continue };
+            let key = Arc::new(self.held(kind, held));
             if key.pushed.is_fresh().await {
-                return Some(Arc::new(key));
+                self.prefers_rsa.store(kind == KeyKind::Rsa, Ordering::Relaxed);
+                *self.current.lock().await = Some(Arc::clone(&key));
+                return Some(key);
             }
         }
         None
+    }
+
+    fn held(&self, kind: KeyKind, held: HeldKey) -> EphemeralKey {
+        let held = Arc::new(held);
+        let line = held.public_line().to_owned();
+        EphemeralKey { kind, pushed: self.pushed(line, Some(Arc::clone(&held))), pair: Pair::Held(held) }
     }
 
     /// Uses another key than this one from now on.
@@ -182,11 +216,7 @@ impl EphemeralKeys {
     async fn find(&self, kind: KeyKind, user: &str, events: &Events) -> EphemeralKey {
         if self.shares.load(Ordering::Relaxed) {
             match HeldKey::find(&self.name(kind, user)).await {
-                Ok(key) => {
-                    let key = Arc::new(key);
-                    let (line, holder) = (key.public_line().to_owned(), Some(Arc::clone(&key)));
-                    return EphemeralKey { kind, pushed: self.pushed(line, holder), pair: Pair::Held(key) };
-                }
+                Ok(held) => return self.held(kind, held),
                 Err(error) => events(Event::Step(format!("cannot share a key with other connections: {error}"))),
             }
             self.shares.store(false, Ordering::Relaxed);
@@ -226,7 +256,7 @@ impl EphemeralKeys {
 
     /// Whether a key of the other kind has not been tried and may be taken.
     pub(super) fn has_other_kind(&self) -> bool {
-        !self.tried_both.load(Ordering::Relaxed) && (!self.prefers_rsa() || self.by_memory)
+        !self.tried_both.load(Ordering::Relaxed) && (!self.prefers_rsa() || self.by_memory.load(Ordering::Relaxed))
     }
 
     /// Uses a key of the other kind from now on; returns whether that is RSA.
@@ -235,21 +265,21 @@ impl EphemeralKeys {
         !self.prefers_rsa.fetch_not(Ordering::Relaxed)
     }
 
-    /// Has the next connections of some minutes offer an RSA key: this one was denied, for whatever reason.
-    pub(super) fn suggest_rsa(&self, events: &Events) {
-        self.write(RSA_NEXT, true, events);
+    /// Has the next connections of this user in some minutes offer an RSA key: this one was denied, for whatever reason.
+    pub(super) fn suggest_rsa(&self, user: &str, events: &Events) {
+        self.write(RSA_NEXT, self.of_user(user), true, events);
     }
 
     /// Remembers the kind of key that the instance has taken, if that is news.
     pub(super) fn remember(&self, events: &Events) {
         let is_rsa = self.prefers_rsa();
         if self.stored.swap(is_rsa, Ordering::Relaxed) != is_rsa {
-            self.write(RSA_ONLY, is_rsa, events);
+            self.write(RSA_ONLY, self.account.cache_key(&self.instance_id), is_rsa, events);
         }
     }
 
-    fn write(&self, cache: JsonCache<bool>, value: bool, events: &Events) {
-        let (key, events) = (self.account.cache_key(&self.instance_id), events.clone());
+    fn write(&self, cache: JsonCache<bool>, key: String, value: bool, events: &Events) {
+        let events = events.clone();
         write_in_background(move || {
             if let Err(error) = cache.put(&key, value, when::now()) {
                 events(Event::Step(format!("cannot cache the kind of key: {error}")));

@@ -101,7 +101,7 @@ pub(crate) async fn session(
             Ok((connector.plan(&events).await, connection))
         }
     };
-    outage::connect(pool, settings, will_push, events, work).await
+    Box::pin(outage::connect(pool, settings, will_push, events, work)).await
 }
 
 /// The key file that the settings name, opened.
@@ -139,7 +139,7 @@ pub(crate) async fn stream(pool: &AwsPool, settings: Settings, events: &Events) 
         let key = public_key::find(attempt.search.settings.identity.as_ref())?;
         Box::pin(connector::open_stream(attempt, &key, &events)).await
     };
-    outage::connect(pool, settings, true, events, work).await
+    Box::pin(outage::connect(pool, settings, true, events, work)).await
 }
 
 /// The plan of a connection that is not made, and what is known of its routes: for `--dry-run`.

@@ -100,7 +100,7 @@ pub(crate) async fn open(
         let (caller, reporter) = (caller.clone(), Arc::clone(reporter));
         async move { Box::pin(open_attempt(attempt, caller, &events, reporter)).await }
     };
-    outage::connect(pool, settings, true, events, work).await
+    Box::pin(outage::connect(pool, settings, true, events, work)).await
 }
 
 async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporter: Reporter) -> Result<Opened, Error> {
@@ -111,7 +111,7 @@ async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporte
     if agent.dialer.booting.is_none() {
         // ssh gets its connection without waiting for the push; a request for the key does wait.
         let early = Arc::clone(&agent);
-        tokio::spawn(async move { early.identity().await });
+        tokio::spawn(async move { early.authorized_key().await });
     }
     let (dialed, ()) =
         tokio::try_join!(dial(&agent.dialer, events), agent.write_known_hosts(caller.known_hosts.as_ref()))?;
@@ -145,8 +145,8 @@ struct ConnectionAgent {
     state: Mutex<State>,
     /// The route of ssh's connection, once there is one.
     route: OnceLock<Route>,
-    /// When ssh was first given the public key.
-    offered: OnceLock<Instant>,
+    /// When ssh was last given the public key.
+    offered: Mutex<Option<Instant>>,
     events: Events,
     reporter: Reporter,
 }
@@ -164,7 +164,7 @@ impl ConnectionAgent {
             verifier,
             state: Mutex::new(State::Open),
             route: OnceLock::new(),
-            offered: OnceLock::new(),
+            offered: Mutex::new(None),
             events: Arc::clone(events),
             reporter,
         }
@@ -185,6 +185,24 @@ impl ConnectionAgent {
     /// Returns the key to use now.
     async fn key(&self) -> Arc<EphemeralKey> {
         self.keys.current(self.user().await, &self.events).await
+    }
+
+    /// Returns the key once the instance admits it.
+    async fn authorized_key(&self) -> Option<Arc<EphemeralKey>> {
+        if self.settings.offline {
+            // Nothing can be pushed; ssh has keys of its own.
+            return self.keys.still_good(self.user().await).await;
+        }
+        match self.keys.authorized(self.user().await, &self.events).await {
+            Ok(key) => Some(key),
+            Err(error) => {
+                // The next request pushes again. An error about an instance that AWS has not confirmed may be about the wrong one.
+                if self.dialer.confirmed.decided().await {
+                    self.report(error, false);
+                }
+                None
+            }
+        }
     }
 
     async fn plan(&self) -> Plan {
@@ -213,18 +231,18 @@ impl ConnectionAgent {
 
     /// Explains that ssh was denied: ssh says no more than that.
     async fn explain_denial(&self) {
-        let took = self.offered.get().map(Instant::elapsed);
+        let took = self.offered.lock().unwrap_or_else(PoisonError::into_inner).map(|offered| offered.elapsed());
         if !took.is_some_and(is_key_lookup_timeout) {
             self.key().await.denied().await;
-            self.prefer_rsa_next_time();
+            self.prefer_rsa_next_time().await;
         }
         let (plan, image) = (Box::new(self.plan().await), self.login.image(&self.events).await.map(Box::new));
         self.report(Error::Denied { plan, image, methods: Vec::new(), took }, true);
     }
 
-    fn prefer_rsa_next_time(&self) {
+    async fn prefer_rsa_next_time(&self) {
         if self.keys.prefer_rsa() {
-            self.keys.suggest_rsa(&self.events);
+            self.keys.suggest_rsa(self.user().await, &self.events);
             let id = &self.dialer.plan.instance.id;
             (self.events)(Event::Notice(format!(
                 "The next connection to {id} offers an RSA key, in case its sshd takes no ed25519."
@@ -255,24 +273,9 @@ impl AgentBackend for ConnectionAgent {
         if self.is_refused() {
             return None;
         }
-        if self.settings.offline {
-            // Nothing can be pushed; ssh has keys of its own.
-            let key = self.keys.still_good(self.user().await, &self.events).await?;
-            return Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id)));
-        }
-        match self.keys.authorized(self.user().await, &self.events).await {
-            Ok(key) => {
-                let _ = self.offered.set(Instant::now());
-                Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id)))
-            }
-            Err(error) => {
-                // The next request pushes again. An error about an instance that AWS has not confirmed may be about the wrong one.
-                if self.dialer.confirmed.decided().await {
-                    self.report(error, false);
-                }
-                None
-            }
-        }
+        let key = self.authorized_key().await?;
+        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id)))
     }
 
     async fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {

@@ -37,7 +37,7 @@ pub(super) enum Admission {
     /// The key may be used.
     Fresh,
     /// The key is too old, and another holder has another one.
-    Over,
+    Retired,
     /// The key's holder does not answer.
     Lost,
 }
@@ -86,7 +86,7 @@ impl PushedKey {
                 *last = Some(Instant::now());
                 Ok(Admission::Fresh)
             }
-            Turn::Over => Ok(Admission::Over),
+            Turn::Retired => Ok(Admission::Retired),
             Turn::Lost => Ok(Admission::Lost),
         }
     }
@@ -100,7 +100,7 @@ impl PushedKey {
                 holder.pushed(false).await;
                 false
             }
-            Turn::Over | Turn::Lost => false,
+            Turn::Retired | Turn::Lost => false,
         }
     }
 

@@ -57,6 +57,9 @@ impl Search {
     pub(crate) async fn find_only(&self, events: &Events) -> Result<Located, Error> {
         let stopped = if self.settings.start { OnStopped::Accept } else { OnStopped::Refuse };
         let found = lookup::find(&self.aws, &self.settings, stopped, events).await?;
+        if let lookup::Found::Running(instance) = &found {
+            self.cache(instance, events);
+        }
         let (lookup::Found::Running(instance) | lookup::Found::Chosen(instance) | lookup::Found::NotYet(instance)) =
             found;
         Ok(self.located(instance, None))

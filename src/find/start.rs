@@ -37,7 +37,7 @@ pub(super) async fn start(
     loop {
         match progress.judge(&instance, (kind, via), begun.elapsed()) {
             Next::Up => {
-                left_behind.map(LeftBehind::forget);
+                drop(left_behind.map(LeftBehind::forgotten));
                 return Ok(instance);
             }
             Next::Start => {
@@ -50,7 +50,7 @@ pub(super) async fn start(
                 events(Event::Progress(text));
             }
             Next::GiveUp(awaited) => {
-                left_behind.map(LeftBehind::forget);
+                drop(left_behind.map(LeftBehind::forgotten));
                 let (reason, seconds) = (instance.state_reason.clone(), begun.elapsed().as_secs());
                 return Err(Error::StartTimeout { instance_id: instance.id, awaited, seconds, reason });
             }
@@ -84,9 +84,10 @@ impl LeftBehind {
         Self { text, events: Arc::clone(events) }
     }
 
-    /// Ends the wait: an error or the session says what there is to say.
-    fn forget(mut self) {
+    /// Says nothing, because the wait has ended: an error or the session says what there is to say.
+    fn forgotten(mut self) -> Self {
         self.text.clear();
+        self
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::name::{KeyKind, KeyName};
-use super::start::connect_or_start;
+use super::start::{connect_or_start, connect_to_running};
 use super::turn::Turn;
 use super::wire::{Request, Response, receive, send};
 use crate::agent::socket::is_own_peer;
@@ -33,9 +33,27 @@ impl HeldKey {
     /// # Errors
     /// The holder cannot be started or does not answer, or another user's process does.
     pub(crate) async fn find(name: &KeyName) -> io::Result<Self> {
-        let (wanted, needs_key) = (name.clone(), name.kind != KeyKind::None);
-        let stream =
-            tokio::task::spawn_blocking(move || connect_or_start(&wanted)).await.map_err(io::Error::other)??;
+        let wanted = name.clone();
+        Self::over(name, move || connect_or_start(&wanted).map(Some))
+            .await?
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Connects to the holder of a key, if there is one.
+    ///
+    /// # Errors
+    /// As for [`Self::find`].
+    pub(crate) async fn find_running(name: &KeyName) -> io::Result<Option<Self>> {
+        let wanted = name.clone();
+        Self::over(name, move || connect_to_running(&wanted)).await
+    }
+
+    async fn over(
+        name: &KeyName,
+        connect: impl FnOnce() -> io::Result<Option<std::os::unix::net::UnixStream>> + Send + 'static,
+    ) -> io::Result<Option<Self>> {
+        let connected = timeout(ANSWER_TIMEOUT, tokio::task::spawn_blocking(connect)).await?;
+        let Some(stream) = connected.map_err(io::Error::other)?? else { return Ok(None) };
         stream.set_nonblocking(true)?;
         let stream = UnixStream::from_std(stream)?;
         if !is_own_peer(&stream) {
@@ -43,10 +61,10 @@ impl HeldKey {
         }
         let mut key = Self { stream: Mutex::new(Some(stream)), public_line: String::new() };
         match key.ask(&Request::Key, ANSWER_TIMEOUT).await? {
-            Response::Key(line) if line.is_empty() != needs_key => key.public_line = line,
+            Response::Key(line) if line.is_empty() == (name.kind == KeyKind::None) => key.public_line = line,
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
-        Ok(key)
+        Ok(Some(key))
     }
 
     /// Asks whether the key may be used now. Waits while another connection pushes it.
@@ -54,7 +72,7 @@ impl HeldKey {
         match self.ask(&Request::Turn, PUSH_TIMEOUT).await {
             Ok(Response::Fresh(seconds)) => Turn::Fresh(Duration::from_secs(seconds)),
             Ok(Response::Push) => Turn::Push,
-            Ok(Response::Retired) => Turn::Over,
+            Ok(Response::Retired) => Turn::Retired,
             _ => Turn::Lost,
         }
     }

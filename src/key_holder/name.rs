@@ -18,7 +18,8 @@ pub(crate) enum KeyKind {
 pub(crate) struct KeyName {
     /// The account, the region and the instance.
     pub instance: String,
-    /// The AWS profile: another one may not be allowed to push a key.
+    /// The AWS profile: another one may not be allowed to push a key. Credentials that are in the environment have none, so they count
+    /// as one, whatever role they are of.
     pub profile: Option<String>,
     /// The user to log in as.
     pub user: String,

@@ -64,6 +64,19 @@ pub(super) fn connect_or_start(name: &KeyName) -> io::Result<UnixStream> {
     })
 }
 
+/// Connects to the holder of this key; `None` if there is none.
+///
+/// # Errors
+/// There is no private folder for the socket, or the socket cannot be used.
+pub(super) fn connect_to_running(name: &KeyName) -> io::Result<Option<UnixStream>> {
+    let folder = store::runtime_folder().ok_or(io::ErrorKind::NotFound)?;
+    if !folder.exists() {
+        return Ok(None);
+    }
+    private_folder(&folder)?;
+    connect(&socket(name, &folder))
+}
+
 /// Connects to a socket; `None` if nobody listens there.
 fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
     match UnixStream::connect(path) {

@@ -14,7 +14,7 @@ pub(crate) enum Turn {
     /// The caller is to push the key, and to report the result to the holder.
     Push,
     /// The key is good no more: another holder has another one.
-    Over,
+    Retired,
     /// The holder has gone, or another connection's push takes too long.
     Lost,
 }

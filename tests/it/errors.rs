@@ -264,7 +264,7 @@ fn usage_errors() {
         "--address nowhere web",
         "list --nonsense",
         "proxy",
-        "-t -T web",
+        "--offline --start web",
         "--json web",
     ];
     let mut all = String::new();

@@ -25,7 +25,7 @@ fn folders(world: &World) -> usize {
     std::fs::read_dir(world.path("tmp")).unwrap().count()
 }
 
-/// What is typed after a line of the tour, each answer after its question, and what is seen at the end.
+/// The text that is typed after a line of the tour, each answer after its question, and what is seen at the end.
 fn answers(command: &str) -> (&'static [(&'static str, &'static str)], &'static str) {
     match command {
         "ec2ssh list" => (&[], "batch-1 "),

@@ -50,7 +50,7 @@ impl Terminal {
         });
         let writer = pair.master.take_writer().unwrap();
         let screen = vt100::Parser::new(non_zero(24), non_zero(columns), 200);
-        Self { master: pair.master, writer, chunks, child, screen: screen }
+        Self { master: pair.master, writer, chunks, child, screen }
     }
 
     pub(crate) fn type_in(&mut self, text: &str) {
