@@ -136,6 +136,7 @@ fn tunnel_address(
     match reaches {
         AddressType::Ipv4 => ipv4,
         AddressType::Ipv6 => ipv6,
+        AddressType::DualStack if typed.is_some_and(|typed| typed.is_ipv6()) => ipv6.or(ipv4),
         AddressType::DualStack => ipv4.or(ipv6),
     }
 }

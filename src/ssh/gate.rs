@@ -20,14 +20,20 @@ use tokio::time::Instant;
 
 use crate::io::{Layer, Layered};
 
+/// The number of bytes that are read for key exchanges while the gate is shut: what the server had sent before one began comes first.
+const ALLOWANCE: usize = 4 << 20;
+
 /// The gate of one connection; clones are the same gate.
 #[derive(Clone)]
 pub(super) struct Gate(Arc<State>);
 
 struct State {
-    shut: AtomicBool,
-    /// The number of bytes that may be read although the gate is shut: russh waits for the server's part of a key exchange.
-    forced: AtomicUsize,
+    /// The number of those who have shut the gate: each channel has a reader of its own.
+    shut: AtomicUsize,
+    /// Set while something is read although the gate is shut: russh waits for the server's part of a key exchange.
+    forced: AtomicBool,
+    /// The number of bytes that may still be read in this way, until the gate is opened.
+    allowance: AtomicUsize,
     /// A counter of writes; only its growth matters.
     writes: AtomicUsize,
     wrote: Notify,
@@ -41,8 +47,9 @@ impl Gate {
     /// Makes a gate that is open.
     pub(super) fn new() -> Self {
         Self(Arc::new(State {
-            shut: AtomicBool::new(false),
-            forced: AtomicUsize::new(0),
+            shut: AtomicUsize::new(0),
+            forced: AtomicBool::new(false),
+            allowance: AtomicUsize::new(ALLOWANCE),
             writes: AtomicUsize::new(0),
             wrote: Notify::new(),
             reader: AtomicWaker::new(),
@@ -51,25 +58,27 @@ impl Gate {
         }))
     }
 
-    /// Stops reading from the network.
+    /// Stops reading from the network, until the same caller opens the gate again.
     pub(super) fn shut(&self) {
-        if !self.0.shut.swap(true, Ordering::AcqRel) {
+        if self.0.shut.fetch_add(1, Ordering::AcqRel) == 0 {
             self.0.changes.notify_one();
         }
     }
 
-    /// Goes on reading. What the server sent in the meantime was not looked for, so the silence begins now.
+    /// Goes on reading, unless another channel has shut the gate as well. What the server sent in the meantime was not looked for, so
+    /// the silence begins now.
     pub(super) fn open(&self) {
-        if self.0.shut.swap(false, Ordering::AcqRel) {
+        if self.0.shut.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.allowance.store(ALLOWANCE, Ordering::Release);
             self.hear();
             self.0.reader.wake();
             self.0.changes.notify_one();
         }
     }
 
-    /// Has this many bytes pass although the gate is shut, because russh itself waits for the server.
-    pub(super) fn force(&self, bytes: usize) {
-        if self.0.forced.swap(bytes, Ordering::AcqRel) == 0 && bytes > 0 {
+    /// Reads on although the gate is shut, or not, because russh itself waits for the server.
+    pub(super) fn force(&self, forced: bool) {
+        if self.0.forced.swap(forced, Ordering::AcqRel) != forced && forced {
             self.0.reader.wake();
         }
     }
@@ -88,7 +97,7 @@ impl Gate {
 
     /// Whether reading has stopped.
     pub(super) fn is_shut(&self) -> bool {
-        self.0.shut.load(Ordering::Acquire)
+        self.0.shut.load(Ordering::Acquire) > 0
     }
 
     /// Returns when something was last received, or could first be received again.
@@ -106,7 +115,8 @@ impl Gate {
     }
 
     fn stops_reading(&self) -> bool {
-        self.is_shut() && self.0.forced.load(Ordering::Acquire) == 0
+        let may_pass = self.0.forced.load(Ordering::Acquire) && self.0.allowance.load(Ordering::Acquire) > 0;
+        self.is_shut() && !may_pass
     }
 }
 
@@ -134,8 +144,10 @@ impl Layer for Gate {
         let count = into.filled().len() - before;
         if count > 0 {
             self.hear();
-            let spend = |left: usize| (left > 0).then(|| left.saturating_sub(count));
-            let _ = self.0.forced.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend);
+            if self.is_shut() {
+                let spend = |left: usize| Some(left.saturating_sub(count));
+                let _ = self.0.allowance.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend);
+            }
         }
         result
     }
@@ -164,8 +176,24 @@ mod tests {
         assert_eq!(tokio::join!(&mut read, opener).0.unwrap(), b'a');
         drop(read);
         gate.shut();
-        gate.force(1);
+        gate.force(true);
         assert_eq!(stream.read_u8().await.unwrap(), b'b');
-        assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending(), "one byte may pass");
+        gate.force(false);
+        assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending());
+        gate.0.allowance.store(0, Ordering::Release);
+        gate.force(true);
+        assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending(), "no more may pass until it is opened");
+    }
+
+    /// One channel's reader goes on, and another's still waits.
+    #[test]
+    fn gate_is_open_when_nobody_holds_it() {
+        let gate = Gate::new();
+        gate.shut();
+        gate.clone().shut();
+        gate.open();
+        assert!(gate.is_shut());
+        gate.open();
+        assert!(!gate.is_shut());
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use russh::client::Handle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
@@ -20,8 +20,6 @@ use super::options::Timeouts;
 const SIGN_INTERVAL: Duration = Duration::from_secs(1);
 /// The time within which a sign is on its way, unless russh is in the middle of a key exchange: then it sends nothing else.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(250);
-/// The number of bytes that are read for a key exchange while the gate is shut. What the server had sent before it began comes first.
-const KEY_EXCHANGE_SIZE: usize = 4 << 20;
 
 /// The next thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,13 +112,14 @@ pub(super) async fn keep_alive(
         }
         if !wants_answer && timeout(WRITE_TIMEOUT, gate.written_since(writes)).await.is_err() {
             // The server's part of the key exchange is among what is not read.
-            gate.force(KEY_EXCHANGE_SIZE);
+            gate.force(true);
             tokio::select! {
-                () = gate.written_since(writes) => {}
+                // The first write may be a part of the key exchange, and the sign comes after it.
+                () = async { gate.written_since(writes).await; sleep(WRITE_TIMEOUT).await } => {}
                 () = gate.changed() => {}
                 () = shared.closed.cancelled() => return,
             }
-            gate.force(0);
+            gate.force(false);
         }
     }
 }

@@ -25,7 +25,8 @@ pub(super) struct LastMessage {
 /// A write that failed.
 struct Failure {
     error: io::Error,
-    limit: Pin<Box<Sleep>>,
+    /// The end of the current wait for more. The reader may come late: only a wait counts.
+    limit: Option<Pin<Box<Sleep>>>,
 }
 
 /// Puts the layer on a stream.
@@ -54,9 +55,14 @@ impl Layer for LastMessage {
         let result = inner.poll_read(cx, into);
         let Some(failure) = &mut self.failure else { return result };
         match result {
-            Poll::Ready(Ok(())) if into.filled().len() > before => return Poll::Ready(Ok(())),
+            Poll::Ready(Ok(())) if into.filled().len() > before => {
+                failure.limit = None;
+                return Poll::Ready(Ok(()));
+            }
             Poll::Ready(_) => {}
-            Poll::Pending => ready!(failure.limit.as_mut().poll(cx)),
+            Poll::Pending => {
+                ready!(failure.limit.get_or_insert_with(|| Box::pin(sleep(READ_TIMEOUT))).as_mut().poll(cx))
+            }
         }
         Poll::Ready(Err(failure.copy()))
     }
@@ -65,8 +71,8 @@ impl Layer for LastMessage {
     fn write_failed(&mut self, error: io::Error) -> io::Result<()> {
         match error.kind() {
             _ if self.failure.is_some() => Ok(()),
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                self.failure = Some(Failure { error, limit: Box::pin(sleep(READ_TIMEOUT)) });
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+                self.failure = Some(Failure { error, limit: None });
                 Ok(())
             }
             _ => Err(error),

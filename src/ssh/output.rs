@@ -55,11 +55,19 @@ where
     E: AsyncWrite + Unpin,
 {
     let mut exit = Exit::Unknown;
+    let mut has_stderr = true;
     while let Some(next) = backlog.next().await {
         let written = match next {
             Next::Output(data) => flushed(&mut io.stdout, &data).await.map_err(|error| ("standard output", error)),
-            Next::Other(ChannelMsg::ExtendedData { data, ext: 1 }) => {
-                flushed(&mut io.stderr, &data).await.map_err(|error| ("standard error", error))
+            Next::Other(ChannelMsg::ExtendedData { data, ext: 1 }) if has_stderr => {
+                match flushed(&mut io.stderr, &data).await {
+                    // Nobody reads the errors any more; the output goes on.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                        has_stderr = false;
+                        Ok(())
+                    }
+                    other => other.map_err(|error| ("standard error", error)),
+                }
             }
             Next::Other(ChannelMsg::Eof) => {
                 (io.close_stdout)();
@@ -110,6 +118,8 @@ struct Kept {
     messages: VecDeque<ChannelMsg>,
     size: usize,
     ended: bool,
+    /// Whether this channel has shut the gate.
+    shuts: bool,
 }
 
 /// The next thing to write or to do.
@@ -133,7 +143,7 @@ impl Backlog {
         let mut kept = self.kept();
         kept.size += size(&message);
         kept.messages.push_back(message);
-        if kept.size > self.limit {
+        if kept.size > self.limit && !std::mem::replace(&mut kept.shuts, true) {
             self.gate.shut();
         }
         self.arrived.notify_one();
@@ -151,7 +161,7 @@ impl Backlog {
             {
                 let mut kept = self.kept();
                 if let Some(next) = kept.take() {
-                    if kept.size <= self.limit / 2 {
+                    if kept.size <= self.limit / 2 && std::mem::take(&mut kept.shuts) {
                         self.gate.open();
                     }
                     return Some(next);
@@ -168,7 +178,9 @@ impl Backlog {
 impl Drop for Backlog {
     /// Other channels of the connection go on.
     fn drop(&mut self) {
-        self.gate.open();
+        if self.kept().shuts {
+            self.gate.open();
+        }
     }
 }
 

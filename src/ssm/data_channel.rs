@@ -59,6 +59,8 @@ pub(crate) struct DataChannel {
     outgoing: SendWindow<Bytes>,
     /// Whether the service has asked us to pause sending.
     is_paused: bool,
+    /// Set while nothing is read from the websocket, because the reader does not take what has arrived.
+    looked_away: bool,
     /// Encoded acknowledgements that wait for the websocket; they go before data and are not paced.
     acknowledgements: VecDeque<Bytes>,
     /// Encoded data messages, with their numbers, that wait for the websocket and for their pace.
@@ -99,6 +101,7 @@ impl DataChannel {
             incoming: ReceiveWindow::default(),
             outgoing: SendWindow::default(),
             is_paused: false,
+            looked_away: false,
             acknowledgements: VecDeque::new(),
             to_send: VecDeque::new(),
             pace: Pace::default(),
@@ -284,6 +287,14 @@ impl DataChannel {
     /// Queues overdue messages for retransmission before all others, unless sending is paused: those behind them are held back by the
     /// agent until they have arrived.
     pub(crate) fn tick(&mut self, now: Now) {
+        if !self.can_take() {
+            // Acknowledgements may have come that nobody reads.
+            self.looked_away = true;
+            return;
+        }
+        if std::mem::take(&mut self.looked_away) {
+            self.outgoing.looked_again(now.instant);
+        }
         if self.is_paused {
             return;
         }
@@ -291,8 +302,9 @@ impl DataChannel {
         if !due.is_empty() {
             self.pace.late(now.instant);
         }
-        for message in due.into_iter().rev() {
-            self.to_send.push_front(message);
+        for message in due {
+            let before = self.to_send.iter().position(|(number, _)| *number > message.0);
+            self.to_send.insert(before.unwrap_or(self.to_send.len()), message);
         }
     }
 
@@ -302,15 +314,16 @@ impl DataChannel {
             return None;
         }
         let next = (!self.to_send.is_empty()).then(|| self.pace.next(now)).filter(|next| *next > now);
-        next.into_iter().chain(self.outgoing.next_due()).min()
+        let due = if self.can_take() { self.outgoing.next_due() } else { None };
+        next.into_iter().chain(due).min()
     }
 
     /// Switches to a new websocket: every unacknowledged message is sent again.
-    pub(crate) fn reconnected(&mut self) {
+    pub(crate) fn reconnected(&mut self, now: Now) {
         self.is_paused = false;
         self.acknowledgements.clear();
         self.pace.reconnected();
-        self.to_send = self.outgoing.unacknowledged().into();
+        self.to_send = self.outgoing.unacknowledged(now.instant).into();
     }
 
     /// Whether everything that was sent has been acknowledged.
@@ -327,6 +340,12 @@ impl DataChannel {
     pub(crate) fn next_to_send(&mut self, now: Instant) -> Option<Bytes> {
         if let Some(acknowledgement) = self.acknowledgements.pop_front() {
             return Some(acknowledgement);
+        }
+        // A message that was to be repeated may have been acknowledged in the meantime.
+        while let Some((sequence, _)) = self.to_send.front()
+            && !self.outgoing.is_pending(*sequence)
+        {
+            self.to_send.pop_front();
         }
         if self.is_paused || self.to_send.is_empty() || !self.pace.is_due(now) {
             return None;

@@ -324,7 +324,7 @@ impl Relay {
         (self.ws_sink, self.ws_stream) = ws::split(socket);
         self.url = url;
         self.resumption.restored(Instant::now());
-        self.data_channel.reconnected();
+        self.data_channel.reconnected(now());
         self.api.step("session resumed".to_owned());
     }
 

@@ -43,11 +43,6 @@ struct Sent<M> {
 }
 
 impl<M> Sent<M> {
-    /// Whether the acknowledgement is what is waited for: a message that has not left yet cannot be lost.
-    fn is_on_the_way(&self) -> bool {
-        !self.queued && !self.acknowledged
-    }
-
     fn timer_start(&self, progress: Option<Instant>) -> Instant {
         progress.map_or(self.last, |progress| progress.max(self.last))
     }
@@ -130,7 +125,9 @@ impl<M: Clone> SendWindow<M> {
     pub(crate) fn due(&mut self, now: Instant) -> Vec<(i64, M)> {
         let (timeout, progress, oldest) = (self.timer.timeout, self.progress, self.oldest());
         let numbered = (oldest..).zip(self.sent.iter_mut());
-        let waiting = numbered.filter(|(_, sent)| sent.is_on_the_way()).take(MAX_RETRANSMITS);
+        // The oldest ones count whether they wait to leave or not: no more than this many are repeated at a time.
+        let oldest = numbered.filter(|(_, sent)| !sent.acknowledged).take(MAX_RETRANSMITS);
+        let waiting = oldest.filter(|(_, sent)| !sent.queued);
         let late = waiting.filter(|(_, sent)| sent.timer_start(progress) + timeout <= now);
         let late: Vec<(i64, M)> = late
             .map(|(number, sent)| {
@@ -146,20 +143,33 @@ impl<M: Clone> SendWindow<M> {
 
     /// Returns when to call [`Self::due`] next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let waiting = self.sent.iter().filter(|sent| sent.is_on_the_way()).take(MAX_RETRANSMITS);
-        waiting.map(|sent| sent.timer_start(self.progress) + self.timer.timeout).min()
+        let oldest = self.sent.iter().filter(|sent| !sent.acknowledged).take(MAX_RETRANSMITS);
+        oldest.filter(|sent| !sent.queued).map(|sent| sent.timer_start(self.progress) + self.timer.timeout).min()
     }
 
     /// Returns every unacknowledged message, to be sent again over a new connection, with its number.
-    pub(crate) fn unacknowledged(&mut self) -> Vec<(i64, M)> {
+    pub(crate) fn unacknowledged(&mut self, now: Instant) -> Vec<(i64, M)> {
         let oldest = self.oldest();
         let in_flight = (oldest..).zip(self.sent.iter_mut()).filter(|(_, sent)| !sent.acknowledged);
         in_flight
             .map(|(number, sent)| {
-                (sent.queued, sent.repeated) = (true, true);
+                (sent.queued, sent.repeated, sent.first) = (true, true, now);
                 (number, sent.message.clone())
             })
             .collect()
+    }
+
+    /// Whether a message is in the window and not acknowledged.
+    pub(crate) fn is_pending(&mut self, sequence: i64) -> bool {
+        self.get_mut(sequence).is_some_and(|sent| !sent.acknowledged)
+    }
+
+    /// Begins to wait anew: acknowledgements that came in the meantime were not read.
+    pub(crate) fn looked_again(&mut self, now: Instant) {
+        self.progress = Some(now);
+        for sent in self.sent.iter_mut().filter(|sent| !sent.queued) {
+            (sent.first, sent.repeated) = (now, true);
+        }
     }
 
     /// Returns how long the oldest message has been waiting for its acknowledgement.

@@ -89,9 +89,18 @@ fn describe(attempts: &[Attempt]) -> String {
 /// # Errors
 /// Fails if there is no address, or if none accepts within `limit`; the error names every address that was tried.
 pub(crate) async fn connect(hosts: &[Host], port: u16, family: IpFamily, limit: Duration) -> Result<TcpStream, Error> {
+    connect_to(known(hosts, port, family), resolve(hosts, port, family), limit).await
+}
+
+/// Connects to the first address that accepts: those that the name server gives, and after its head start those that are known
+/// without it.
+async fn connect_to(
+    known: Vec<SocketAddr>,
+    resolved: impl Future<Output = Vec<SocketAddr>>,
+    limit: Duration,
+) -> Result<TcpStream, Error> {
     let deadline = Instant::now() + limit;
-    let known = known(hosts, port, family);
-    let mut resolved = Box::pin(resolve(hosts, port, family));
+    let mut resolved = Box::pin(resolved);
     let addresses = tokio::select! {
         biased;
         addresses = &mut resolved => Some(addresses),

@@ -110,4 +110,10 @@ fn typed_private_address_is_reached() {
     assert_eq!(address(None), "10.0.0.5");
     assert_eq!(address(Some("10.0.1.5")), "10.0.1.5");
     assert_eq!(address(Some("54.1.2.3")), "10.0.0.5");
+    // Over a dual-stack endpoint an IPv6 address is reached as it was typed.
+    let dual = Endpoint { address_type: AddressType::DualStack, ..endpoint.clone() };
+    let instance = Instance { ipv6: vec!["2600::5".parse().unwrap(), "2600::6".parse().unwrap()], ..instance.clone() };
+    let typed = Some("2600::6".parse().unwrap());
+    let chosen = choose(&[dual], &instance, AddressKind::Auto, typed, false).unwrap();
+    assert_eq!(chosen.address.to_string(), "2600::6");
 }

@@ -215,3 +215,32 @@ async fn pty_gets_term_size_modes_and_resizes() {
     connection.run(session, receiver, outputs).await.unwrap();
     assert_eq!(*SEEN.lock().unwrap(), ["pty vt220 80x24 [(VINTR, 3), (ECHO, 0)]", "size 132x43 9"]);
 }
+
+/// `2> >(head -n 1)` cut the output short, and the exit status was lost.
+#[tokio::test]
+async fn closed_stderr_ends_nothing() {
+    let connection = connected(|mut channel, handle| {
+        Box::pin(async move {
+            wait_for_exec(&mut channel).await;
+            let id = channel.id();
+            for _ in 0..3 {
+                handle.extended_data(id, 1, &b"err\n"[..]).await.unwrap();
+                handle.data(id, &b"out\n"[..]).await.unwrap();
+            }
+            handle.exit_status_request(id, 7).await.unwrap();
+            handle.eof(id).await.unwrap();
+            handle.close(id).await.unwrap();
+        })
+    })
+    .await;
+    let session = connection.open_session(&command()).await.unwrap();
+    let (_sender, receiver) = mpsc::channel(8);
+    let (stdout, mut out) = duplex(1024);
+    // Nobody reads the errors.
+    let stderr = duplex(16).0;
+    let outputs = Outputs { stdout, stderr, close_stdout: nothing };
+    let mut seen = Vec::new();
+    let running = async { connection.run(session, receiver, outputs).await };
+    let (exit, _) = tokio::join!(running, out.read_to_end(&mut seen));
+    assert_eq!((exit.unwrap(), seen.as_slice()), (Exit::Status(7), &b"out\nout\nout\n"[..]));
+}

@@ -132,7 +132,7 @@ fn unacknowledged_messages_are_resent_after_reconnect() {
     data_channel.send(b"three", now());
     data_channel.take(&acknowledge(3), now()).unwrap();
     sent(&mut data_channel);
-    data_channel.reconnected();
+    data_channel.reconnected(now());
     let again = sent(&mut data_channel);
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].sequence, &again[0].payload[..]), (2, &b"two"[..]));
@@ -299,4 +299,53 @@ fn lost_message_is_repeated_during_an_upload() {
     }
     let [first, second] = left_at[..] else { panic!("sent {} times", left_at.len()) };
     assert!(second - first <= 100, "{first} ms and {second} ms");
+}
+
+/// Nothing is late that nobody has looked for: the reader takes nothing, so no acknowledgement is read.
+#[test]
+fn timers_rest_while_nothing_is_read() {
+    let mut data_channel = open();
+    let start = now();
+    let after = |seconds: u64| Now { instant: start.instant + Duration::from_secs(seconds), ..start };
+    data_channel.take(&acknowledge(0), start).unwrap();
+    data_channel.send(b"x", start);
+    assert_eq!(sent(&mut data_channel).len(), 1);
+    for sequence in 2..=2 + 1024 {
+        data_channel.take(&from_agent(sequence, payload::OUTPUT, vec![0; 1024]), start).unwrap();
+    }
+    sent(&mut data_channel);
+    assert!(!data_channel.can_take());
+    for seconds in 1..60 {
+        data_channel.tick(after(seconds));
+        assert!(data_channel.next_to_send(after(seconds).instant).is_none());
+    }
+    while data_channel.next_received().is_some() {}
+    data_channel.tick(after(60));
+    assert!(data_channel.waiting_for(after(60)).is_zero() && data_channel.next_to_send(after(60).instant).is_none());
+    data_channel.tick(after(62));
+    assert!(data_channel.next_to_send(after(62).instant).is_some(), "now it is late");
+}
+
+/// After a stall the oldest messages are repeated, in their order, and none that was acknowledged in the meantime.
+#[test]
+fn few_messages_are_repeated_after_a_stall() {
+    let mut data_channel = open();
+    let start = now();
+    let at = |ms: u64| Now { instant: start.instant + Duration::from_millis(ms), ..start };
+    let mut ms = 0;
+    for _ in 0..200 {
+        while !data_channel.can_send() || data_channel.next_to_send(at(ms).instant).is_some() {
+            ms += 1;
+        }
+        data_channel.send(b"x", at(ms));
+    }
+    for later in ms..ms + 5000 {
+        data_channel.tick(at(later));
+    }
+    let queued: Vec<i64> = data_channel.to_send.iter().map(|(number, _)| *number).collect();
+    assert!(queued.len() <= 40 && queued.is_sorted(), "{queued:?}");
+    for number in 0..=200 {
+        data_channel.take(&acknowledge(number), at(ms + 5000)).unwrap();
+    }
+    assert!(data_channel.next_to_send(at(ms + 9000).instant).is_none() && data_channel.can_send());
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::transport::tcp::{Error, Host, IpFamily, connect, interleave};
+use crate::transport::tcp::{Error, Host, IpFamily, connect, connect_to, interleave};
 use tokio::net::TcpListener;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -83,4 +83,33 @@ fn socket_that_does_not_answer() -> (SocketAddr, Vec<std::net::TcpStream>, std::
         assert!(queued.len() < 64, "the queue has no end");
     }
     (address, queued, listener)
+}
+
+/// Three seconds were lost at each connection while the name server did not answer.
+#[tokio::test(start_paused = true)]
+async fn silent_name_server_costs_no_second() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let known = vec![listener.local_addr().unwrap()];
+    let begun = tokio::time::Instant::now();
+    connect_to(known, std::future::pending(), LIMIT).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+/// The address that the name server gives late is dialed as well: inside the VPC it is the private one.
+#[tokio::test(start_paused = true)]
+async fn late_name_is_dialed_beside_the_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let right = listener.local_addr().unwrap();
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        vec![right]
+    };
+    // Nothing listens at the known address.
+    connect_to(addresses("127.0.0.2:1"), late, LIMIT).await.unwrap();
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        addresses("127.0.0.3:1")
+    };
+    let error = connect_to(addresses("127.0.0.2:1"), late, LIMIT).await.unwrap_err().to_string();
+    assert!(error.contains("127.0.0.2:1") && error.contains("127.0.0.3:1"), "{error}");
 }
