@@ -66,6 +66,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'Open a shell or run a command on an instance (`ssh` may be left out)')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Connect standard input and output to an instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
+            [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'List, add or forget trusted host keys')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Configure OpenSSH to reach instances by name (~/.ssh/config)')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -164,6 +165,21 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show nothing but errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON with every field')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;info' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
+            [CompletionResult]::new('--screenshot', '--screenshot', [CompletionResultType]::ParameterName, 'Write a picture of the screen (JPEG) to this file')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the report as JSON')
+            [CompletionResult]::new('--user-data', '--user-data', [CompletionResultType]::ParameterName, 'Write the user data, unpacked, to standard output')
+            [CompletionResult]::new('--console', '--console', [CompletionResultType]::ParameterName, 'Write the console output to standard output')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -305,6 +321,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'Open a shell or run a command on an instance (`ssh` may be left out)')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Connect standard input and output to an instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
+            [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'List, add or forget trusted host keys')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Configure OpenSSH to reach instances by name (~/.ssh/config)')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -318,6 +335,9 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;help;list' {
+            break
+        }
+        'ec2ssh;help;info' {
             break
         }
         'ec2ssh;help;known-hosts' {

@@ -25,6 +25,9 @@ _ec2ssh() {
             ec2ssh,help)
                 cmd="ec2ssh__subcmd__help"
                 ;;
+            ec2ssh,info)
+                cmd="ec2ssh__subcmd__info"
+                ;;
             ec2ssh,known-hosts)
                 cmd="ec2ssh__subcmd__known__subcmd__hosts"
                 ;;
@@ -69,6 +72,9 @@ _ec2ssh() {
                 ;;
             ec2ssh__subcmd__help,help)
                 cmd="ec2ssh__subcmd__help__subcmd__help"
+                ;;
+            ec2ssh__subcmd__help,info)
+                cmd="ec2ssh__subcmd__help__subcmd__info"
                 ;;
             ec2ssh__subcmd__help,known-hosts)
                 cmd="ec2ssh__subcmd__help__subcmd__known__subcmd__hosts"
@@ -140,7 +146,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list info known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,7 +420,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help)
-            opts="ssh proxy list known-hosts config completions help"
+            opts="ssh proxy list info known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -498,6 +504,20 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__info)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -616,6 +636,32 @@ _ec2ssh() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__info)
+            opts="-v -q -h --profile --region --verbose --quiet --json --user-data --console --screenshot --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --screenshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -20,6 +20,7 @@ use crate::commands::config::{self, ConfigArgs};
 use crate::commands::credentials::{self, offer_login};
 #[cfg(unix)]
 use crate::commands::hold_key::{self, HoldKeyArgs};
+use crate::commands::info::{self, InfoArgs};
 use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
 use crate::commands::options::OutputOptions;
@@ -67,6 +68,8 @@ enum Command {
     Proxy(Box<ProxyArgs>),
     /// List instances in a table
     List(ListArgs),
+    /// Show all that AWS knows of an instance: addresses, groups, agent, user data, console
+    Info(Box<InfoArgs>),
     /// List, add or forget trusted host keys
     KnownHosts(KnownHostsArgs),
     /// Configure OpenSSH to reach instances by name (~/.ssh/config)
@@ -89,7 +92,9 @@ impl Command {
             Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
             #[cfg(unix)]
             Self::Config(_) | Self::HoldKey(_) => CommandKind::Tool,
-            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => CommandKind::Tool,
+            Self::List(_) | Self::Info(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => {
+                CommandKind::Tool
+            }
         }
     }
 
@@ -98,6 +103,7 @@ impl Command {
             Self::Ssh(args) => args.connect.output,
             Self::Proxy(args) => OutputOptions { quiet: args.is_quiet(), ..args.connect.output },
             Self::List(args) => args.output,
+            Self::Info(args) => args.output,
             Self::KnownHosts(args) => args.output,
             #[cfg(unix)]
             Self::Config(args) => args.output,
@@ -120,7 +126,7 @@ impl Command {
             Self::Ssh(_) | Self::Proxy(_) => Ui::without_stdout(verbosity, terminal_width),
             #[cfg(unix)]
             Self::Config(_) | Self::HoldKey(_) => Ui::new(verbosity, terminal_width),
-            Self::List(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => {
+            Self::List(_) | Self::Info(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => {
                 Ui::new(verbosity, terminal_width)
             }
         }
@@ -306,6 +312,7 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::Ssh(args) => Box::pin(ssh::run(ctx, *args)).await,
         Command::Proxy(args) => Box::pin(proxy::run(ctx, *args)).await,
         Command::List(args) => Box::pin(list::run(ctx, args)).await,
+        Command::Info(args) => Box::pin(info::run(ctx, *args)).await,
         Command::KnownHosts(args) => Box::pin(known_hosts::run(ctx, args)).await,
         #[cfg(unix)]
         Command::Config(args) => config::run(&ctx.ui, args),

@@ -114,8 +114,19 @@ impl Ui {
     /// # Panics
     /// Panics on a [`Ui::without_stdout`], which would be a bug in ec2ssh.
     pub(crate) fn out(&self, text: &str) -> io::Result<()> {
+        self.out_bytes(text.as_bytes())
+    }
+
+    /// Writes bytes to standard output as they are.
+    ///
+    /// # Errors
+    /// As for [`Self::out`].
+    ///
+    /// # Panics
+    /// As for [`Self::out`].
+    pub(crate) fn out_bytes(&self, bytes: &[u8]) -> io::Result<()> {
         assert!(self.inner.stdout, "standard output carries the session's data");
-        match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        match io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }

@@ -125,6 +125,12 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether the credentials may not make the call.
+    pub(crate) fn is_denial(&self) -> bool {
+        const CODES: [&str; 3] = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
+        self.code().is_some_and(|code| CODES.contains(&code))
+    }
+
     /// Whether AWS could not be asked: it did not answer, or it had a failure of its own. An answer that says no is none of these.
     pub(crate) fn is_outage(&self) -> bool {
         match self {

@@ -3,7 +3,7 @@
 //! ```text
 //! pool -> clients <- http, preconnect, endpoint_url                   the clients of one profile and region
 //!                 <- credentials <- shared_config, environment        by the AWS CLI's rules
-//! instances, images, console, keys, start_instances, endpoints, sessions     one file per kind of call
+//! instances, details, images, console, keys, start_instances, endpoints, sessions     one file per kind of call
 //! sign, hosts                                                         websocket URLs: their signatures, and whether their hosts are AWS's
 //! iso_time                                                            the launch time in JSON
 //! call, error, clock                                                  names of the calls, and how they fail
@@ -17,6 +17,7 @@ mod clients;
 mod clock;
 mod console;
 mod credentials;
+mod details;
 mod endpoint_url;
 pub(crate) mod endpoints;
 pub(crate) mod environment;

@@ -1,6 +1,8 @@
 //! Plain types for AWS's responses, so that the rest of the program never sees an SDK type. They have only accessors
 //! and conversions.
 
+pub(crate) mod details;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};

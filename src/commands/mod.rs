@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod credentials;
 #[cfg(unix)]
 pub(crate) mod hold_key;
+pub(crate) mod info;
 pub(crate) mod known_hosts;
 pub(crate) mod list;
 pub(crate) mod options;

@@ -185,7 +185,7 @@ mod tests {
         assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending(), "no more may pass until it is opened");
     }
 
-    /// One channel's reader goes on, and another's still waits.
+    /// The reader of one channel goes on, and that of another still waits.
     #[test]
     fn gate_is_open_when_nobody_holds_it() {
         let gate = Gate::new();

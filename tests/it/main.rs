@@ -9,6 +9,7 @@ mod complete;
 mod errors;
 mod help;
 mod host_keys;
+mod info;
 mod list;
 mod lookup;
 mod moto;

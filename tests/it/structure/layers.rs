@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("cli", "commands context error secret ssm store terminal ui"),
     (
         "commands",
-        "agent aws config connect context error event find key_holder openssh plan program route secret settings ssh store table \
+        "agent aws config connect context error event find key_holder login openssh plan program route secret settings ssh store table \
          target terminal text transport trust ui when",
     ),
     ("context", "aws config ui"),

@@ -3,6 +3,9 @@
 use axum::body::Body;
 use axum::http::Response;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::fault::{error, escape, respond};
 use crate::state::{Instance, State};
 
@@ -156,6 +159,16 @@ fn item(instance: &Instance) -> String {
             format!("<item>{attachment}{}</item>", address(&Some(private.clone()), public))
         })
         .collect();
+    let groups: String = instance
+        .groups
+        .iter()
+        .map(|(id, name)| {
+            format!("<item><groupId>{}</groupId><groupName>{}</groupName></item>", escape(id), escape(name))
+        })
+        .collect();
+    let profile = element("arn", &instance.iam_profile);
+    let profile =
+        if profile.is_empty() { profile } else { format!("<iamInstanceProfile>{profile}</iamInstanceProfile>") };
     let ipv6 = element("ipv6Address", &instance.ipv6);
     let ipv6_items = if ipv6.is_empty() { String::new() } else { format!("<item>{ipv6}</item>") };
     format!(
@@ -164,8 +177,11 @@ fn item(instance: &Instance) -> String {
          {private_dns}{public_dns}{key_name}<instanceType>{kind}</instanceType><launchTime>{launched}</launchTime>\
          <placement><availabilityZone>{zone}</availabilityZone></placement>{private_ip}{public_ip}{ipv6}\
          <platformDetails>Linux/UNIX</platformDetails><vpcId>{vpc}</vpcId><subnetId>{subnet}</subnetId>\
-         <tagSet>{tags}</tagSet><metadataOptions><state>applied</state><httpEndpoint>{metadata}</httpEndpoint></metadataOptions>\
-         <networkInterfaceSet><item><attachment><deviceIndex>0</deviceIndex></attachment><ipv6AddressesSet>{ipv6_items}\
+         <tagSet>{tags}</tagSet><metadataOptions><state>applied</state><httpTokens>required</httpTokens>\
+         <httpPutResponseHopLimit>2</httpPutResponseHopLimit><httpEndpoint>{metadata}</httpEndpoint></metadataOptions>\
+         {profile}<architecture>x86_64</architecture>\
+         <networkInterfaceSet><item><networkInterfaceId>eni-{id}</networkInterfaceId><groupSet>{groups}</groupSet>\
+         <attachment><deviceIndex>0</deviceIndex></attachment><ipv6AddressesSet>{ipv6_items}\
          </ipv6AddressesSet>{first}</item>{others}</networkInterfaceSet></item>",
         id = escape(&instance.id),
         image = escape(&instance.image_id),
@@ -237,3 +253,41 @@ pub(crate) fn xml(operation: &str, inner: &str) -> Response<Body> {
     );
     respond(200, "text/xml;charset=UTF-8", body)
 }
+
+/// Answers DescribeInstanceAttribute for the user data and the protections.
+pub(crate) fn describe_attribute(state: &State, body: &str) -> Response<Body> {
+    let id = parameter(body, "InstanceId").unwrap_or_default();
+    let Some(instance) = state.instances.iter().find(|instance| instance.id == id) else {
+        return unknown_instance(&id);
+    };
+    let [termination, stop] = instance.protected;
+    let value = match parameter(body, "Attribute").as_deref() {
+        // The element is empty if there are none.
+        Some("userData") if instance.user_data.is_empty() => "<userData/>".to_owned(),
+        Some("userData") => format!("<userData><value>{}</value></userData>", STANDARD.encode(&instance.user_data)),
+        Some("disableApiTermination") => {
+            format!("<disableApiTermination><value>{termination}</value></disableApiTermination>")
+        }
+        Some("disableApiStop") => format!("<disableApiStop><value>{stop}</value></disableApiStop>"),
+        _ => return error(400, "InvalidParameterValue", "the embedded cloud does not have this attribute", false),
+    };
+    xml("DescribeInstanceAttribute", &format!("<instanceId>{id}</instanceId>{value}"))
+}
+
+/// Answers GetConsoleScreenshot with the beginning of a JPEG; a stopped instance has no screen.
+pub(crate) fn screenshot(state: &State, body: &str) -> Response<Body> {
+    let id = parameter(body, "InstanceId").unwrap_or_default();
+    match state.instances.iter().find(|instance| instance.id == id) {
+        None => unknown_instance(&id),
+        Some(instance) if instance.state != "running" => {
+            error(400, "IncorrectInstanceState", "The instance is not in a state from which it can be captured", false)
+        }
+        Some(_) => {
+            let picture = STANDARD.encode(JPEG);
+            xml("GetConsoleScreenshot", &format!("<instanceId>{id}</instanceId><imageData>{picture}</imageData>"))
+        }
+    }
+}
+
+/// The beginning of a JPEG (its start and JFIF markers).
+const JPEG: &[u8] = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00";

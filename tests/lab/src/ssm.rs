@@ -1,5 +1,7 @@
 //! Systems Manager's API calls: GetConnectionStatus, StartSession, ResumeSession, TerminateSession.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use axum::body::Body;
 use axum::http::Response;
 use serde_json::{Value, json};
@@ -23,6 +25,18 @@ pub(crate) fn get_connection_status(state: &State, body: &str) -> Response<Body>
     let target = field(body, "Target");
     let status = if state.agents.contains_key(&target) { "connected" } else { "notconnected" };
     answer(&json!({ "Target": target, "Status": status }))
+}
+
+/// Answers DescribeInstanceInformation for one instance; one without an agent is not listed.
+pub(crate) fn describe_instance_information(state: &State, body: &str) -> Response<Body> {
+    let request: Value = serde_json::from_str(body).unwrap_or_default();
+    let id = request["Filters"][0]["Values"][0].as_str().unwrap_or_default();
+    let found = state.agents.get(id).map(|agent| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        json!({ "InstanceId": id, "PingStatus": "Online", "LastPingDateTime": now, "AgentVersion": agent.version,
+            "PlatformName": "Amazon Linux", "PlatformVersion": "2023", "PlatformType": "Linux" })
+    });
+    answer(&json!({ "InstanceInformationList": found.into_iter().collect::<Vec<_>>() }))
 }
 
 /// Answers StartSession for the SSH document.

@@ -38,6 +38,14 @@ pub struct Instance {
     pub without_ip_for: usize,
     /// Whether the instance was started by a call.
     pub started: bool,
+    /// The security groups of all interfaces: id and name.
+    pub groups: Vec<(String, String)>,
+    /// The ARN of the IAM instance profile.
+    pub iam_profile: Option<String>,
+    /// The user data, as they were given.
+    pub user_data: Vec<u8>,
+    /// Whether it is protected against termination, and against being stopped.
+    pub protected: [bool; 2],
 }
 
 impl Instance {
@@ -66,6 +74,10 @@ impl Instance {
             pending_for: 0,
             without_ip_for: 0,
             started: false,
+            groups: vec![("sg-0123456789abcdef0".to_owned(), "web".to_owned())],
+            iam_profile: None,
+            user_data: Vec::new(),
+            protected: [false, false],
         }
     }
 
