@@ -81,10 +81,12 @@ impl Connection {
         let (verify, refusal) = erase(verifier);
         let shared = Arc::new(Shared::default());
         let cancelled = CancellationToken::new();
+        let gate = Gate::new();
         let handler = Handler {
             verify,
             on_banner: Box::new(on_banner),
             shared: Arc::clone(&shared),
+            gate: gate.clone(),
             cancelled: cancelled.clone(),
             _closes: shared.closed.clone().drop_guard(),
         };
@@ -92,7 +94,6 @@ impl Connection {
         let (stream, abort) = abort_on_drop(stream, cancelled.clone());
         // Without a buffer, russh reads each packet separately, and its length before it.
         let stream = BufReader::with_capacity(READ_BUFFER_SIZE, stream);
-        let gate = Gate::new();
         let stream = gated(stream, gate.clone());
         tokio::select! {
             result = connect_stream(config, stream, handler) => match result {

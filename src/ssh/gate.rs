@@ -20,8 +20,10 @@ use tokio::time::Instant;
 
 use crate::io::{Layer, Layered};
 
-/// The number of bytes that are read for key exchanges while the gate is shut: what the server had sent before one began comes first.
-const ALLOWANCE: usize = 4 << 20;
+/// The number of bytes that are read for one key exchange while the gate is shut: what the server had sent before comes first.
+const EXCHANGE_ALLOWANCE: usize = 4 << 20;
+/// The number of bytes that are read for all key exchanges while the gate is shut; a hostile server might never stop.
+const ALLOWANCE: usize = 64 << 20;
 
 /// The gate of one connection; clones are the same gate.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ struct State {
     shut: AtomicUsize,
     /// Set while something is read although the gate is shut: russh waits for the server's part of a key exchange.
     forced: AtomicBool,
+    /// The number of bytes that may still be read in this way, for this key exchange.
+    exchange_allowance: AtomicUsize,
     /// The number of bytes that may still be read in this way, until the gate is opened.
     allowance: AtomicUsize,
     /// A counter of writes; only its growth matters.
@@ -49,6 +53,7 @@ impl Gate {
         Self(Arc::new(State {
             shut: AtomicUsize::new(0),
             forced: AtomicBool::new(false),
+            exchange_allowance: AtomicUsize::new(0),
             allowance: AtomicUsize::new(ALLOWANCE),
             writes: AtomicUsize::new(0),
             wrote: Notify::new(),
@@ -76,11 +81,16 @@ impl Gate {
         }
     }
 
-    /// Reads on although the gate is shut, or not, because russh itself waits for the server.
-    pub(super) fn force(&self, forced: bool) {
-        if self.0.forced.swap(forced, Ordering::AcqRel) != forced && forced {
-            self.0.reader.wake();
-        }
+    /// Reads on although the gate is shut, because russh itself waits for the server's part of a key exchange.
+    pub(super) fn force(&self) {
+        self.0.exchange_allowance.store(EXCHANGE_ALLOWANCE, Ordering::Release);
+        self.0.forced.store(true, Ordering::Release);
+        self.0.reader.wake();
+    }
+
+    /// Ends [`Self::force`]. It is called as soon as the key exchange is done: behind it another may begin, which can wait.
+    pub(super) fn unforce(&self) {
+        self.0.forced.store(false, Ordering::Release);
     }
 
     /// Returns a counter of writes to the network.
@@ -115,8 +125,16 @@ impl Gate {
     }
 
     fn stops_reading(&self) -> bool {
-        let may_pass = self.0.forced.load(Ordering::Acquire) && self.0.allowance.load(Ordering::Acquire) > 0;
-        self.is_shut() && !may_pass
+        let is_left = |allowance: &AtomicUsize| allowance.load(Ordering::Acquire) > 0;
+        let may_pass = self.0.forced.load(Ordering::Acquire);
+        self.is_shut() && !(may_pass && is_left(&self.0.exchange_allowance) && is_left(&self.0.allowance))
+    }
+
+    fn spend(&self, count: usize) {
+        for allowance in [&self.0.exchange_allowance, &self.0.allowance] {
+            let spend = |left: usize| Some(left.saturating_sub(count));
+            let _ = allowance.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend);
+        }
     }
 }
 
@@ -145,8 +163,7 @@ impl Layer for Gate {
         if count > 0 {
             self.hear();
             if self.is_shut() {
-                let spend = |left: usize| Some(left.saturating_sub(count));
-                let _ = self.0.allowance.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend);
+                self.spend(count);
             }
         }
         result
@@ -176,13 +193,27 @@ mod tests {
         assert_eq!(tokio::join!(&mut read, opener).0.unwrap(), b'a');
         drop(read);
         gate.shut();
-        gate.force(true);
+        gate.force();
         assert_eq!(stream.read_u8().await.unwrap(), b'b');
-        gate.force(false);
+        gate.unforce();
         assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending());
         gate.0.allowance.store(0, Ordering::Release);
-        gate.force(true);
+        gate.force();
         assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending(), "no more may pass until it is opened");
+    }
+
+    /// The first exchange may have to wait for a lot; the next one has as much.
+    #[tokio::test]
+    async fn each_key_exchange_has_its_allowance() {
+        let gate = Gate::new();
+        let mut stream = gated(tokio::io::repeat(0), gate.clone());
+        gate.shut();
+        let mut data = vec![0; EXCHANGE_ALLOWANCE];
+        for _ in 0..2 {
+            gate.force();
+            stream.read_exact(&mut data).await.unwrap();
+            assert!(poll!(&mut Box::pin(stream.read_u8())).is_pending());
+        }
     }
 
     /// The reader of one channel goes on, and that of another still waits.

@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use russh::Channel;
 use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
+use russh::{Channel, Names};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::Error;
+use super::gate::Gate;
 use super::host_key::{Algorithm, PresentedKey};
 use super::incoming::{IncomingKind, Router};
 
@@ -57,6 +58,8 @@ pub(super) struct Handler {
     pub on_banner: Box<dyn Fn(String) + Send>,
     /// State shared with the connection.
     pub shared: Arc<Shared>,
+    /// The gate, which may be passed until a key exchange is done.
+    pub gate: Gate,
     /// Cancelled when the handshake is no longer awaited.
     pub cancelled: CancellationToken,
     /// Cancels [`Shared::closed`] when russh drops the handler, which is when its task ends.
@@ -132,6 +135,11 @@ impl russh::client::Handler for Handler {
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
         (self.on_banner)(banner.to_owned());
+        Ok(())
+    }
+
+    async fn kex_done(&mut self, _: Option<&[u8]>, _: &Names, _: &mut Session) -> Result<(), HandlerError> {
+        self.gate.unforce();
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use super::options::Timeouts;
 /// The interval at which something is sent while the gate is shut. The shortest that a server can ask for is a second, three times.
 const SIGN_INTERVAL: Duration = Duration::from_secs(1);
 /// The time within which a sign is on its way, unless russh is in the middle of a key exchange: then it sends nothing else.
-const WRITE_TIMEOUT: Duration = Duration::from_millis(250);
+const WRITE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The next thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,14 +112,14 @@ pub(super) async fn keep_alive(
         }
         if !wants_answer && timeout(WRITE_TIMEOUT, gate.written_since(writes)).await.is_err() {
             // The server's part of the key exchange is among what is not read.
-            gate.force(true);
+            gate.force();
             tokio::select! {
                 // The first write may be a part of the key exchange, and the sign comes after it.
                 () = async { gate.written_since(writes).await; sleep(WRITE_TIMEOUT).await } => {}
                 () = gate.changed() => {}
                 () = shared.closed.cancelled() => return,
             }
-            gate.force(false);
+            gate.unforce();
         }
     }
 }

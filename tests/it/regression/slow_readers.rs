@@ -43,11 +43,12 @@ fn paused_pipe_loses_nothing() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let ways = ["", "--via eice", "--via ssm"];
-    let children: Vec<Child> = worlds.iter().flat_map(|world| ways.map(|way| start(world, way))).collect();
+    let children: Vec<(&str, Child)> =
+        worlds.iter().flat_map(|world| ways.map(|way| (way, start(world, way)))).collect();
     std::thread::sleep(PAUSE);
-    for child in children {
+    for (index, (way, child)) in children.into_iter().enumerate() {
         let run = Run::of(child.wait_with_output().unwrap());
-        assert_eq!((run.stdout.len(), run.code), (SIZE, 3), "{}", run.stderr);
+        assert_eq!((run.stdout.len(), run.code), (SIZE, 3), "{index} {way}: {}", run.stderr);
     }
 }
 

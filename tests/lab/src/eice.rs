@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -214,46 +217,65 @@ pub(crate) async fn relay(mut socket: Socket, tunnel: Tunnel, service: Service) 
     }
 }
 
+/// Why a tunnel's data ended, as its close frame says it; `None` where the client is gone.
+type End = Option<(u16, &'static str)>;
+
+/// Carries the data both ways. One way never waits for the other: a client that takes nothing can still send.
 async fn pump(socket: &mut Socket, target: TcpStream, state: &Mutex<State>) {
     let _ = target.set_nodelay(true);
-    let (mut from, mut to) = target.into_split();
+    let (from, to) = target.into_split();
+    let (sink, stream) = socket.split();
+    let closing = Notify::new();
+    let end = tokio::select! {
+        end = to_target(stream, to, state, &closing) => end,
+        end = to_client(sink, from, &closing) => end,
+    };
+    if let Some((code, reason)) = end {
+        close(socket, code, reason).await;
+    }
+}
+
+async fn to_target(
+    mut stream: SplitStream<&mut Socket>,
+    mut to: OwnedWriteHalf,
+    state: &Mutex<State>,
+    closing: &Notify,
+) -> End {
+    loop {
+        match stream.next().await {
+            Some(Ok(Message::Binary(bytes))) if bytes.len() <= MAX_FRAME => {
+                if to.write_all(&bytes).await.is_err() {
+                    return Some((1000, ""));
+                }
+            }
+            Some(Ok(Message::Binary(_))) => return Some((1009, "Frame too large")),
+            Some(Ok(Message::Pong(bytes))) if bytes[..] == *PING => lock(state).pongs += 1,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            // The client closed the tunnel: the target gets EOF, and only the close is still answered.
+            Some(Ok(Message::Close(_))) => {
+                let _ = to.shutdown().await;
+                closing.notify_one();
+            }
+            _ => return None,
+        }
+    }
+}
+
+async fn to_client(mut sink: SplitSink<&mut Socket, Message>, mut from: OwnedReadHalf, closing: &Notify) -> End {
     let mut chunk = vec![0; 32 * 1024];
-    let mut closing = false;
     // The client has to answer the pings and keep them out of the data.
     let mut ping = tokio::time::interval(Duration::from_millis(50));
     loop {
-        tokio::select! {
-            frame = socket.next() => match frame {
-                Some(Ok(Message::Binary(bytes))) if bytes.len() <= MAX_FRAME => {
-                    if to.write_all(&bytes).await.is_err() {
-                        return close(socket, 1000, "").await;
-                    }
-                }
-                Some(Ok(Message::Binary(_))) => return close(socket, 1009, "Frame too large").await,
-                Some(Ok(Message::Pong(bytes))) if bytes[..] == *PING => lock(state).pongs += 1,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                // The client closed the tunnel: the target gets EOF, and only the close is still answered.
-                Some(Ok(Message::Close(_))) => {
-                    let _ = to.shutdown().await;
-                    closing = true;
-                }
-                _ => return,
+        let message = tokio::select! {
+            () = closing.notified() => std::future::pending().await,
+            _ = ping.tick() => Message::Ping(PING.to_vec().into()),
+            read = from.read(&mut chunk) => match read {
+                Ok(0) | Err(_) => return Some((1000, "")),
+                Ok(count) => Message::Binary(chunk[..count].to_vec().into()),
             },
-            _ = ping.tick(), if !closing => {
-                if socket.send(Message::Ping(PING.to_vec().into())).await.is_err() {
-                    return;
-                }
-            }
-            read = from.read(&mut chunk), if !closing => match read {
-                Ok(0) | Err(_) => return close(socket, 1000, "").await,
-                Ok(count) => {
-                    if socket.feed(Message::Binary(chunk[..count].to_vec().into())).await.is_err()
-                        || socket.flush().await.is_err()
-                    {
-                        return;
-                    }
-                }
-            },
+        };
+        if sink.send(message).await.is_err() {
+            return None;
         }
     }
 }
