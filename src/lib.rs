@@ -36,7 +36,8 @@
 //! - [`error`], [`diagnose`]: what is wrong, and how it is said.
 //! - [`connect`]: the [`Connector`](connect), the pushed key, the speculative start, plain ssh's ProxyCommand.
 //! - [`key_holder`]: a process that holds one pushed key for all connections of a user to an instance.
-//! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
+//! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key. [`connect::outage`] goes on with what is remembered
+//!   when AWS cannot be asked.
 //! - [`mod@plan`], [`settings`], [`login`]: pure decisions. [`event`]: how these rooms report and ask.
 //! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
 //! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`]. Its `shared_config`
@@ -44,7 +45,7 @@
 //! - [`web`], [`transport`]: HTTPS and websockets by the caller's proxies; TCP, links and probes.
 //! - [`agent`], [`openssh`]: for plain ssh: an agent with one key, and the block in `~/.ssh/config`.
 //! - [`terminal`], [`ui`]: the local terminal in raw mode; the one door to standard output, standard error and the user.
-//! - Small ones that import nothing, or nearly so: [`account`], [`config`], [`confirm`], [`io`], [`program`], [`secret`],
+//! - Small ones that import nothing, or nearly so: [`account`], [`boot`] (patience with an instance that boots), [`config`], [`confirm`], [`io`], [`program`], [`secret`],
 //!   [`store`], [`table`], [`target`], [`text`], [`when`].
 //!
 //! # Where something new goes

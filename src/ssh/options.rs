@@ -46,7 +46,7 @@ impl Window {
     /// into buffers that it moves around. On our side the window costs no memory: after some unread data ([`Backlog`]) the rest stays
     /// in the network, and the server waits.
     ///
-    /// At a terminal the window is what still arrives after Ctrl-C. So it fills the path at a rate that no reader follows, 2 MB/s, or
+    /// At a terminal the window is what still arrives after Ctrl-C. So it fills the path at a rate that no reader follows, 1.2 MB/s, or
     /// at the path's own rate where that is known and lower.
     pub(crate) fn of(purpose: Purpose, round_trip: Duration, rate: Option<u32>) -> Self {
         let filling = |rate: u32| {
@@ -63,7 +63,7 @@ impl Window {
 }
 
 /// The rates that windows are made for, in bytes per second.
-const TERMINAL_RATE: u32 = 2_000_000;
+const TERMINAL_RATE: u32 = 1_200_000;
 const BULK_RATE: u32 = 200_000_000;
 
 /// The number of bytes of output that are kept for a slow reader; beyond that the server has to wait.

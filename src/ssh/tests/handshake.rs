@@ -82,11 +82,11 @@ fn window_of_a_terminal_is_small() {
     for (milliseconds, rate, expected) in [
         (0, None, 65_536),
         (10, None, 65_536),
-        (80, None, 160_000),
+        (80, None, 96_000),
         (1_000, None, 524_288),
         (30, Some(770_000), 65_536),
         (200, Some(770_000), 154_000),
-        (80, Some(50_000_000), 160_000),
+        (80, Some(50_000_000), 96_000),
     ] {
         assert_eq!(of(milliseconds, rate), expected, "{milliseconds} ms, {rate:?}");
     }
