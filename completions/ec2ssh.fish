@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start wait= offline yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start wait=? offline yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -24,8 +24,8 @@ function __fish_ec2ssh_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s p -l port -d 'Connect to this SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
@@ -39,7 +39,7 @@ private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l wait -d 'Try again until the instance accepts the login, for this many seconds' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
@@ -69,8 +69,8 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "known-hosts" -d 'List
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s p -l port -d 'Connect to this SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
@@ -84,7 +84,7 @@ private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l wait -d 'Try again until the instance accepts the login, for this many seconds' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
@@ -106,8 +106,8 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s n -l no-stdin -d '
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l dry-run -d 'Print the plan without connecting'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l json -d 'Print the plan as JSON (with --dry-run)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s p -l port -d 'Connect to this SSH port' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
@@ -121,7 +121,7 @@ private\t'The private IPv4 address (VPN, peering, inside the VPC)'
 ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l wait -d 'Try again until the instance accepts the login, for this many seconds' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l agent -d 'Make a key, push it, and serve it to ssh as an agent at this path (its IdentityAgent)' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
@@ -142,14 +142,14 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l offline -d 'Ask 
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l yes -d 'Do not ask before starting an instance (with --start)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l fdpass -d 'Pass the connected socket to ssh (ProxyUseFdpass yes)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l json -d 'Print JSON with every field'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l screenshot -d 'Write a picture of the screen (JPEG) to this file' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -s q -l quiet -d 'Show nothing but errors'
@@ -167,13 +167,13 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fis
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from list" -l json -d 'Print JSON for other programs'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from answer" -l agent -d 'Path of the ProxyCommand\'s agent' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from answer" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every key and how it came to be trusted'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "forget" -d 'Forget the keys of an instance whose host keys were regenerated'
@@ -187,8 +187,8 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_see
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "install" -d 'Add the block to ~/.ssh/config, or replace the existing one'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "remove" -d 'Remove the block from ~/.ssh/config'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and not __fish_seen_subcommand_from print install remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l match -d 'Names to treat as instances besides i-* and those of earlier installs: \'web-*\', or \'*.ec2\' for names with that suffix' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -l via -d 'Use this route to the instances' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
@@ -203,8 +203,8 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l profile -d 'Use this profile of the shared AWS config' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l region -d 'Look for instances in this region' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l match -d 'Names to treat as instances besides i-* and those of earlier installs: \'web-*\', or \'*.ec2\' for names with that suffix' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -s l -l user -d 'Log in as this user' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from install" -l via -d 'Use this route to the instances' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
@@ -249,10 +249,9 @@ function __fish_ec2ssh_instances
     command ec2ssh complete -- $words[2..-1] 2>/dev/null
 end
 complete -c ec2ssh -f -a "(__fish_ec2ssh_instances)"
-complete -c ec2ssh -l profile -x -a "(__fish_ec2ssh_instances)"
-complete -c ec2ssh -l region -x -a "(__fish_ec2ssh_instances)"
 
 # After the target of `ec2ssh ssh` the words belong to the remote command.
+functions -e __fish_ec2ssh_using_any_subcommand
 functions -c __fish_ec2ssh_using_subcommand __fish_ec2ssh_using_any_subcommand
 function __fish_ec2ssh_using_subcommand
     __fish_ec2ssh_using_any_subcommand $argv

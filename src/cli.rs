@@ -147,6 +147,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         trace(verbosity.verbose);
         // Completions run while the user types: they ask nothing.
         let is_silent = matches!(command, Command::Complete(_));
+        // ssh has the terminal, and has perhaps given it back to the shell already.
+        let is_proxy = matches!(command, Command::Proxy(_));
         let interaction = if is_silent { credentials::silent() } else { credentials::interaction(&ui) };
         let ctx = Ctx::new(ui, interaction);
         let ui = &ctx.ui;
@@ -156,6 +158,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         ui.clear_progress();
         ExitCode::from(match result {
             Ok(code) => code,
+            Err(error) if is_proxy && matches!(error.kind, ErrorKind::Interrupted(_)) => error.exit_code(kind),
             Err(error) => {
                 report(ui, verbosity, &error);
                 error.exit_code(kind)
@@ -318,7 +321,12 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::Config(args) => config::run(&ctx.ui, args),
         #[cfg(unix)]
         Command::HoldKey(_) => unreachable!("it runs before the runtime is made"),
-        Command::Complete(args) => Box::pin(complete::run(ctx, args, &App::command())).await,
+        Command::Complete(args) => {
+            let mut tree = App::command();
+            // This adds the subcommand `help`.
+            tree.build();
+            Box::pin(complete::run(ctx, args, &tree)).await
+        }
         Command::Completions(args) => completions::run(&ctx.ui, args, App::command()),
     }
 }

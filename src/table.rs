@@ -126,12 +126,17 @@ impl Table {
     }
 
     fn next_to_drop(&self, shown: &[usize]) -> Option<usize> {
+        // What is empty in each row is left out first.
         let rank = |column: usize| match self.columns[column].fit {
-            Fit::Drop(rank) => Some(rank),
+            Fit::Drop(rank) => Some((!self.is_empty(column), rank)),
             Fit::Keep | Fit::Cut => None,
         };
         let ranked = shown.iter().enumerate().filter_map(|(at, column)| Some((rank(*column)?, at)));
         ranked.min().map(|(_, at)| at)
+    }
+
+    fn is_empty(&self, column: usize) -> bool {
+        self.rows.iter().all(|row| row.get(column).is_none_or(|cell| matches!(cell.as_str(), "" | "-")))
     }
 
     /// The width of the numbers, with the gap behind them.
@@ -168,7 +173,9 @@ impl Table {
         let mut text = String::new();
         for (at, row) in self.rows.iter().enumerate() {
             let cell = |column: usize| row.get(column).map_or("", String::as_str);
-            text += &(self.prefix(Some(at + 1)) + &self.paint(name, &truncate(cell(name), width), layout.colored));
+            let width_of_name = if self.columns[name].fit == Fit::Cut { width } else { usize::MAX };
+            let first = truncate(cell(name), width_of_name);
+            text += &(self.prefix(Some(at + 1)) + &self.paint(name, &first, layout.colored));
             let mut used = width;
             for column in (0..self.columns.len()).filter(|column| *column != name && !matches!(cell(*column), "" | "-"))
             {

@@ -20,6 +20,25 @@ pub(crate) fn sanitize_lines(text: &str) -> String {
     text.lines().map(sanitize).collect::<Vec<_>>().join("\n")
 }
 
+/// Does the same as [`sanitize_lines`] for a document that is to be read: keeps tabs, and leaves out colors (SGR sequences).
+pub(crate) fn sanitize_document(text: &str) -> String {
+    let line = |line: &str| without_colors(line).split('\t').map(sanitize).collect::<Vec<_>>().join("\t");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn without_colors(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        match rest.strip_prefix('m') {
+            Some(rest) => kept += rest,
+            None => kept += &format!("\u{1b}[{part}"),
+        }
+    }
+    kept
+}
+
 /// Replaces characters that a terminal interprets by JSON escapes (`\u009b`), which leaves the strings' values
 /// unchanged. The serializer itself escapes the rest of the control characters.
 pub(crate) fn sanitize_json(json: &str) -> String {

@@ -211,9 +211,9 @@ impl Ui {
 
     /// Shows a text with a spinner, but not while a question waits for its answer.
     fn spin(&self, text: &str) {
-        if self.inner.prompt_lock.try_lock().is_ok() {
-            self.inner.progress.spin(sanitize(text));
-        }
+        // Held until the spinner is there, so that a question removes it.
+        let Ok(_turn) = self.inner.prompt_lock.try_lock() else { return };
+        self.inner.progress.spin(sanitize(text));
     }
 
     /// Makes a progress bar for work that may take over a second; `total` is in the unit, if it is known. It is shown on a

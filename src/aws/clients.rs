@@ -48,6 +48,7 @@ pub(crate) struct Aws {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
+    pub(super) sts: aws_sdk_sts::Client,
     /// Whether FIPS endpoints are enabled.
     pub(super) fips: bool,
     /// Whether dual-stack endpoints (IPv4 and IPv6) are enabled.
@@ -110,6 +111,7 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
+            sts: aws_sdk_sts::Client::new(&shared),
             fips: shared.use_fips().unwrap_or_default(),
             dual_stack: shared.use_dual_stack().unwrap_or_default(),
             ec2_overridden: endpoint_override(&shared, "EC2").is_some(),
@@ -134,6 +136,7 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
+            sts: aws_sdk_sts::Client::new(&shared),
             fips: false,
             dual_stack: false,
             ec2_overridden: false,

@@ -94,6 +94,8 @@ impl Aws {
                 // Endpoints that are older than this field do not report it.
                 _ => AddressType::Ipv4,
             },
+            group_ids: from.security_group_ids().to_vec(),
+            preserves_client_ip: from.preserve_client_ip().unwrap_or_default(),
         }
     }
 

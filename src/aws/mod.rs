@@ -4,6 +4,7 @@
 //! pool -> clients <- http, preconnect, endpoint_url                   the clients of one profile and region
 //!                 <- credentials <- shared_config, environment        by the AWS CLI's rules
 //! instances, details, images, console, keys, start_instances, endpoints, sessions     one file per kind of call
+//! network, health                                                     what `doctor` asks beside them
 //! sign, hosts                                                         websocket URLs: their signatures, and whether their hosts are AWS's
 //! iso_time                                                            the launch time in JSON
 //! call, error, clock                                                  names of the calls, and how they fail
@@ -22,6 +23,7 @@ mod endpoint_url;
 pub(crate) mod endpoints;
 pub(crate) mod environment;
 mod error;
+mod health;
 pub(crate) mod hosts;
 mod http;
 mod images;
@@ -29,6 +31,7 @@ pub(crate) mod instances;
 mod iso_time;
 pub(crate) mod keys;
 pub(crate) mod model;
+mod network;
 mod pages;
 mod pool;
 mod preconnect;

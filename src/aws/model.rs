@@ -2,6 +2,8 @@
 //! and conversions.
 
 pub(crate) mod details;
+pub(crate) mod health;
+pub(crate) mod network;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -158,6 +160,12 @@ pub(crate) struct Endpoint {
     pub zone: Option<String>,
     /// The address families that it reaches.
     pub address_type: AddressType,
+    /// The endpoint's security groups, which must let its connections out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub group_ids: Vec<String>,
+    /// Whether the instance sees the client's address instead of the endpoint's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub preserves_client_ip: bool,
 }
 
 /// The address families that an endpoint reaches.

@@ -181,8 +181,11 @@ impl<'a> Place<'a> {
             }
             let subcommand = command.find_subcommand(typed).filter(|_| takes_target || command.has_subcommands());
             let Some(subcommand) = subcommand else {
-                let runs_commands = takes_target && matches!(command.get_name(), "ec2ssh" | "ssh");
-                return if runs_commands { Self::Remote } else { Self::Other };
+                if takes_target && matches!(command.get_name(), "ec2ssh" | "ssh") {
+                    return Self::Remote;
+                }
+                takes_target = false;
+                continue;
             };
             command = subcommand;
             takes_target = command.get_positionals().any(is_target);
@@ -222,7 +225,9 @@ fn is_target(argument: &clap::Arg) -> bool {
 
 /// Whether the option's value is the next word: `--region eu-west-1`, `-p 22`, but not `--region=eu-west-1` or `-p22`.
 pub(crate) fn takes_value_from_next_word(tree: &Command, word: &str) -> bool {
-    let has_value = |argument: &clap::Arg| argument.get_action().takes_values() && !argument.is_positional();
+    let has_value = |argument: &clap::Arg| {
+        argument.get_action().takes_values() && !argument.is_positional() && !argument.is_require_equals_set()
+    };
     if let Some(long) = word.strip_prefix("--") {
         return tree.get_arguments().any(|argument| argument.get_long() == Some(long) && has_value(argument));
     }

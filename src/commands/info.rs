@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::options::{AwsOptions, OutputOptions};
+use super::options::{AwsOptions, OutputOptions, lookup_error};
 use crate::aws::{self, Aws};
 use crate::context::Ctx;
 use crate::error::CommandError;
@@ -17,7 +17,7 @@ use crate::event::Events;
 use crate::find::{self, Located, single};
 use crate::login::default_login_user;
 use crate::target::Target;
-use crate::text::{sanitize_json, sanitize_lines};
+use crate::text::{sanitize_document, sanitize_json, sanitize_lines};
 use crate::ui::Ui;
 use crate::when::now;
 
@@ -58,14 +58,15 @@ pub(crate) async fn run(ctx: &Ctx, args: InfoArgs) -> Result<u8, CommandError> {
     let access = args.aws.clone().access(ctx, &target.selector.to_string())?;
     ui.doing(&format!("asking AWS for {}", target.selector));
     let aws = ui.watch(ctx.aws.get(&access, false)).await?;
-    let instance = ui.watch(single(&aws, &target.selector)).await?;
+    let instance = ui.watch(single(&aws, &target.selector)).await.map_err(lookup_error)?;
     let id = instance.id.clone();
     if args.user_data {
         let packed = ui.watch(aws.user_data(&id)).await?;
-        return write_raw(ui, &user_data::unpack(&packed));
+        return write_raw(ui, &user_data::unpack(&packed), &format!("{id} has no user data."));
     }
     if args.console {
-        return write_raw(ui, &ui.watch(console(&aws, &id)).await?);
+        let nothing = format!("{id} has no console output yet; EC2 posts it some minutes after the boot.");
+        return write_raw(ui, &ui.watch(console(&aws, &id)).await?, &nothing);
     }
     if let Some(file) = &args.screenshot {
         let picture = ui.watch(aws.screenshot(&id)).await?;
@@ -86,8 +87,9 @@ pub(crate) async fn run(ctx: &Ctx, args: InfoArgs) -> Result<u8, CommandError> {
 async fn gather(aws: &Aws, located: &Located) -> Report {
     let (instance, id) = (&located.instance, located.instance.id.as_str());
     let silent: Events = Arc::new(|_| ());
-    let (details, image, agent, termination, stop, user_data) = tokio::join!(
+    let (details, status, image, agent, termination, stop, user_data) = tokio::join!(
         aws.details(id),
+        aws.instance_status(id),
         find::image(aws, located, &silent),
         aws.agent_state(id),
         aws.is_termination_protected(id),
@@ -100,6 +102,7 @@ async fn gather(aws: &Aws, located: &Located) -> Report {
         default_user: default_login_user(image.as_ref()).user,
         image_name: image.map(|image| image.name).filter(|name| !name.is_empty()),
         details: part(details),
+        status: part(status),
         agent: part(agent),
         termination_protected: part(termination),
         stop_protected: part(stop),
@@ -111,9 +114,9 @@ fn part<T>(result: Result<T, aws::Error>) -> Part<T> {
     result.map_or_else(
         |error| match &error {
             aws::Error::Service { call, .. } if error.is_denial() => {
-                Part::Unknown(format!("not allowed: {}", call.iam_action()))
+                Part::unknown(format!("not allowed: {}", call.iam_action()))
             }
-            other => Part::Unknown(other.to_string()),
+            other => Part::unknown(other.to_string()),
         },
         Part::Known,
     )
@@ -128,12 +131,12 @@ async fn console(aws: &Aws, id: &str) -> Result<Vec<u8>, aws::Error> {
     }
 }
 
-/// Writes bytes as they are; on a terminal their control characters are escaped.
-fn write_raw(ui: &Ui, bytes: &[u8]) -> Result<u8, CommandError> {
+/// Writes bytes as they are; on a terminal their control characters are escaped, and their colors are left out.
+fn write_raw(ui: &Ui, bytes: &[u8], nothing: &str) -> Result<u8, CommandError> {
     if bytes.is_empty() {
-        ui.notice("There is none.");
+        ui.notice(nothing);
     } else if std::io::stdout().is_terminal() {
-        ui.out(&(sanitize_lines(&String::from_utf8_lossy(bytes)) + "\n"))?;
+        ui.out(&(sanitize_document(&String::from_utf8_lossy(bytes)) + "\n"))?;
     } else {
         ui.out_bytes(bytes)?;
     }
@@ -141,6 +144,9 @@ fn write_raw(ui: &Ui, bytes: &[u8]) -> Result<u8, CommandError> {
 }
 
 fn write_picture(ui: &Ui, file: &Path, picture: &[u8]) -> Result<u8, CommandError> {
+    if picture.is_empty() {
+        return Err(CommandError::failed("EC2 sent no picture of the screen"));
+    }
     std::fs::write(file, picture)
         .map_err(|error| CommandError::failed(format!("cannot write {}", file.display())).cause(error.to_string()))?;
     ui.notice(&format!("Wrote {} ({} kB).", file.display(), picture.len().div_ceil(1000)));

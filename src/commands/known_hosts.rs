@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::options::{AwsOptions, OutputOptions};
+use super::options::{AwsOptions, OutputOptions, lookup_error};
 #[cfg(unix)]
 use crate::agent::parent::SshProcess;
 use crate::connect;
 use crate::context::Ctx;
 use crate::error::CommandError;
-use crate::find::{self, single};
+use crate::find::single;
 use crate::table::{Column, Table};
 use crate::target::{Selector, Target};
 use crate::text::{sanitize_json, shell_word};
@@ -161,15 +161,8 @@ async fn id(ctx: &Ctx, aws: AwsOptions, target: &Target) -> Result<String, Comma
     let access = aws.access(ctx, &target.selector.to_string())?;
     ctx.ui.doing(&format!("asking AWS for {}", target.selector));
     let aws = ctx.ui.watch(ctx.aws.get(&access, false)).await?;
-    match ctx.ui.watch(single(&aws, &target.selector)).await {
-        Ok(instance) => Ok(instance.id),
-        Err(error @ find::Error::Ambiguous { .. }) => {
-            let mut error = CommandError::from(error);
-            error.hints = vec!["use the id of one of them as TARGET".to_owned()];
-            Err(error)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let found = ctx.ui.watch(single(&aws, &target.selector)).await;
+    found.map(|instance| instance.id).map_err(lookup_error)
 }
 
 fn known_hosts_error(file: &KnownHosts, error: &std::io::Error) -> CommandError {

@@ -10,6 +10,7 @@ use crate::aws::model::Access;
 use crate::config::{AddressKind, HostKeyPolicy, Options, Via, parse_endpoint_id};
 use crate::context::Ctx;
 use crate::error::{CommandError, ErrorKind};
+use crate::find;
 use crate::settings::{Pick, Settings, Typed};
 use crate::target::{self, Target};
 use crate::transport::tcp::IpFamily;
@@ -31,6 +32,16 @@ pub(crate) fn settings(ctx: &Ctx, target: &str, typed: Typed) -> Result<Settings
         return Err(error.hint("without --via, a direct connection is made"));
     }
     Ok(Settings::new(target, typed, config))
+}
+
+/// Returns the error of a command that does not connect: where several match, its TARGET is to be one of their ids.
+pub(super) fn lookup_error(error: find::Error) -> CommandError {
+    let is_ambiguous = matches!(error, find::Error::Ambiguous { .. });
+    let mut error = CommandError::from(error);
+    if is_ambiguous {
+        error.hints = vec!["use the id of one of them as TARGET".to_owned()];
+    }
+    error
 }
 
 /// The options for the AWS account and region.

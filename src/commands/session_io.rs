@@ -71,7 +71,9 @@ pub(super) async fn run(
     let pty = request.wants_pty().then(|| pty_request(term.as_deref()));
     let has_pty = pty.is_some();
     let environment = environment(std::env::vars_os(), send_env);
-    let session = connection.open_session(&Launch { program: request.program.clone(), pty, environment }).await?;
+    ui.doing("starting the session");
+    let launch = Launch { program: request.program.clone(), pty, environment };
+    let session = ui.watch(connection.open_session(&launch)).await?;
     let outputs = Outputs { stdout: tokio::io::stdout(), stderr: tokio::io::stderr(), close_stdout: raw::close_stdout };
     // The server has accepted the request, so the session takes over the terminal now.
     let local = LocalTerminal::begin(ui.clone(), has_pty, !request.no_stdin);

@@ -63,6 +63,16 @@ fn numbers_stand_before_each_row() {
 }
 
 #[test]
+fn empty_columns_are_left_out_first() {
+    let columns = [Column::keep("HOST"), Column::drop("PUBLIC", 2), Column::drop("PRIVATE", 1)];
+    let mut table = Table::new(&columns);
+    table.push(["a-long-name-of-a-host", "-", "10.0.0.1"].map(str::to_owned).to_vec());
+    let render = |width| table.render(Layout { width: Some(width), colored: false });
+    assert!(render(32).contains("10.0.0.1") && !render(32).contains("PUBLIC"), "{}", render(32));
+    assert!(render(10).contains("a-long-name-of-a-host"), "{}", render(10));
+}
+
+#[test]
 fn colors_change_no_width() {
     let colored = table().render(Layout { width: Some(80), colored: true });
     assert!(colored.contains("\u{1b}[32mrunning\u{1b}[0m  eu-west-1a\n"), "{colored}");

@@ -1,7 +1,7 @@
 //! Escaping of untrusted text, redacted secrets and times.
 
 use crate::secret::Secret;
-use crate::text::{sanitize, sanitize_lines, shell_word};
+use crate::text::{sanitize, sanitize_document, sanitize_lines, shell_word};
 use crate::when::{age, utc};
 use proptest::prelude::*;
 
@@ -42,4 +42,10 @@ proptest! {
         let output = std::process::Command::new("/bin/sh").args(["-c", &command]).output().unwrap();
         prop_assert_eq!(String::from_utf8_lossy(&output.stdout), text);
     }
+}
+
+#[test]
+fn documents_keep_tabs_and_lose_colors() {
+    assert_eq!(sanitize_document("\tif\t[ok]\r\n\u{1b}[0;32mOK\u{1b}[m"), "\tif\t[ok]\nOK");
+    assert_eq!(sanitize_document("\u{1b}[2Jx\u{1b}[31"), r"\u{1b}[2Jx\u{1b}[31");
 }

@@ -83,11 +83,12 @@ fn raw_texts_are_written_as_they_are() {
     assert_eq!(world.run("info --console web-1").expect(0).out(), "posted");
     world.cloud.console(ID, "", "");
     let run = world.run("info --console web-1").expect(0);
-    assert_eq!((run.out().as_str(), run.stderr.as_str()), ("", "There is none.\n"));
-    // On a terminal nothing moves the cursor.
-    world.cloud.console(ID, "", "latest \u{1b}[31mred\n");
+    let nothing = "i-0123456789abcde01 has no console output yet; EC2 posts it some minutes after the boot.\n";
+    assert_eq!((run.out().as_str(), run.stderr.as_str()), ("", nothing));
+    // On a terminal nothing moves the cursor, and colors are left out.
+    world.cloud.console(ID, "", "latest \u{1b}[31mred \u{1b}[2J\n");
     let mut terminal = Terminal::run(&world, "\"$EC2SSH\" info --console web-1");
-    terminal.wait_for("latest \\u{1b}[31mred");
+    terminal.wait_for("latest red \\u{1b}[2J");
     let run = world.run("info --screenshot screen.jpg web-1").expect(0);
     assert_eq!(run.stderr, "Wrote screen.jpg (1 kB).\n");
     assert!(std::fs::read(world.path("screen.jpg")).unwrap().starts_with(b"\xff\xd8"));

@@ -2,9 +2,15 @@
 
 use super::*;
 
+fn tree() -> Command {
+    let mut tree = crate::cli::command();
+    tree.build();
+    tree
+}
+
 #[test]
 fn instance_words_are_recognized() {
-    let tree = crate::cli::command();
+    let tree = tree();
     let word = |line: &str| {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         match Place::at_cursor(&tree, &words) {
@@ -24,6 +30,9 @@ fn instance_words_are_recognized() {
         ("-v -p 22 my", plain("my")),
         ("-p22 --start my", plain("my")),
         ("-- my", plain("my")),
+        // The value of --wait has to be joined.
+        ("--wait my", plain("my")),
+        ("--wait ssh my", plain("my")),
         ("--profile dev --region=eu-west-1 my", Some(("my".into(), Some("dev".into()), Some("eu-west-1".into())))),
         // The last word of these lines is not an instance.
         ("-", None),
@@ -41,7 +50,7 @@ fn instance_words_are_recognized() {
 
 #[test]
 fn values_and_remote_words_are_told_apart() {
-    let tree = crate::cli::command();
+    let tree = tree();
     let is = |line: &str, expected: fn(&Place<'_>) -> bool| {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let place = Place::at_cursor(&tree, &words);
@@ -52,6 +61,12 @@ fn values_and_remote_words_are_told_apart() {
     }
     for line in ["list web-1 -", "proxy web-1 -", "known-hosts forget i-0 -", "-", "known-hosts ", "--host-keys "] {
         is(line, |place| *place == Place::Other);
+    }
+    for line in ["help ", "help ss", "help ssh "] {
+        is(line, |place| *place == Place::Other);
+    }
+    for line in ["proxy web-1 --profile de", "list web-1 --profile de", "known-hosts forget i-0 --profile de"] {
+        is(line, |place| *place == Place::Profile("de"));
     }
     is("--profile de", |place| *place == Place::Profile("de"));
     is("list --profile=de", |place| *place == Place::Profile("--profile=de"));

@@ -50,7 +50,7 @@ pub(crate) fn script(name: ShellName, command: Command) -> String {
     let script = String::from_utf8_lossy(&script).into_owned();
     match name {
         ShellName::Bash => script + include_str!("names.bash"),
-        ShellName::Fish => script + include_str!("names.fish"),
+        ShellName::Fish => with_values_for_fish(&script) + include_str!("names.fish"),
         ShellName::Zsh => with_names_for_zsh(&script),
         ShellName::PowerShell => script,
     }
@@ -72,6 +72,18 @@ fn without_positionals(command: &Command) -> Command {
         command.get_arguments().filter(|argument| !argument.is_positional()).map(without_positional_conflicts);
     let visible = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()).cloned();
     Command::new("ec2ssh").args(options).subcommands(visible)
+}
+
+/// Has profiles and regions completed by `__fish_ec2ssh_instances`, and takes the value of `--wait` as optional.
+fn with_values_for_fish(script: &str) -> String {
+    let line = |line: &str| match line.strip_suffix(" -r") {
+        Some(option) if option.contains(" -l profile ") || option.contains(" -l region ") => {
+            format!("{option} -x -a \"(__fish_ec2ssh_instances)\"\n")
+        }
+        Some(option) if option.contains(" -l wait ") => format!("{option}\n"),
+        _ => line.replace(" wait= ", " wait=? ") + "\n",
+    };
+    script.lines().map(line).collect()
 }
 
 /// Has a TARGET completed by `_ec2ssh_instances`, and the first word too, because it may be a subcommand or a TARGET.

@@ -5,10 +5,9 @@ function __fish_ec2ssh_instances
     command ec2ssh complete -- $words[2..-1] 2>/dev/null
 end
 complete -c ec2ssh -f -a "(__fish_ec2ssh_instances)"
-complete -c ec2ssh -l profile -x -a "(__fish_ec2ssh_instances)"
-complete -c ec2ssh -l region -x -a "(__fish_ec2ssh_instances)"
 
 # After the target of `ec2ssh ssh` the words belong to the remote command.
+functions -e __fish_ec2ssh_using_any_subcommand
 functions -c __fish_ec2ssh_using_subcommand __fish_ec2ssh_using_any_subcommand
 function __fish_ec2ssh_using_subcommand
     __fish_ec2ssh_using_any_subcommand $argv

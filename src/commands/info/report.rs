@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::aws::model::Instance;
 use crate::aws::model::details::{AgentState, Details, Group, Metadata};
+use crate::aws::model::health::InstanceStatus;
 use crate::text::sanitize;
 use crate::when::{age, utc};
 
@@ -15,8 +16,18 @@ use crate::when::{age, utc};
 pub(super) enum Part<T> {
     /// The answer of AWS.
     Known(T),
-    /// The reason why there is none.
-    Unknown(String),
+    /// AWS gave no answer.
+    Unknown {
+        /// The reason why there is none.
+        error: String,
+    },
+}
+
+impl<T> Part<T> {
+    /// Makes a part that is not known.
+    pub(super) fn unknown(error: String) -> Self {
+        Self::Unknown { error }
+    }
 }
 
 /// All that AWS knows of an instance.
@@ -29,6 +40,7 @@ pub(super) struct Report {
     pub default_user: String,
     pub image_name: Option<String>,
     pub details: Part<Details>,
+    pub status: Part<Option<InstanceStatus>>,
     pub agent: Part<Option<AgentState>>,
     pub termination_protected: Part<bool>,
     pub stop_protected: Part<bool>,
@@ -54,11 +66,20 @@ impl Report {
         if let Some(reason) = &instance.state_reason {
             lines.add("", reason);
         }
+        lines.add("status", &status(&self.status));
         let image = instance.image_id.as_deref().unwrap_or("unknown");
         let name = self.image_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
         lines.add("image", &format!("{image}{name}, default user {}", self.default_user));
         let place = [instance.zone.as_deref(), instance.vpc_id.as_deref(), instance.subnet_id.as_deref()];
         lines.add("place", &format!("{}, {}", self.region, place.into_iter().flatten().collect::<Vec<_>>().join(", ")));
+        if let Some(owner) = &instance.owner_id {
+            lines.add("account", owner);
+        }
+        let platform = instance.platform_details.as_ref().map_or(String::new(), |name| format!(", {name}"));
+        lines.add("type", &format!("{}{platform}", instance.instance_type));
+        for name in [&instance.public_dns, &instance.private_dns].into_iter().flatten() {
+            lines.add("DNS name", name);
+        }
         self.add_details(&mut lines);
         lines.add("key pair", instance.key_name.as_deref().unwrap_or("none"));
         lines.add("agent", &agent(&self.agent, now));
@@ -71,7 +92,7 @@ impl Report {
             &match &self.user_data_size {
                 Part::Known(0) => "none".to_owned(),
                 Part::Known(size) => format!("{size} bytes; show them: ec2ssh info --user-data {}", instance.id),
-                Part::Unknown(why) => why.clone(),
+                Part::Unknown { error: why } => why.clone(),
             },
         );
         lines.0
@@ -80,10 +101,15 @@ impl Report {
     fn add_details(&self, lines: &mut Lines) {
         let details = match &self.details {
             Part::Known(details) => details,
-            Part::Unknown(why) => return lines.add("details", why),
+            Part::Unknown { error: why } => {
+                let address = self.instance.address().map_or("unknown".to_owned(), |address| address.to_string());
+                lines.add("addresses", &format!("{address}, and perhaps others ({why})"));
+                return;
+            }
         };
-        let architecture = details.architecture.as_ref().map_or(String::new(), |kind| format!(", {kind}"));
-        lines.add("type", &format!("{}{architecture}", self.instance.instance_type));
+        if let Some(architecture) = &details.architecture {
+            lines.add("architecture", architecture);
+        }
         for (at, interface) in details.interfaces.iter().enumerate() {
             let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
             let id = interface.id.as_ref().map_or(String::new(), |id| format!(" ({id})"));
@@ -118,7 +144,7 @@ fn switch(part: &Part<bool>) -> String {
     match part {
         Part::Known(true) => "on".to_owned(),
         Part::Known(false) => "off".to_owned(),
-        Part::Unknown(why) => format!("unknown ({why})"),
+        Part::Unknown { error: why } => format!("unknown ({why})"),
     }
 }
 
@@ -127,10 +153,24 @@ fn agent(part: &Part<Option<AgentState>>, now: i64) -> String {
         Part::Known(Some(agent)) => {
             let version = agent.version.as_ref().map_or(String::new(), |version| format!(", version {version}"));
             let last = agent.last_ping.map_or(String::new(), |at| format!(", last ping {} ago", age(now, at)));
-            format!("{}{version}{last}", agent.ping)
+            let platform = agent.platform.as_ref().map_or(String::new(), |name| format!(", {name}"));
+            format!("{}{version}{last}{platform}", agent.ping)
         }
         Part::Known(None) => "no SSM Agent has ever reported".to_owned(),
-        Part::Unknown(why) => why.clone(),
+        Part::Unknown { error: why } => why.clone(),
+    }
+}
+
+fn status(part: &Part<Option<InstanceStatus>>) -> String {
+    match part {
+        Part::Known(Some(status)) => {
+            let checks = [("system", &status.system), ("instance", &status.instance), ("EBS", &status.ebs)];
+            let checks = checks.iter().filter(|(_, state)| !state.is_empty());
+            let checks = checks.map(|(name, state)| format!("{name} {state}"));
+            checks.chain(status.events.iter().cloned()).collect::<Vec<_>>().join(", ")
+        }
+        Part::Known(None) => "no status checks".to_owned(),
+        Part::Unknown { error: why } => why.clone(),
     }
 }
 

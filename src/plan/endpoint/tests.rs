@@ -27,6 +27,7 @@ fn endpoint(id: &str, state: &str, subnet: &str, zone: &str, address_type: Addre
         subnet_id: Some(subnet.to_owned()),
         zone: Some(zone.to_owned()),
         address_type,
+        ..Endpoint::default()
     }
 }
 

@@ -31,6 +31,8 @@ const RETRANSMIT_TIMEOUT: Duration = Duration::from_millis(250);
 pub struct Agent {
     /// The version of the agent, for example `3.3.3572.0`.
     pub version: String,
+    /// The agent's state in Systems Manager: `Online`, `ConnectionLost` or `Inactive`.
+    pub ping: &'static str,
     /// Whether each data message is sent twice.
     pub duplicate: bool,
     /// Whether data messages are sent in pairs, the second one first.
@@ -62,6 +64,7 @@ impl Agent {
     pub fn recent() -> Self {
         Self {
             version: "3.3.3572.0".to_owned(),
+            ping: "Online",
             duplicate: false,
             reorder: false,
             lose_acknowledgements: None,

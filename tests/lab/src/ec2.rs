@@ -180,7 +180,7 @@ fn item(instance: &Instance) -> String {
          <tagSet>{tags}</tagSet><metadataOptions><state>applied</state><httpTokens>required</httpTokens>\
          <httpPutResponseHopLimit>2</httpPutResponseHopLimit><httpEndpoint>{metadata}</httpEndpoint></metadataOptions>\
          {profile}<architecture>x86_64</architecture>\
-         <networkInterfaceSet><item><networkInterfaceId>eni-{id}</networkInterfaceId><groupSet>{groups}</groupSet>\
+         <networkInterfaceSet><item><networkInterfaceId>eni-{id}</networkInterfaceId><subnetId>{subnet}</subnetId><groupSet>{groups}</groupSet>\
          <attachment><deviceIndex>0</deviceIndex></attachment><ipv6AddressesSet>{ipv6_items}\
          </ipv6AddressesSet>{first}</item>{others}</networkInterfaceSet></item>",
         id = escape(&instance.id),

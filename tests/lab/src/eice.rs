@@ -44,6 +44,8 @@ pub struct Endpoint {
     pub fips_host: Option<String>,
     /// The dual-stack names (IPv4 and IPv6), plain and FIPS.
     pub dual_hosts: Option<(String, String)>,
+    pub groups: Vec<String>,
+    pub preserve_client_ip: bool,
 }
 
 impl Endpoint {
@@ -59,6 +61,8 @@ impl Endpoint {
             host: None,
             fips_host: None,
             dual_hosts: None,
+            groups: Vec::new(),
+            preserve_client_ip: false,
         }
     }
 }
@@ -116,10 +120,12 @@ fn item(endpoint: &Endpoint, port: u16) -> String {
             "<publicDnsNames><dualstack><dnsName>{host}</dnsName><fipsDnsName>{fips}</fipsDnsName></dualstack></publicDnsNames>"
         )
     });
+    let groups: String = endpoint.groups.iter().map(|id| format!("<item>{}</item>", escape(id))).collect();
     format!(
         "<item><instanceConnectEndpointId>{}</instanceConnectEndpointId><state>{}</state><dnsName>{}</dnsName>{fips}{dual}\
          <vpcId>{}</vpcId><subnetId>{}</subnetId><availabilityZone>{}</availabilityZone>\
-         <ipAddressType>{}</ipAddressType></item>",
+         <ipAddressType>{}</ipAddressType><preserveClientIp>{}</preserveClientIp>\
+         <securityGroupIdSet>{groups}</securityGroupIdSet></item>",
         escape(&endpoint.id),
         endpoint.state,
         escape(&host),
@@ -127,6 +133,7 @@ fn item(endpoint: &Endpoint, port: u16) -> String {
         endpoint.subnet_id,
         endpoint.zone,
         endpoint.address_type,
+        endpoint.preserve_client_ip,
     )
 }
 

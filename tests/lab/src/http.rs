@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use crate::fault::{Fault, error, respond};
 use crate::state::RecordedCall;
 use crate::streams::Service;
-use crate::{authority, connect, console, ec2, eice, key_lookup, lock, ssm, sts};
+use crate::{authority, connect, console, ec2, eice, key_lookup, lock, network, ssm, sts};
 
 /// Returns a random access key id that cannot be guessed.
 pub(crate) fn random_access_key() -> String {
@@ -113,6 +113,17 @@ async fn call(
         "ResumeSession" => ssm::resume_session(&mut state, &body),
         "TerminateSession" => ssm::terminate_session(&mut state, &body),
         "AssumeRole" => sts::assume_role(&state, &body),
+        "GetCallerIdentity" => sts::identity(),
+        "DescribeSecurityGroupRules" => network::describe_rules(&state, &body),
+        "AuthorizeSecurityGroupIngress" => network::authorize_ingress(&mut state, &body),
+        "GetManagedPrefixListEntries" => network::prefix_list_entries(&state, &body),
+        "DescribeSubnets" => network::describe_subnets(&state, &body),
+        "DescribeRouteTables" => network::describe_route_tables(&state, &body),
+        "DescribeNetworkAcls" => network::describe_acls(&state, &body),
+        "DescribeVpcBlockPublicAccessOptions" => network::block_public_access(&state),
+        "DescribeVpcBlockPublicAccessExclusions" => network::exclusions(&state),
+        "DescribeInstanceStatus" => network::instance_status(&state, &body),
+        "DescribeKeyPairs" => network::describe_key_pairs(&state, &body),
         "StartInstances" => ec2::start_instances(&mut state, &body),
         _ => error(400, "InvalidAction", &format!("the embedded cloud has no {operation}"), json),
     }

@@ -6,6 +6,7 @@
 //! http.rs        one listener: EC2's query protocol, Instance Connect's JSON, and /lab/keys for a real sshd
 //! ec2.rs         DescribeInstances (filters, paging), DescribeImages, StartInstances
 //! console.rs     GetConsoleOutput, and what cloud-init prints at first boot
+//! network.rs     security groups, ACLs, routes, subnets, status checks, key pairs
 //! connect.rs     SendSSHPublicKey and the keys pushed, for 60 seconds
 //! key_lookup.rs  what an instance's look-up of these keys costs
 //! streams.rs     one TLS listener for all websockets (authority.rs: its certificate; sigv4.rs: their signatures)
@@ -29,6 +30,7 @@ mod eice;
 mod fault;
 mod http;
 mod key_lookup;
+mod network;
 pub mod openssh;
 mod program;
 mod relay;
@@ -45,6 +47,7 @@ use std::time::Duration;
 pub use agent::Agent;
 pub use eice::{Endpoint, TunnelFault};
 pub use fault::Fault;
+pub use network::{Acl, AclEntry, GroupRule, Network, RouteTable, Subnet};
 pub use sshd::{HostKey, Sshd};
 pub use state::{Image, Instance, RecordedCall};
 pub use sts::Role;
@@ -195,7 +198,13 @@ impl Cloud {
     pub fn add(&self, instance: Instance) {
         let mut state = self.state();
         state.instances.retain(|other| other.id != instance.id);
+        state.network.add_for(&instance);
         state.instances.push(instance);
+    }
+
+    /// Changes the network: rules, routes, status checks.
+    pub fn network(&self, change: impl FnOnce(&mut Network)) {
+        change(&mut self.state().network);
     }
 
     /// Adds an image (AMI).

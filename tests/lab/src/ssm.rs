@@ -23,7 +23,8 @@ fn field(body: &str, name: &str) -> String {
 /// Answers GetConnectionStatus; an instance without an agent is not connected.
 pub(crate) fn get_connection_status(state: &State, body: &str) -> Response<Body> {
     let target = field(body, "Target");
-    let status = if state.agents.contains_key(&target) { "connected" } else { "notconnected" };
+    let is_online = state.agents.get(&target).is_some_and(|agent| agent.ping == "Online");
+    let status = if is_online { "connected" } else { "notconnected" };
     answer(&json!({ "Target": target, "Status": status }))
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn describe_instance_information(state: &State, body: &str) -> Respon
     let id = request["Filters"][0]["Values"][0].as_str().unwrap_or_default();
     let found = state.agents.get(id).map(|agent| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        json!({ "InstanceId": id, "PingStatus": "Online", "LastPingDateTime": now, "AgentVersion": agent.version,
+        json!({ "InstanceId": id, "PingStatus": agent.ping, "LastPingDateTime": now, "AgentVersion": agent.version,
             "PlatformName": "Amazon Linux", "PlatformVersion": "2023", "PlatformType": "Linux" })
     });
     answer(&json!({ "InstanceInformationList": found.into_iter().collect::<Vec<_>>() }))
@@ -45,7 +46,7 @@ pub(crate) fn start_session(state: &mut State, body: &str) -> Response<Body> {
     if document != "AWS-StartSSHSession" {
         return error(400, "InvalidDocument", "Document with name does not exist.", true);
     }
-    let Some(agent) = state.agents.get(&target).cloned() else {
+    let Some(agent) = state.agents.get(&target).filter(|agent| agent.ping == "Online").cloned() else {
         let words = format!("{target} is not connected.");
         return error(400, "TargetNotConnected", &words, true);
     };

@@ -7,6 +7,7 @@ use crate::agent::{Agent, Session};
 use crate::eice::{Endpoint, TunnelFault};
 use crate::fault::Fault;
 use crate::key_lookup::KeyLookup;
+use crate::network::Network;
 use crate::sts::Role;
 
 /// An EC2 instance, with the fields that the API shows and those that control its start.
@@ -172,6 +173,7 @@ pub(crate) struct State {
     pub access_keys: Vec<String>,
     pub roles: Vec<Role>,
     pub instances: Vec<Instance>,
+    pub network: Network,
     pub images: Vec<Image>,
     pub page_limit: usize,
     pub faults: Vec<(String, Fault, usize)>,

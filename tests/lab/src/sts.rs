@@ -1,10 +1,11 @@
-//! AssumeRole of STS: roles that may require a code of an MFA device.
+//! AssumeRole and GetCallerIdentity of STS: roles that may require a code of an MFA device.
 
 use axum::body::Body;
 use axum::http::Response;
 
 use crate::ec2::parameter;
 use crate::fault::respond;
+use crate::network::ACCOUNT;
 use crate::state::State;
 
 /// A role that may be assumed.
@@ -42,6 +43,16 @@ pub(crate) fn assume_role(state: &State, body: &str) -> Response<Body> {
          <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
          <SessionToken>token-of-the-role</SessionToken><Expiration>{expiration}</Expiration></Credentials>\
          </AssumeRoleResult></AssumeRoleResponse>"
+    );
+    respond(200, "text/xml", body)
+}
+
+/// Answers GetCallerIdentity: a user of the account.
+pub(crate) fn identity() -> Response<Body> {
+    let body = format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+         <Arn>arn:aws:iam::{ACCOUNT}:user/alice</Arn><UserId>AIDAEXAMPLE</UserId><Account>{ACCOUNT}</Account>\
+         </GetCallerIdentityResult></GetCallerIdentityResponse>"
     );
     respond(200, "text/xml", body)
 }
