@@ -18,6 +18,7 @@ use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
 use crate::commands::config::{self, ConfigArgs};
 use crate::commands::credentials::{self, offer_login};
+use crate::commands::doctor::{self, DoctorArgs};
 #[cfg(unix)]
 use crate::commands::hold_key::{self, HoldKeyArgs};
 use crate::commands::info::{self, InfoArgs};
@@ -70,6 +71,8 @@ enum Command {
     List(ListArgs),
     /// Show all that AWS knows of an instance: addresses, groups, agent, user data, console
     Info(Box<InfoArgs>),
+    /// Find out why an instance cannot be connected to, and what to type
+    Doctor(Box<DoctorArgs>),
     /// List, add or forget trusted host keys
     KnownHosts(KnownHostsArgs),
     /// Configure OpenSSH to reach instances by name (~/.ssh/config)
@@ -92,9 +95,12 @@ impl Command {
             Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
             #[cfg(unix)]
             Self::Config(_) | Self::HoldKey(_) => CommandKind::Tool,
-            Self::List(_) | Self::Info(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => {
-                CommandKind::Tool
-            }
+            Self::List(_)
+            | Self::Info(_)
+            | Self::Doctor(_)
+            | Self::KnownHosts(_)
+            | Self::Completions(_)
+            | Self::Complete(_) => CommandKind::Tool,
         }
     }
 
@@ -104,6 +110,7 @@ impl Command {
             Self::Proxy(args) => OutputOptions { quiet: args.is_quiet(), ..args.connect.output },
             Self::List(args) => args.output,
             Self::Info(args) => args.output,
+            Self::Doctor(args) => args.output,
             Self::KnownHosts(args) => args.output,
             #[cfg(unix)]
             Self::Config(args) => args.output,
@@ -126,9 +133,12 @@ impl Command {
             Self::Ssh(_) | Self::Proxy(_) => Ui::without_stdout(verbosity, terminal_width),
             #[cfg(unix)]
             Self::Config(_) | Self::HoldKey(_) => Ui::new(verbosity, terminal_width),
-            Self::List(_) | Self::Info(_) | Self::KnownHosts(_) | Self::Completions(_) | Self::Complete(_) => {
-                Ui::new(verbosity, terminal_width)
-            }
+            Self::List(_)
+            | Self::Info(_)
+            | Self::Doctor(_)
+            | Self::KnownHosts(_)
+            | Self::Completions(_)
+            | Self::Complete(_) => Ui::new(verbosity, terminal_width),
         }
     }
 }
@@ -316,6 +326,7 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::Proxy(args) => Box::pin(proxy::run(ctx, *args)).await,
         Command::List(args) => Box::pin(list::run(ctx, args)).await,
         Command::Info(args) => Box::pin(info::run(ctx, *args)).await,
+        Command::Doctor(args) => Box::pin(doctor::run(ctx, *args)).await,
         Command::KnownHosts(args) => Box::pin(known_hosts::run(ctx, args)).await,
         #[cfg(unix)]
         Command::Config(args) => config::run(&ctx.ui, args),

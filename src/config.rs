@@ -83,6 +83,9 @@ pub(crate) struct Options {
     pub send_env: Option<Vec<String>>,
     #[serde(default, deserialize_with = "term")]
     pub term: Option<String>,
+    /// The service that `ec2ssh doctor` asks for the caller's address; empty for none.
+    #[serde(default, deserialize_with = "url")]
+    pub checkip_url: Option<String>,
 }
 
 /// Parses the ID of an EC2 Instance Connect Endpoint.
@@ -129,6 +132,13 @@ fn term<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::
     if is_name { Ok(Some(term)) } else { Err(serde::de::Error::custom(problem)) }
 }
 
+fn url<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let url = String::deserialize(from)?;
+    let is_url = url.is_empty() || url.starts_with("https://") || url.starts_with("http://");
+    let problem = "the service's URL looks like this: https://checkip.amazonaws.com; \"\" asks none";
+    if is_url { Ok(Some(url)) } else { Err(serde::de::Error::custom(problem)) }
+}
+
 fn user<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     check_user(&String::deserialize(from)?).map(Some).map_err(serde::de::Error::custom)
 }
@@ -152,6 +162,7 @@ impl Options {
             share_key: self.share_key.or(other.share_key),
             send_env: self.send_env.or_else(|| other.send_env.clone()),
             term: self.term.or_else(|| other.term.clone()),
+            checkip_url: self.checkip_url.or_else(|| other.checkip_url.clone()),
         }
     }
 }

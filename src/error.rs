@@ -5,6 +5,7 @@
 
 mod aws;
 mod booting;
+mod cause;
 mod connect;
 mod denied;
 mod find;
@@ -31,6 +32,7 @@ use crate::web::websocket;
 
 #[cfg(test)]
 use aws::explain_code;
+pub(crate) use cause::{Fix, Place, Remedy, words};
 pub(crate) use find::candidate_table;
 
 /// The kind of an error, which determines the exit code.

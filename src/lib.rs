@@ -110,6 +110,7 @@ mod diagnose;
 mod eice;
 mod error;
 mod event;
+mod facts;
 mod find;
 #[doc(hidden)]
 pub mod internals;

@@ -142,6 +142,15 @@ pub(crate) struct Image {
     pub platform_details: String,
 }
 
+/// What an instance wrote to its console. It is untrusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Console {
+    /// The last 64 KB; empty if nothing has been posted yet.
+    pub bytes: Vec<u8>,
+    /// When it was posted, in seconds since the Unix epoch.
+    pub at: Option<i64>,
+}
+
 /// An EC2 Instance Connect Endpoint. Text in it is untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,7 @@
 //! The network around an instance: security group rules, prefix lists, subnets, route tables, network ACLs, Block Public Access.
 
+use std::net::IpAddr;
+
 use aws_sdk_ec2::types::{self, Filter};
 use ipnet::IpNet;
 
@@ -37,6 +39,27 @@ impl Aws {
                 return Ok(found);
             }
         }
+    }
+
+    /// Admits one address to a TCP port of the group, and returns the id of the rule.
+    ///
+    /// # Errors
+    /// Any error of the API call.
+    pub(crate) async fn admit(&self, group_id: &str, address: IpAddr, port: u16) -> Result<String, Error> {
+        let network = IpNet::from(address).to_string();
+        let note = "ec2ssh doctor --fix";
+        let permission = types::IpPermission::builder().ip_protocol("tcp").from_port(port.into()).to_port(port.into());
+        let permission = match address {
+            IpAddr::V4(_) => permission.ip_ranges(types::IpRange::builder().cidr_ip(network).description(note).build()),
+            IpAddr::V6(_) => {
+                permission.ipv6_ranges(types::Ipv6Range::builder().cidr_ipv6(network).description(note).build())
+            }
+        };
+        let request = self.ec2.authorize_security_group_ingress().group_id(group_id).ip_permissions(permission.build());
+        let call = Call::AuthorizeSecurityGroupIngress;
+        let answer = request.send().await.map_err(|error| self.classify(call, group_id, error))?;
+        let rule = answer.security_group_rules().first().and_then(types::SecurityGroupRule::security_group_rule_id);
+        Ok(rule.unwrap_or("RULE").to_owned())
     }
 
     /// Returns the networks of a prefix list.

@@ -124,10 +124,10 @@ fn part<T>(result: Result<T, aws::Error>) -> Part<T> {
 
 /// Returns the latest console output, or the one that was posted after boot where there is no other.
 async fn console(aws: &Aws, id: &str) -> Result<Vec<u8>, aws::Error> {
-    match aws.console_output(id, true).await {
+    match aws.console(id, true).await {
         // Only Nitro instances have a latest output.
-        Ok(latest) if !latest.is_empty() => Ok(latest),
-        Ok(_) | Err(_) => aws.console_output(id, false).await,
+        Ok(latest) if !latest.bytes.is_empty() => Ok(latest.bytes),
+        Ok(_) | Err(_) => Ok(aws.console(id, false).await?.bytes),
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 #[cfg(unix)]
 pub(crate) mod config;
 pub(crate) mod credentials;
+pub(crate) mod doctor;
 #[cfg(unix)]
 pub(crate) mod hold_key;
 pub(crate) mod info;

@@ -1,8 +1,10 @@
 //! Reads a private key from a file (`-i`); its mode is checked before anything is sent.
 //!
 //! - `not_a_key` recognizes other files
+//! - `fingerprints` are the forms in which keys are listed
 //! - `pem_encryption` and `short_scalar` read what russh does not
 
+mod fingerprints;
 mod not_a_key;
 mod pem_encryption;
 mod short_scalar;
@@ -169,6 +171,11 @@ impl KeyFile {
                 None => Err(Error::Unparsable { path: self.path.clone(), detail: error.to_string() }),
             },
         }
+    }
+
+    /// Returns the key's fingerprints in all the forms in which key pairs are listed; none if the key is encrypted.
+    pub(crate) fn fingerprints(&self) -> Vec<String> {
+        self.decode(None).map(|key| fingerprints::of(&self.text, &key)).unwrap_or_default()
     }
 
     fn decode(&self, passphrase: Option<&str>) -> Result<PrivateKey, russh::keys::Error> {

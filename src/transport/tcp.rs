@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -82,6 +82,14 @@ fn describe(attempts: &[Attempt]) -> String {
         _ => format!("{}: {}", attempt.address, attempt.error),
     };
     attempts.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the local address of connections to `destination`, as the routes of this machine have it. Nothing is sent.
+pub(crate) fn local_address(destination: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if destination.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(destination).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 /// Connects to the first of the hosts' addresses that accepts.

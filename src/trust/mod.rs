@@ -20,4 +20,4 @@ pub(crate) mod verifier;
 
 pub(crate) use error::{Error, Refusal};
 pub(crate) use source::verifier;
-pub(crate) use verifier::InstanceVerifier;
+pub(crate) use verifier::{InstanceVerifier, Look};

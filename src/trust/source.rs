@@ -41,6 +41,7 @@ pub(crate) fn verifier(
         confirmed: confirmed.clone(),
         events: Arc::clone(events),
         progress: Arc::default(),
+        keeps: true,
     };
     if verifier.is_first_contact() {
         let console = verifier.console.clone();
@@ -102,12 +103,12 @@ fn console(aws: Aws, instance_id: String) -> Console {
 /// Reads the output that was posted after boot, which has the keys that are printed on the first boot only; if it was not posted
 /// yet, reads the latest output.
 async fn read(aws: &Aws, instance_id: &str) -> ConsoleKeys {
-    let posted = parse(&aws.console_output(instance_id, false).await.map_err(|error| reason(&error))?);
+    let posted = parse(&aws.console(instance_id, false).await.map_err(|error| reason(&error))?.bytes);
     if !posted.is_empty() {
         return Ok(posted);
     }
     // Only Nitro instances have a latest output, so a failure here is normal.
-    Ok(aws.console_output(instance_id, true).await.map(|latest| parse(&latest)).unwrap_or_default())
+    Ok(aws.console(instance_id, true).await.map(|latest| parse(&latest.bytes)).unwrap_or_default())
 }
 
 fn reason(error: &aws::Error) -> String {

@@ -48,6 +48,8 @@ pub(crate) struct InstanceVerifier {
     pub events: Events,
     /// The state of the verification so far.
     pub progress: Arc<Progress>,
+    /// Whether keys that come to be trusted are stored.
+    pub keeps: bool,
 }
 
 /// The state of a verification, shared by the clones of a verifier.
@@ -70,7 +72,29 @@ pub(crate) enum Outcome {
     OtherAlgorithms,
 }
 
+/// The judgement of a key that was only looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The key is trusted. The text says why.
+    Trusted(String),
+    /// No source knows the key yet.
+    New,
+}
+
 impl InstanceVerifier {
+    /// Judges the key without a question, and stores nothing.
+    ///
+    /// # Errors
+    /// As for a verification.
+    pub(crate) async fn look(&self, presented: &PresentedKey) -> Result<Look, Error> {
+        let looking = Self { keeps: false, ..self.clone() };
+        Ok(match looking.decide(presented).await? {
+            Outcome::Trusted(how) => Look::Trusted(how),
+            Outcome::Unknown => Look::New,
+            Outcome::OtherAlgorithms => return Err(looking.other_algorithms(&presented.public_key())),
+        })
+    }
+
     /// Returns the algorithms to ask the server for first: those of the known keys, else those that the console
     /// printed, if it has already been read.
     ///
@@ -198,6 +222,9 @@ impl InstanceVerifier {
     /// # Errors
     /// If another process has stored a different key in the meantime.
     pub(crate) fn keep(&self, keys: &[PublicKey], how: &str) -> Result<(), Error> {
+        if !self.keeps {
+            return Ok(());
+        }
         self.keys.keep(keys, how).map_err(|source| self.unusable(source))
     }
 

@@ -7,11 +7,13 @@
 //! ```text
 //! connector <- endpoint, proxy (CONNECT), roots (certificate authorities), upgrade (HTTP to bytes)
 //! websocket <- connector, upgrade
+//! get       <- connector
 //! ```
 
 mod connector;
 mod endpoint;
 mod error;
+mod get;
 mod proxy;
 mod roots;
 mod upgrade;
@@ -19,3 +21,4 @@ pub(crate) mod websocket;
 
 pub(crate) use connector::Connector;
 pub(crate) use error::Error;
+pub(crate) use get::get;

@@ -37,6 +37,7 @@ fn verifier(file: PathBuf, policy: HostKeyPolicy, events: Events) -> InstanceVer
         confirmed: ConfirmGate::open(),
         events,
         progress: Arc::new(Progress::default()),
+        keeps: true,
     }
 }
 

@@ -1,0 +1,105 @@
+//! Facts: what AWS, the network and the instance itself show of the way to an instance. They are gathered side by side, each with a time
+//! limit, and each may be denied. [`crate::diagnose`] judges them.
+//!
+//! - `fact` is one of them: known, denied, failed or not asked for
+//! - `gather` asks for all; `groups` for those that name the group of a failed connection
+//! - `caller` finds the caller's address as the instance's network sees it
+//! - `reach` tries the way itself, up to the host key
+
+mod caller;
+mod fact;
+mod gather;
+mod groups;
+mod reach;
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::aws::model::details::{AgentState, Details, Interface};
+use crate::aws::model::health::{Identity, InstanceStatus, KeyPair};
+use crate::aws::model::network::{BlockPublicAccess, GroupRule, NetworkAcl, RouteTable, Subnet};
+use crate::aws::model::{Console, Endpoint, Image};
+use crate::plan::RoutePlan;
+
+pub(crate) use caller::{Caller, CallerQuery, CallerSource};
+pub(crate) use fact::Fact;
+pub(crate) use gather::{Question, gather};
+pub(crate) use groups::{GroupFacts, group_facts};
+pub(crate) use reach::{HostKey, Reach};
+
+/// All that is known of an instance and of the way to it. Text in it is untrusted.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Facts {
+    /// The instance and the ways to its port.
+    #[serde(skip)]
+    pub plan: RoutePlan,
+    /// The identity of the caller.
+    pub identity: Fact<Identity>,
+    /// The interfaces with their groups, the profile, the metadata options.
+    pub details: Fact<Details>,
+    /// The status checks of AWS.
+    pub status: Fact<Option<InstanceStatus>>,
+    /// The latest console output.
+    #[serde(skip)]
+    pub console: Fact<Console>,
+    /// The image that it was launched from.
+    #[serde(skip)]
+    pub image: Option<Image>,
+    /// The subnets of the VPC.
+    pub subnets: Fact<Vec<Subnet>>,
+    /// The route tables of the VPC.
+    pub route_tables: Fact<Vec<RouteTable>>,
+    /// The network ACLs of the VPC.
+    pub network_acls: Fact<Vec<NetworkAcl>>,
+    /// VPC Block Public Access in the region.
+    pub block_public_access: Fact<BlockPublicAccess>,
+    /// The rules of the instance's security groups and of the endpoints'.
+    pub group_rules: Fact<Vec<GroupRule>>,
+    /// The networks of the prefix lists that these rules name.
+    pub prefix_lists: BTreeMap<String, Fact<Vec<IpNet>>>,
+    /// The EC2 Instance Connect Endpoints of the VPC, or the one that was asked for.
+    pub endpoints: Fact<Vec<Endpoint>>,
+    /// The SSM Agent of the instance.
+    pub agent: Fact<Option<AgentState>>,
+    /// The key pair that the instance was launched with.
+    pub key_pair: Fact<Option<KeyPair>>,
+    /// The key file of the caller, if one was given.
+    #[serde(skip)]
+    pub key_file: Option<KeyFile>,
+    /// The caller's address.
+    pub caller: Caller,
+    /// The result of a direct connection.
+    pub reach: Reach,
+    /// The judgement of the host key that was presented.
+    pub host_key: HostKey,
+}
+
+/// The caller's key file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyFile {
+    /// The path of the file.
+    pub path: std::path::PathBuf,
+    /// The reason why it cannot be used, and whether only its mode is wrong.
+    pub problem: Option<(String, bool)>,
+    /// The fingerprints in all forms in which key pairs are listed; none if it is encrypted.
+    pub fingerprints: Vec<String>,
+}
+
+impl Facts {
+    /// Returns the interface that carries the address of a direct connection; the primary one if none does.
+    pub(crate) fn interface(&self) -> Option<&Interface> {
+        let interfaces = &self.details.known()?.interfaces;
+        let dialed = self.reach.address();
+        let carrier = interfaces.iter().find(|one| dialed.is_some_and(|address| one.addresses.contains(&address)));
+        carrier.or(interfaces.first())
+    }
+
+    /// Returns the id of the subnet of that interface.
+    pub(crate) fn subnet_id(&self) -> Option<&str> {
+        let own = self.interface().and_then(|interface| interface.subnet_id.as_deref());
+        own.or(self.plan.instance.subnet_id.as_deref())
+    }
+}
