@@ -76,7 +76,7 @@ fn is_open(route: Route, facts: &Facts, checks: &[Checked]) -> bool {
 /// Returns the way that the answer is about if none is open: the direct one to a public address; else one that exists.
 fn nearest(wanted: &[Route], facts: &Facts, checks: &[Checked]) -> Option<Route> {
     let is_there = |route: &Route| match route {
-        Route::Direct => !facts.plan.dials_private() || facts.reach.gets_through(),
+        Route::Direct => !facts.plan.dials_private() || facts.gets_through(),
         other => checks
             .iter()
             .filter(|checked| checked.check.stage == stage_of(*other))

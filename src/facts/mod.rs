@@ -89,6 +89,20 @@ pub(crate) struct KeyFile {
 }
 
 impl Facts {
+    /// Whether packets get to the instance and back. Within another network a private address may be another machine's: only an SSH
+    /// server there counts.
+    pub(crate) fn gets_through(&self) -> bool {
+        let is_own = !self.plan.dials_private() || matches!(self.reach, Reach::Ssh { .. }) || self.is_inside();
+        is_own && self.reach.gets_through()
+    }
+
+    /// Whether the caller is in the instance's VPC.
+    fn is_inside(&self) -> bool {
+        let subnets = self.subnets.known().map(Vec::as_slice).unwrap_or_default();
+        let mut networks = subnets.iter().flat_map(|subnet| &subnet.networks);
+        self.caller.address.is_some_and(|address| networks.any(|network| network.contains(&address)))
+    }
+
     /// Returns the interface that carries the address of a direct connection; the primary one if none does.
     pub(crate) fn interface(&self) -> Option<&Interface> {
         let interfaces = &self.details.known()?.interfaces;

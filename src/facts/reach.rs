@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::plan::RoutePlan;
 use crate::plan::address::Address;
@@ -115,10 +117,23 @@ pub(super) async fn reach(plan: &RoutePlan, verifier: InstanceVerifier) -> (Reac
     };
     let Ok(peer) = socket.peer_addr() else { return (Reach::NoAddress, HostKey::NotSeen) };
     let probe = Probe { timeout: ANSWER_LIMIT, ..ssh_identification() };
-    match Link::Socket(socket).probe(&probe).await {
-        Ok(link) => (Reach::Ssh { peer }, host_key(link, verifier).await),
-        Err(ProbeError::Timeout { .. }) => (Reach::Silent { peer }, HostKey::NotSeen),
+    let mut socket = socket;
+    match probe.peek(&mut socket).await {
+        Ok(()) => (Reach::Ssh { peer }, host_key(Link::Socket(socket), verifier).await),
+        Err(ProbeError::Timeout { .. }) => (unproven(&socket, peer).await, HostKey::NotSeen),
         Err(other) => (Reach::Other { peer, detail: other.to_string() }, HostKey::NotSeen),
+    }
+}
+
+/// Tells a server that said nothing from one that said something else.
+async fn unproven(socket: &TcpStream, peer: SocketAddr) -> Reach {
+    let mut said = [0; 200];
+    match timeout(Duration::from_millis(10), socket.peek(&mut said)).await {
+        Ok(Ok(count @ 1..)) => {
+            let text = String::from_utf8_lossy(&said[..count]).into_owned();
+            Reach::Other { peer, detail: format!("it says: {}", text.lines().next().unwrap_or_default()) }
+        }
+        _ => Reach::Silent { peer },
     }
 }
 

@@ -6,6 +6,7 @@
 mod bad_servers;
 mod botocore;
 mod complete;
+mod doctor;
 mod errors;
 mod help;
 mod host_keys;

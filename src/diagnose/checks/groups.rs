@@ -8,7 +8,7 @@ use crate::diagnose::check::{Problem, Verdict};
 use crate::facts::{CallerSource, Facts};
 
 pub(super) fn admitted(facts: &Facts) -> Verdict {
-    if facts.reach.gets_through() {
+    if facts.gets_through() {
         return Verdict::Passed("packets get through".to_owned());
     }
     let (Some(details), Some(rules)) = (facts.details.known(), facts.group_rules.known()) else {

@@ -15,7 +15,7 @@ const EPHEMERAL: std::ops::RangeInclusive<u16> = 1024..=65_535;
 
 /// Returns the verdict where packets get through, whatever the rules say.
 fn seen(facts: &Facts) -> Option<Verdict> {
-    facts.reach.gets_through().then(|| Verdict::Passed("packets get through".to_owned()))
+    facts.gets_through().then(|| Verdict::Passed("packets get through".to_owned()))
 }
 
 /// Whether the way is by IPv6.

@@ -17,17 +17,21 @@
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
 //! fault.rs       faults on demand
+//! faulty_port.rs ports that drop, refuse or say something else
+//! broken.rs      worlds with something in the way, for the diagnosis
 //! openssh.rs     a real sshd, which asks for the pushed keys as an instance's does
 //! relay.rs       distance: a relay that delays what it passes on
 //! ```
 
 mod agent;
 mod authority;
+pub mod broken;
 mod connect;
 mod console;
 mod ec2;
 mod eice;
 mod fault;
+mod faulty_port;
 mod http;
 mod key_lookup;
 mod network;
@@ -65,6 +69,7 @@ pub struct Cloud {
     access_key: String,
     state: Arc<Mutex<State>>,
     runtime: Option<tokio::runtime::Runtime>,
+    held: Mutex<Vec<Box<dyn std::any::Any + Send>>>,
 }
 
 impl Cloud {
@@ -83,7 +88,13 @@ impl Cloud {
             http::serve(service.clone()).await
         };
         let address = runtime.block_on(serve).expect("loopback can be listened on");
-        Self { endpoint: format!("http://{address}"), access_key, state, runtime: Some(runtime) }
+        Self {
+            endpoint: format!("http://{address}"),
+            access_key,
+            state,
+            runtime: Some(runtime),
+            held: Mutex::default(),
+        }
     }
 
     /// Returns the URL for `AWS_ENDPOINT_URL`.
@@ -310,6 +321,12 @@ impl Cloud {
     pub fn sshd(&self, instance_id: &str, sshd: Sshd) -> u16 {
         let serve = sshd::serve(Arc::clone(&self.state), instance_id.to_owned(), sshd);
         self.runtime().block_on(serve).expect("loopback can be listened on")
+    }
+
+    /// Keeps what holds a port open, as long as the cloud lives.
+    fn hold(&self, (port, held): faulty_port::Held) -> u16 {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
+        port
     }
 
     /// Returns the runtime that the cloud runs on.
