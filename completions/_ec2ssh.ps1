@@ -67,6 +67,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Connect standard input and output to an instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why an instance cannot be connected to, and what to type')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'List, add or forget trusted host keys')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Configure OpenSSH to reach instances by name (~/.ssh/config)')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -182,6 +183,31 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--console', '--console', [CompletionResultType]::ParameterName, 'Write the console output to standard output')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;doctor' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Look at the login of this user')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Look at the login of this user')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Look at this SSH port')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Look at this SSH port')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Look at the login with this key file')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Look at the login with this key file')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Look at this route only')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Look at this kind of address')
+            [CompletionResult]::new('--eice-id', '--eice-id', [CompletionResultType]::ParameterName, 'Look at this EC2 Instance Connect Endpoint (EICE)')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Judge the rules for this address, instead of this machine''s')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--no-checkip', '--no-checkip', [CompletionResultType]::ParameterName, 'Ask no service for this machine''s public address')
+            [CompletionResult]::new('--login', '--login', [CompletionResultType]::ParameterName, 'Log in as well, which may push a key')
+            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Offer to mend what can be mended safely, one by one')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the report as JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'ec2ssh;known-hosts' {
@@ -322,6 +348,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Connect standard input and output to an instance''s SSH port, for ssh_config')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why an instance cannot be connected to, and what to type')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'List, add or forget trusted host keys')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Configure OpenSSH to reach instances by name (~/.ssh/config)')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -338,6 +365,9 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;help;info' {
+            break
+        }
+        'ec2ssh;help;doctor' {
             break
         }
         'ec2ssh;help;known-hosts' {

@@ -22,6 +22,9 @@ _ec2ssh() {
             ec2ssh,config)
                 cmd="ec2ssh__subcmd__config"
                 ;;
+            ec2ssh,doctor)
+                cmd="ec2ssh__subcmd__doctor"
+                ;;
             ec2ssh,help)
                 cmd="ec2ssh__subcmd__help"
                 ;;
@@ -69,6 +72,9 @@ _ec2ssh() {
                 ;;
             ec2ssh__subcmd__help,config)
                 cmd="ec2ssh__subcmd__help__subcmd__config"
+                ;;
+            ec2ssh__subcmd__help,doctor)
+                cmd="ec2ssh__subcmd__help__subcmd__doctor"
                 ;;
             ec2ssh__subcmd__help,help)
                 cmd="ec2ssh__subcmd__help__subcmd__help"
@@ -146,7 +152,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list info known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list info doctor known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -419,8 +425,70 @@ _ec2ssh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ec2ssh__subcmd__doctor)
+            opts="-v -q -l -p -i -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --from --no-checkip --login --fix --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --eice-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ec2ssh__subcmd__help)
-            opts="ssh proxy list info known-hosts config completions help"
+            opts="ssh proxy list info doctor known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -492,6 +560,20 @@ _ec2ssh() {
         ec2ssh__subcmd__help__subcmd__config__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -65,6 +65,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "ssh" -d 'Open a shell
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "list" -d 'List instances in a table'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "known-hosts" -d 'List, add or forget trusted host keys'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -157,6 +158,28 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l json -d 'Print th
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l user-data -d 'Write the user data, unpacked, to standard output'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -l console -d 'Write the console output to standard output'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand info" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -s l -l user -d 'Look at the login of this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -s p -l port -d 'Look at this SSH port' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -s i -l identity -d 'Look at the login with this key file' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l via -d 'Look at this route only' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint (EICE)'
+ssm\t'AWS Systems Manager Session Manager (SSM)'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l address -d 'Look at this kind of address' -r -f -a "auto\t'Public DNS name or IPv4 address, then IPv6; the private address only if there is neither'
+public\t'The public DNS name, else the public IPv4 address'
+private\t'The private IPv4 address (VPN, peering, inside the VPC)'
+ipv6\t'The instance\'s IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l eice-id -d 'Look at this EC2 Instance Connect Endpoint (EICE)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l from -d 'Judge the rules for this address, instead of this machine\'s' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l no-checkip -d 'Ask no service for this machine\'s public address'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l login -d 'Log in as well, which may push a key'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l fix -d 'Offer to mend what can be mended safely, one by one'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -l json -d 'Print the report as JSON'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s h -l help -d 'Print help'
@@ -227,14 +250,15 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove the block from ~/.ssh/config'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "list" -d 'List instances in a table'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "known-hosts" -d 'List, add or forget trusted host keys'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info known-hosts config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "list" -d 'List instances in a table'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "known-hosts" -d 'List, add or forget trusted host keys'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor known-hosts config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "list" -d 'List every key and how it came to be trusted'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "forget" -d 'Forget the keys of an instance whose host keys were regenerated'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "answer" -d 'Print the lines for ssh\'s KnownHostsCommand: %I %H %K'

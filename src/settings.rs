@@ -82,6 +82,8 @@ pub(crate) struct Settings {
     pub compress: bool,
     /// Whether connections to one instance share a pushed key for as long as it is good.
     pub share_key: bool,
+    /// The service that says what the caller's address is, in place of AWS's; empty for none.
+    pub checkip_url: Option<String>,
     /// The part of the local environment that the remote program learns.
     pub session: SessionSettings,
     /// How one of several is chosen.
@@ -145,6 +147,7 @@ impl Settings {
             max_tunnel_duration: options.max_tunnel_duration,
             compress: options.compress.unwrap_or_default(),
             share_key: options.share_key.unwrap_or(true),
+            checkip_url: options.checkip_url,
             session: SessionSettings { send_env: options.send_env.unwrap_or_default(), term: options.term },
             pick: typed.pick,
             start: typed.start,

@@ -3,11 +3,13 @@
 //! ```text
 //! cargo run --example playground              a session on my-instance, then a shell in which `ec2ssh` reaches the embedded cloud
 //! cargo run --example playground -- COMMAND   runs one command on my-instance and exits with its status
+//! cargo run --example playground -- broken    lists worlds with something in the way; with a NAME, runs `ec2ssh doctor` in it
 //! ```
 //!
 //! Everything is in a folder of its own, which is HOME in the shell, and is removed at the end.
 #![allow(clippy::print_stderr, reason = "a demonstration speaks to whoever runs it")]
 
+mod broken;
 mod cleanup;
 mod folder;
 
@@ -31,6 +33,9 @@ fn main() -> std::io::Result<ExitCode> {
         return Ok(ec2ssh::cli::main(std::env::args_os()));
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "broken") {
+        return broken::run(&words[1..]);
+    }
     let folder = Folder::create()?;
     let cloud = start_cloud(&folder)?;
     cleanup::at_signals(&cloud, folder.path());

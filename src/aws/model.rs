@@ -142,7 +142,7 @@ pub(crate) struct Image {
     pub platform_details: String,
 }
 
-/// What an instance wrote to its console. It is untrusted.
+/// The output of an instance on its console; untrusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Console {
     /// The last 64 KB; empty if nothing has been posted yet.

@@ -23,7 +23,7 @@ use crate::plan::plan_route;
 use crate::program::Purpose;
 use crate::settings::{Settings, Typed};
 use crate::ssh::key_file;
-use crate::text::{sanitize_json, sanitize_lines};
+use crate::text::sanitize_json;
 
 use report::Report;
 
@@ -121,8 +121,7 @@ pub(crate) async fn run(ctx: &Ctx, args: DoctorArgs) -> Result<u8, CommandError>
     if args.json {
         ui.out(&sanitize_json(&format!("{:#}\n", report.json()?)))?;
     } else {
-        let text = report.text(args.output.verbose > 0, ui.stdout_layout());
-        ui.out(&(sanitize_lines(&text) + "\n"))?;
+        ui.out(&(report.text(args.output.verbose > 0, ui.stdout_layout()) + "\n"))?;
     }
     if args.fix {
         remedy::offer(ctx, &aws, report.fixes()).await?;

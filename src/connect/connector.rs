@@ -222,7 +222,7 @@ fn was_cut_off(error: &ssh::Error) -> bool {
 /// Opens a link to the SSH port.
 pub(super) async fn dial(dialer: &RouteDialer, events: &Events) -> Result<Dialed, Error> {
     let dialed = dialer.open(&ssh_identification(), events).await;
-    dialed.map_err(|failed| Error::NoRoute { plan: Box::new(dialer.plan.clone()), failed: failed.into() })
+    dialed.map_err(|failed| Error::NoRoute { plan: Box::new(dialer.plan.clone()), failed: failed.into(), groups: None })
 }
 
 /// Pushes the caller's public key and dials, side by side: the byte stream of `proxy`.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::public_key;
 use crate::aws;
 use crate::aws::model::Image;
+use crate::facts::GroupFacts;
 use crate::find;
 use crate::plan::{self, Plan, RoutePlan};
 use crate::route::FailedRoute;
@@ -40,6 +41,8 @@ pub(crate) enum Error {
         plan: Box<RoutePlan>,
         /// The error of each route.
         failed: Arc<[FailedRoute]>,
+        /// The security groups of the instance, where packets were dropped.
+        groups: Option<Box<GroupFacts>>,
     },
     /// The host key is refused, or cannot be judged.
     #[error("host key verification failed for {}", plan.instance.id)]

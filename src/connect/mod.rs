@@ -17,7 +17,7 @@
 //! - `authentication` logs in, and tries again where another key or a later moment may help
 //! - `ephemeral_keys`, `pushed_key`, `key_file`, `caller_key` and `public_key` have the key for the login; [`crate::key_holder`] shares
 //!   one among connections
-//! - `login` finds the login user
+//! - `login` finds the login user, `explained` the security groups behind a failure
 //! - `openssh` serves an `ssh` that runs this program as its ProxyCommand
 //!
 //! # The critical path
@@ -49,6 +49,7 @@ mod caller_key;
 mod connector;
 mod ephemeral_keys;
 mod error;
+mod explained;
 mod key_file;
 mod login;
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::error::Error;
+use super::explained::explained;
 use super::speculative::{Attempt, connect_speculatively, search};
 use crate::aws::{Aws, AwsPool};
 use crate::config::Via;
@@ -40,7 +41,7 @@ where
     };
     let error = match online.await {
         Err(error) if is_of_the_lookup(&error) => error,
-        other => return other,
+        other => return explained(pool, &settings, other).await,
     };
     let without = settings.without_aws();
     let Some(seen) = proven(&settings, &without) else { return Err(error) };

@@ -1,4 +1,4 @@
-//! What security groups and network ACLs let through. Pure.
+//! Judges what security groups and network ACLs let through. Pure.
 //!
 //! Groups are lists of what is allowed, and stateful: answers always pass. ACLs are lists whose first match decides, and stateless: the
 //! answers need a rule of their own.
@@ -28,7 +28,7 @@ pub(crate) enum Admission {
 /// The other side of the traffic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Other<'a> {
-    /// An address.
+    /// An address that is known.
     Address(IpAddr),
     /// An address of this family that is not known.
     SomeAddress {
@@ -100,7 +100,8 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-fn describe(peer: &Peer) -> String {
+/// Returns the other side that a rule admits, for the user.
+pub(crate) fn describe(peer: &Peer) -> String {
     match peer {
         Peer::Network(network) => network.to_string(),
         Peer::PrefixList(id) | Peer::Group(id) => id.clone(),

@@ -10,7 +10,7 @@ use crate::plan::order::{Route, order};
 pub(crate) struct Checked {
     /// The check that was made.
     pub check: &'static Check,
-    /// The judgement.
+    /// The judgement of the check.
     pub verdict: Verdict,
 }
 
@@ -18,7 +18,7 @@ pub(crate) struct Checked {
 pub(crate) struct Answer {
     /// All checks in the order of the way.
     pub checks: Vec<Checked>,
-    /// What is in the way, the first cause first.
+    /// The causes that are in the way, the first one first.
     pub findings: Vec<Problem>,
     /// The ways that are open, as far as they were looked at.
     pub open: Vec<Route>,
@@ -26,7 +26,7 @@ pub(crate) struct Answer {
     pub way: Option<Route>,
 }
 
-/// Judges the facts.
+/// Judges the facts by all checks.
 pub(crate) fn answer(facts: &Facts) -> Answer {
     let mut checks: Vec<Checked> = Vec::new();
     for check in ALL {

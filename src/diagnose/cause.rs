@@ -14,7 +14,7 @@ pub(crate) enum Cause {
     Boot { fault: BootFault },
     /// The instance has no public address, and no other way leads to it.
     PrivateOnly { subnet: Option<String>, assigns_public_ip: Option<bool> },
-    /// This machine cannot send to the address.
+    /// The caller's machine cannot send to the address.
     NoNetworkHere { address: IpAddr },
     /// The route table has no route to the caller.
     NoRoute { table: String, subnet: Option<String> },

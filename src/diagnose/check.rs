@@ -13,7 +13,7 @@ pub(crate) struct Check {
     pub stage: Stage,
     /// The checks without whose success this one says nothing.
     pub needs: &'static [&'static str],
-    /// The judgement.
+    /// The judgement of the facts.
     pub judge: fn(&Facts) -> Verdict,
 }
 
@@ -39,9 +39,9 @@ pub(crate) enum Stage {
 pub(crate) enum Verdict {
     /// Nothing is in the way; the text is what it was concluded from.
     Passed(String),
-    /// This is in the way.
+    /// The problem is in the way.
     Failed(Problem),
-    /// This may be in the way: it holds for a part of the traffic.
+    /// The problem may be in the way: it holds for a part of the traffic.
     Suspect(Problem),
     /// The facts do not tell; the text says which are missing.
     Unknown(String),
@@ -56,7 +56,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Problem {
     /// The cause, with its facts.
     pub cause: Cause,
-    /// What it was concluded from.
+    /// The facts that it was concluded from.
     pub because: Vec<String>,
 }
 

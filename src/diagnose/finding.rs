@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::checks::closed_groups;
 use super::denied::PermissionDenied;
 use super::host_key::HostKeyChanged;
 use super::unreachable::{NoRoute, Unreachable, unreachable};
+use crate::facts::GroupFacts;
 use crate::plan::RoutePlan;
 use crate::route::{FailedRoute, RouteError};
 
@@ -33,10 +35,11 @@ impl Finding {
     }
 
     /// Judges routes that all failed. A single direct connection is a matter of its address.
-    pub(crate) fn of_failed_routes(plan: &RoutePlan, failed: &Arc<[FailedRoute]>) -> Self {
+    pub(crate) fn of_failed_routes(plan: &RoutePlan, failed: &Arc<[FailedRoute]>, groups: Option<&GroupFacts>) -> Self {
+        let closed = groups.and_then(|facts| closed_groups(plan, facts));
         match &failed[..] {
-            [FailedRoute { error: RouteError::Tcp(error), .. }] => Self::Unreachable(unreachable(plan, error)),
-            _ => Self::NoRoute(Arc::new(NoRoute { plan: plan.clone(), failed: Arc::clone(failed) })),
+            [FailedRoute { error: RouteError::Tcp(error), .. }] => Self::Unreachable(unreachable(plan, error, closed)),
+            _ => Self::NoRoute(Arc::new(NoRoute { plan: plan.clone(), failed: Arc::clone(failed), closed })),
         }
     }
 }
@@ -59,7 +62,7 @@ mod tests {
         let direct = |error| FailedRoute { route: Route::Direct, error };
         let tcp = || direct(RouteError::Tcp(failed(io::ErrorKind::TimedOut)));
         let agent = || FailedRoute { route: Route::Ssm, error: RouteError::AgentOffline };
-        let code = |failed: Vec<FailedRoute>| Finding::of_failed_routes(&route_plan(), &failed.into()).code();
+        let code = |failed: Vec<FailedRoute>| Finding::of_failed_routes(&route_plan(), &failed.into(), None).code();
         assert_eq!(code(vec![tcp()]), "unreachable");
         assert_eq!(code(vec![agent()]), "no-route");
         assert_eq!(code(vec![tcp(), agent()]), "no-route");

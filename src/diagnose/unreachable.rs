@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::check::Problem;
 use crate::config::AddressKind;
 use crate::plan::RoutePlan;
 use crate::route::FailedRoute;
@@ -19,6 +20,10 @@ pub(crate) struct Unreachable {
     pub detail: String,
     /// The likely reason of the failures.
     pub reason: UnreachableReason,
+    /// The security groups, if they do not admit the caller.
+    pub closed: Option<Problem>,
+    /// The plan that was tried.
+    pub plan: RoutePlan,
 }
 
 /// The likely reason why no address answers.
@@ -38,7 +43,7 @@ pub(crate) enum UnreachableReason {
 }
 
 /// Judges a direct connection that failed.
-pub(crate) fn unreachable(plan: &RoutePlan, error: &tcp::Error) -> Unreachable {
+pub(crate) fn unreachable(plan: &RoutePlan, error: &tcp::Error, closed: Option<Problem>) -> Unreachable {
     let instance = &plan.instance;
     let reason = if matches!(error, tcp::Error::NoAddress) {
         UnreachableReason::NoAddress
@@ -49,7 +54,14 @@ pub(crate) fn unreachable(plan: &RoutePlan, error: &tcp::Error) -> Unreachable {
     } else {
         UnreachableReason::Filtered { has_private: instance.private_ip.is_some() && instance.public_ip.is_some() }
     };
-    Unreachable { instance_id: instance.id.clone(), port: plan.port, detail: error.to_string(), reason }
+    Unreachable {
+        instance_id: instance.id.clone(),
+        port: plan.port,
+        detail: error.to_string(),
+        reason,
+        closed,
+        plan: plan.clone(),
+    }
 }
 
 /// The facts of routes that all failed.
@@ -59,6 +71,8 @@ pub(crate) struct NoRoute {
     pub plan: RoutePlan,
     /// The error of each route.
     pub failed: Arc<[FailedRoute]>,
+    /// The security groups, if they do not admit the caller.
+    pub closed: Option<Problem>,
 }
 
 #[cfg(test)]
@@ -73,7 +87,7 @@ mod tests {
 
     #[test]
     fn reason_follows_error_and_addresses() {
-        let reason = |plan: &RoutePlan, error: &tcp::Error| unreachable(plan, error).reason;
+        let reason = |plan: &RoutePlan, error: &tcp::Error| unreachable(plan, error, None).reason;
         let (refused, late) = (failed(io::ErrorKind::ConnectionRefused), failed(io::ErrorKind::TimedOut));
         let mut plan = route_plan();
         plan.instance.public_ip = Some("192.0.2.1".parse().unwrap());

@@ -31,19 +31,20 @@ impl From<&Error> for CommandError {
             Error::Plan(plan::Error::NoAddress(instance, _)) => no_address(message, instance),
             Error::KeyFile(error) => key_file(error),
             Error::PublicKey(error) => public_key(error),
-            Error::NoRoute { plan, failed } => {
-                let error = render(&Finding::of_failed_routes(plan, failed));
+            Error::NoRoute { plan, failed, groups } => {
+                let error = render(&Finding::of_failed_routes(plan, failed, groups.as_deref()));
                 let may_pass = failed.iter().any(|failed| failed.error.is_transient());
-                if may_pass { booting(error, plan) } else { error }
+                with_doctor(if may_pass { booting(error, plan) } else { error }, plan)
             }
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
             Error::Ssh { plan, source, failed } => {
                 let error = with_failed_routes(ssh::explain(plan, source), failed);
                 let may_pass = matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_));
-                if may_pass { booting(error, plan) } else { error }
+                with_doctor(if may_pass { booting(error, plan) } else { error }, plan)
             }
             Error::Denied { plan, image, methods, took } => {
-                render(&Finding::PermissionDenied(permission_denied(plan, image.as_deref(), methods, *took)))
+                let denied = permission_denied(plan, image.as_deref(), methods, *took);
+                with_doctor(render(&Finding::PermissionDenied(denied)), &plan.route)
             }
             Error::NoKnownKey => Self::failed(message)
                 .cause("no pushed key is good any more, and there is no key in an SSH agent (SSH_AUTH_SOCK)")
@@ -58,6 +59,12 @@ impl From<&Error> for CommandError {
             Error::NoDataFolder => Self::failed(message).hint("set HOME, or XDG_DATA_HOME: export HOME=/home/you"),
         }
     }
+}
+
+/// Adds the command that looks at the whole way, as the last hint.
+fn with_doctor(error: CommandError, plan: &RoutePlan) -> CommandError {
+    let port = if plan.port == 22 { String::new() } else { format!("-p {} ", plan.port) };
+    error.hint(format!("look at the whole way: ec2ssh doctor {port}{}", plan.instance.id))
 }
 
 fn booting(error: CommandError, plan: &RoutePlan) -> CommandError {

@@ -4,7 +4,7 @@ use super::CommandError;
 
 const PROGRAM: &str = "ec2ssh ";
 /// The commands of ec2ssh that a hint may name.
-const COMMANDS: [&str; 5] = ["list", "config", "known-hosts", "completions", "proxy"];
+const COMMANDS: [&str; 7] = ["list", "info", "doctor", "config", "known-hosts", "completions", "proxy"];
 
 impl CommandError {
     /// Returns the error with hints for plain ssh.

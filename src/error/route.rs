@@ -1,7 +1,7 @@
 //! Explains failed routes: an EC2 Instance Connect Endpoint (EICE), Session Manager, or all routes together.
 
 use super::{CommandError, unreachable};
-use crate::diagnose::{self, NoRoute};
+use crate::diagnose::{self, NoRoute, Problem};
 use crate::plan::RoutePlan;
 use crate::plan::endpoint::{ENDPOINT_PORTS, EndpointError};
 use crate::plan::order::Route;
@@ -12,7 +12,7 @@ use crate::web::websocket;
 
 /// Renders routes that all failed.
 pub(super) fn render(facts: &NoRoute) -> CommandError {
-    let NoRoute { plan, failed } = facts;
+    let NoRoute { plan, failed, closed } = facts;
     let (id, port) = (&plan.instance.id, plan.port);
     let message = match &failed[..] {
         [FailedRoute { route: Route::Eice, .. }] => {
@@ -25,7 +25,7 @@ pub(super) fn render(facts: &NoRoute) -> CommandError {
     let plain = CommandError::failed(message);
     let single = failed.len() == 1;
     failed.iter().fold(plain, |error, FailedRoute { route, error: route_error }| {
-        let words = explain(plan, route_error, &routes);
+        let words = explain(plan, route_error, &routes, closed.as_ref());
         let causes: Vec<String> =
             std::iter::once(words.message).chain(words.causes).filter(|cause| !cause.is_empty()).collect();
         let error = if single {
@@ -57,12 +57,12 @@ fn suggest_route(plain: CommandError, plan: &RoutePlan, failed: &[Route]) -> Com
 }
 
 /// Explains one route's failure: its cause, its meaning and a command to type.
-fn explain(plan: &RoutePlan, route_error: &RouteError, failed: &[Route]) -> CommandError {
+fn explain(plan: &RoutePlan, route_error: &RouteError, failed: &[Route], closed: Option<&Problem>) -> CommandError {
     let id = &plan.instance.id;
     let plain = CommandError::failed(route_error.to_string());
     match route_error {
         RouteError::Tcp(error) => {
-            unreachable::explain(&diagnose::unreachable(plan, error), plain)
+            unreachable::explain(&diagnose::unreachable(plan, error, closed.cloned()), plain)
         }
         RouteError::Endpoint(why) => no_endpoint(plain, plan, why),
         RouteError::Port(_) => suggest_route(plain, plan, failed),

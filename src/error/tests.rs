@@ -68,7 +68,7 @@ fn shown(error: impl Into<CommandError>) -> String {
 
 fn no_route(route: Route, via: Via, error: RouteError) -> connect::Error {
     let plan = Box::new(RoutePlan { via, ..route_plan() });
-    connect::Error::NoRoute { plan, failed: vec![FailedRoute { route, error }].into() }
+    connect::Error::NoRoute { plan, failed: vec![FailedRoute { route, error }].into(), groups: None }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Renders a direct connection that failed.
 
 use super::CommandError;
-use crate::diagnose::{Unreachable, UnreachableReason};
+use super::cause::{Place, Words, words};
+use crate::diagnose::{Cause, Problem, Unreachable, UnreachableReason};
+use crate::plan::RoutePlan;
 
 /// Renders an instance that does not answer.
 pub(super) fn render(facts: &Unreachable) -> CommandError {
@@ -9,9 +11,24 @@ pub(super) fn render(facts: &Unreachable) -> CommandError {
     explain(facts, CommandError::failed(format!("cannot reach {id} on port {port}")).cause(detail))
 }
 
+/// Names the security groups that do not admit the caller, and the command that admits the caller alone.
+fn with_groups(error: CommandError, closed: &Problem, plan: &RoutePlan) -> CommandError {
+    let caller = match closed.cause {
+        Cause::GroupsClosed { caller, .. } => caller,
+        _ => None,
+    };
+    let place = Place { plan, target: &plan.instance.id, caller };
+    let Words { title, fixes } = words(&closed.cause, &place);
+    let error = closed.because.iter().fold(error.cause(title), |error, because| error.cause(because.clone()));
+    fixes.into_iter().fold(error, |error, fix| error.hint(format!("{}: {}", fix.what, fix.command)))
+}
+
 /// Adds the likely reason and what to type.
 pub(super) fn explain(facts: &Unreachable, plain: CommandError) -> CommandError {
     let (id, port) = (&facts.instance_id, facts.port);
+    if let Some(closed) = &facts.closed {
+        return with_groups(plain, closed, &facts.plan);
+    }
     match facts.reason {
         UnreachableReason::NoAddress => plain
             .cause("its DNS name does not resolve, and it has no address of the requested family")

@@ -31,7 +31,7 @@ pub(crate) struct CallerQuery {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Caller {
-    /// The address.
+    /// The address, if it is known.
     pub address: Option<IpAddr>,
     /// Where the address is from, or why there is none.
     pub source: CallerSource,

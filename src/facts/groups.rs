@@ -1,6 +1,6 @@
 //! The facts that name the security group behind a failed connection: fewer than the full set, and quick.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -21,8 +21,10 @@ pub(crate) struct GroupFacts {
     pub details: Details,
     /// The rules of these groups.
     pub rules: Vec<GroupRule>,
-    /// The caller's address.
+    /// The caller's address, as the groups see it.
     pub caller: Caller,
+    /// The instance's address that gave no answer.
+    pub peer: IpAddr,
 }
 
 /// Asks for the groups and for the caller's address, within a second; `None` if that is too short, or denied.
@@ -36,5 +38,5 @@ pub(crate) async fn group_facts(aws: &Aws, id: &str, query: &CallerQuery, to: So
     let both = async { tokio::join!(groups, caller::find(query, Some(to), aws.connector())) };
     let (groups, caller) = timeout(LIMIT, both).await.ok()?;
     let (details, rules) = groups?;
-    Some(GroupFacts { details, rules, caller })
+    Some(GroupFacts { details, rules, caller, peer: to.ip() })
 }

@@ -69,7 +69,7 @@ pub(crate) struct Facts {
     /// The key file of the caller, if one was given.
     #[serde(skip)]
     pub key_file: Option<KeyFile>,
-    /// The caller's address.
+    /// The caller's address, as the instance's network sees it.
     pub caller: Caller,
     /// The result of a direct connection.
     pub reach: Reach,

@@ -45,7 +45,7 @@ pub(crate) enum Reach {
     Other {
         /// The address and port that were dialed.
         peer: SocketAddr,
-        /// What was seen instead; untrusted text.
+        /// The answer that was seen instead; untrusted text.
         detail: String,
     },
     /// Nothing listens on the port.
@@ -58,7 +58,7 @@ pub(crate) enum Reach {
         /// The address and port that were dialed.
         peer: SocketAddr,
     },
-    /// This machine cannot send to the address: it has no network, or not this family.
+    /// The caller's machine cannot send to the address: it has no network, or not this family.
     NoNetwork {
         /// The address and port that were dialed.
         peer: SocketAddr,

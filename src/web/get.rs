@@ -39,7 +39,7 @@ pub(crate) async fn get(connector: &Connector, url: &str) -> Result<String, Erro
             if !status.is_success() {
                 return Err(io::Error::other(format!("HTTP {status}")));
             }
-            let mut body = http_body_util::Limited::new(response.into_body(), MAX_BODY);
+            let body = http_body_util::Limited::new(response.into_body(), MAX_BODY);
             let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
             Ok(String::from_utf8_lossy(&bytes).into_owned())
         };

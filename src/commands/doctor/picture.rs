@@ -1,11 +1,11 @@
 //! The picture of the way, with the broken link marked: `you -> network ACL -> security group ✗ -> web-1:22`. Pure.
 
-use crate::diagnose::{Answer, Stage, Verdict};
+use crate::diagnose::{Answer, Checked, Stage, Verdict};
 use crate::facts::Facts;
 use crate::plan::order::Route;
 
 /// The mark of what is in the way, and of what is not known.
-const BROKEN: &str = " ✗";
+pub(super) const BROKEN: &str = " ✗";
 const OPEN_QUESTION: &str = " ?";
 
 /// A station of the way, and the codes of the checks that are about it.
@@ -45,6 +45,12 @@ fn stations(facts: &Facts, way: Option<Route>) -> Vec<Station> {
     }
 }
 
+/// Whether a link of the way is not known, or only in part. What a console does not show is no question about the way.
+fn is_open_question(checked: &Checked) -> bool {
+    let is_link = !matches!(checked.check.stage, Stage::Instance | Stage::Boot);
+    is_link && matches!(checked.verdict, Verdict::Suspect(_) | Verdict::Unknown(_))
+}
+
 /// Returns the mark of a station: a link is broken where a check failed, and its state is open where one could not tell.
 fn mark(answer: &Answer, codes: &[&str]) -> &'static str {
     let own = || answer.checks.iter().filter(|checked| codes.contains(&checked.check.code));
@@ -52,9 +58,7 @@ fn mark(answer: &Answer, codes: &[&str]) -> &'static str {
     let counts = |stage| answer.open.is_empty() || stage == Stage::Instance;
     if own().any(|checked| matches!(checked.verdict, Verdict::Failed(_)) && counts(checked.check.stage)) {
         BROKEN
-    } else if own().any(|checked| matches!(checked.verdict, Verdict::Suspect(_) | Verdict::Unknown(_)))
-        && answer.open.is_empty()
-    {
+    } else if answer.open.is_empty() && own().any(is_open_question) {
         OPEN_QUESTION
     } else {
         ""

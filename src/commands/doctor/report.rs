@@ -1,16 +1,19 @@
 //! The report: the first cause on top, what it was concluded from, the command that mends it, and a picture of the way. Pure.
 
+use anstyle::AnsiColor;
 use serde_json::{Value, json};
 
 use super::lookup::Unfound;
-use super::picture::picture;
+use super::picture::{BROKEN, picture};
 use crate::diagnose::{Answer, Problem, Verdict};
 use crate::error::{CommandError, Fix, Place, words};
 use crate::facts::Facts;
 use crate::plan::order::Route;
 use crate::table::Layout;
-use crate::text::instance_word;
+use crate::text::{instance_word, sanitize_lines};
 
+/// The beginning of the report where all is well.
+const NOTHING: &str = "Nothing is in the way";
 /// The width at which text is wrapped where there is no terminal.
 const WIDTH: usize = 100;
 
@@ -91,6 +94,11 @@ impl<'a> Report<'a> {
 
     /// Returns the report for people; `all` lists every check.
     pub(super) fn text(&self, all: bool, layout: Layout) -> String {
+        let text = sanitize_lines(&self.plain_text(all, layout));
+        if layout.colored { colored(&text) } else { text }
+    }
+
+    fn plain_text(&self, all: bool, layout: Layout) -> String {
         let width = layout.width.unwrap_or(WIDTH).max(20);
         let instance = &self.facts.plan.instance;
         let name = match instance.name.as_deref().filter(|name| !name.is_empty()) {
@@ -98,7 +106,7 @@ impl<'a> Report<'a> {
             None => instance.id.clone(),
         };
         let mut lines = match &self.found[..] {
-            [] => vec![format!("Nothing is in the way to {name}.")],
+            [] => vec![format!("{NOTHING} to {name}.")],
             found => found.iter().enumerate().flat_map(|(at, found)| found.lines(&name, at, width)).collect(),
         };
         lines.push(String::new());
@@ -155,8 +163,9 @@ impl Found {
         let title = if at == 0 { format!("{name}: {}", self.title) } else { format!("Also: {}", self.title) };
         let mut lines = if at == 0 { Vec::new() } else { vec![String::new()] };
         lines.extend(wrap(&title, "", "", width));
-        for because in &self.because {
-            lines.extend(wrap(because, "  because  ", "           ", width));
+        for (at, because) in self.because.iter().enumerate() {
+            let label = if at == 0 { "  because  " } else { "           " };
+            lines.extend(wrap(because, label, "           ", width));
         }
         for fix in &self.fixes {
             lines.extend(wrap(&format!("{}:", fix.what), "  to mend  ", "           ", width));
@@ -192,6 +201,15 @@ fn detail(verdict: &Verdict) -> String {
         Verdict::Failed(problem) | Verdict::Suspect(problem) => problem.because.join("; "),
         Verdict::Skipped(code) => format!("{code} failed"),
     }
+}
+
+/// Paints the first line by whether something is in the way, and the broken link.
+fn colored(text: &str) -> String {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let red = AnsiColor::Red.on_default().bold();
+    let style = if first.starts_with(NOTHING) { AnsiColor::Green.on_default() } else { red };
+    let rest = rest.replace(BROKEN, &format!("{red}{BROKEN}{red:#}"));
+    format!("{style}{first}{style:#}\n{rest}")
 }
 
 /// Wraps the text at blanks; `first` and `rest` stand before the lines.

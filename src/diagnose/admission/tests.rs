@@ -1,4 +1,4 @@
-//! What rules let through, as tables.
+//! Rules and what they let through, as tables.
 
 use super::*;
 

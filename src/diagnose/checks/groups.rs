@@ -2,10 +2,12 @@
 
 use super::network::{caller, other_side};
 use super::unknown;
-use crate::diagnose::admission::{Admission, groups_admit};
+use crate::aws::model::network::GroupRule;
+use crate::diagnose::admission::{Admission, Other, PrefixLists, describe, groups_admit};
 use crate::diagnose::cause::Cause;
 use crate::diagnose::check::{Problem, Verdict};
-use crate::facts::{CallerSource, Facts};
+use crate::facts::{Caller, CallerSource, Facts, GroupFacts};
+use crate::plan::RoutePlan;
 
 pub(super) fn admitted(facts: &Facts) -> Verdict {
     if facts.gets_through() {
@@ -19,16 +21,15 @@ pub(super) fn admitted(facts: &Facts) -> Verdict {
         None => return Verdict::Unknown(format!("{} interfaces are shown", details.interfaces.len())),
     };
     let port = facts.plan.port;
-    let listed = groups.join(", ");
     let cause = |caller| Cause::GroupsClosed { groups: groups.clone(), caller, port };
     match groups_admit(rules, &groups, (false, port), other_side(facts), &facts.prefix_lists) {
         Admission::Allowed(rule) => Verdict::Passed(format!("port {port} is open to {rule}")),
         Admission::Denied(_) => match caller(facts) {
             Some(address) => {
-                let because = vec![format!("no rule of {listed} admits {address} on port {port}"), source(facts)];
+                let because = vec![open_to(rules, &groups, port), source(facts)];
                 Verdict::Failed(Problem { cause: cause(Some(address)), because })
             }
-            None => Verdict::failed(cause(None), [format!("no rule of {listed} admits anybody on port {port}")]),
+            None => Verdict::failed(cause(None), [open_to(rules, &groups, port)]),
         },
         Admission::Partial(what) => {
             Verdict::Unknown(format!("unknown from here: port {port} is open to {what}; {}", source(facts)))
@@ -37,10 +38,50 @@ pub(super) fn admitted(facts: &Facts) -> Verdict {
     }
 }
 
+/// Judges the groups behind a connection that got no answer: a problem only where they are known not to admit the caller.
+pub(in crate::diagnose) fn closed_groups(plan: &RoutePlan, facts: &GroupFacts) -> Option<Problem> {
+    let GroupFacts { details, rules, caller, peer } = facts;
+    let address = caller.address.filter(|address| address.is_ipv6() == peer.is_ipv6())?;
+    let interface =
+        details.interfaces.iter().find(|one| one.addresses.contains(peer)).or(details.interfaces.first())?;
+    let groups: Vec<String> = interface.groups.iter().map(|group| group.id.clone()).collect();
+    let (port, other) = (plan.port, Other::Address(address));
+    match groups_admit(rules, &groups, (false, port), other, &PrefixLists::new()) {
+        Admission::Denied(_) => {
+            let because = vec![open_to(rules, &groups, port), source_of(caller)];
+            Some(Problem { cause: Cause::GroupsClosed { groups, caller: Some(address), port }, because })
+        }
+        _ => None,
+    }
+}
+
+/// The number of rules that are listed.
+const MAX_LISTED: usize = 5;
+
+/// Says to whom the port is open.
+fn open_to(rules: &[GroupRule], groups: &[String], port: u16) -> String {
+    let own = |rule: &&GroupRule| !rule.is_egress && rule.transport.has(port) && groups.contains(&rule.group_id);
+    let peers: Vec<String> = rules.iter().filter(own).map(|rule| describe(&rule.peer)).collect();
+    let more = if peers.len() > MAX_LISTED { " and others" } else { "" };
+    match &peers[..] {
+        [] => format!("no inbound rule is for TCP port {port}"),
+        peers => {
+            format!(
+                "port {port} is open to {}{more} only",
+                peers.iter().take(MAX_LISTED).cloned().collect::<Vec<_>>().join(", ")
+            )
+        }
+    }
+}
+
 /// Says where the caller's address is from.
-pub(crate) fn source(facts: &Facts) -> String {
-    let address = facts.caller.address.map_or("your address".to_owned(), |address| address.to_string());
-    match &facts.caller.source {
+fn source(facts: &Facts) -> String {
+    source_of(&facts.caller)
+}
+
+fn source_of(caller: &Caller) -> String {
+    let address = caller.address.map_or("your address".to_owned(), |address| address.to_string());
+    match &caller.source {
         CallerSource::Given => format!("{address} is the address that was given"),
         CallerSource::Local => format!("{address} is this machine's address"),
         CallerSource::Service(url) => format!("{address} is your address according to {url}"),

@@ -1,4 +1,4 @@
-//! What the login needs: for a pushed key EC2 Instance Connect, for a key file its mode and the instance's key pair.
+//! The needs of the login: for a pushed key EC2 Instance Connect, for a key file its mode and the instance's key pair.
 
 use super::unknown;
 use crate::diagnose::cause::Cause;
@@ -61,6 +61,8 @@ pub(super) fn key_file(facts: &Facts) -> Verdict {
     }
 }
 
+/// Compares the file with the key pair, whose fingerprint AWS makes in one of three ways
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/verify-keys.html>).
 pub(super) fn key_pair(facts: &Facts) -> Verdict {
     let Some(file) = &facts.key_file else { return Verdict::Irrelevant("a key is pushed".to_owned()) };
     let pair = match &facts.key_pair {

@@ -10,6 +10,8 @@ mod login;
 mod network;
 mod server;
 
+pub(super) use groups::closed_groups;
+
 use super::check::{Check, Stage, Verdict};
 use crate::facts::Facts;
 

@@ -1,6 +1,5 @@
 //! The fingerprints of a key in all the forms in which key pairs are listed: of the public key by MD5 (an RSA key that was imported), of
-//! the private key by SHA-1 (an RSA key that was made by the service), and of the public key as OpenSSH has it (ed25519)
-//! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/verify-keys.html>).
+//! the private key by SHA-1 (an RSA key that was made by the service), and of the public key as OpenSSH has it (ed25519).
 
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};

@@ -11,16 +11,17 @@ const ROOMS: &[(&str, &str)] = &[
     ("cli", "commands context error secret ssm store terminal ui"),
     (
         "commands",
-        "agent aws config connect context error event find key_holder login openssh plan program route secret settings ssh store table \
+        "agent aws config connect context diagnose error event facts find key_holder login openssh plan program route secret settings ssh store table \
          target terminal text transport trust ui when",
     ),
     ("context", "aws config ui"),
     ("error", "aws config connect diagnose find plan route ssh ssm store table target text trust web when"),
-    ("diagnose", "aws config login plan route transport trust"),
+    ("diagnose", "aws config facts login plan route target transport trust when"),
     (
         "connect",
-        "agent aws boot config confirm event find key_holder login plan program route settings ssh store transport trust when",
+        "agent aws boot config confirm event facts find key_holder login plan program route settings ssh store transport trust when",
     ),
+    ("facts", "aws confirm event find plan route settings ssh target transport trust web"),
     ("key_holder", "agent ssh store when"),
     ("find", "account aws boot config event plan settings store target when"),
     ("route", "aws boot config confirm eice event plan ssm store text transport web when"),
@@ -128,7 +129,7 @@ fn pure_rooms_see_only_the_model(sources: &[Source], graph: &Graph) {
     for (from, imports) in graph.iter().enumerate() {
         let is_pure = PURE.contains(&sources[from].room()) || sources[from].path == "find/select.rs";
         for to in imports.iter().map(|to| &sources[*to]).filter(|to| is_pure && to.room() == "aws") {
-            assert_eq!(to.path, "aws/model.rs", "{} imports it", sources[from].path);
+            assert!(to.path.starts_with("aws/model"), "{} imports {}", sources[from].path, to.path);
         }
     }
 }

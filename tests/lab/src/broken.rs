@@ -19,7 +19,7 @@ const ENDPOINT_GROUP: &str = "sg-0123456789abcdef9";
 pub struct Broken {
     /// The name of the world.
     pub name: &'static str,
-    /// What is in the way, the first cause first; none in a healthy world.
+    /// The causes in the way, the first cause first; none in a healthy world.
     pub causes: &'static [&'static str],
     /// Further arguments of `ec2ssh doctor`.
     pub arguments: &'static str,
@@ -27,7 +27,7 @@ pub struct Broken {
     breaks: fn(&mut World<'_>),
 }
 
-/// What the instance's port does.
+/// The manner of the instance's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Port {
     Ssh,
@@ -77,7 +77,9 @@ impl World<'_> {
     }
 
     fn status(&self, checks: [&'static str; 3]) {
-        self.network(|network| drop(network.status.insert(ID.to_owned(), checks)));
+        self.network(|network| {
+            let _ = network.status.insert(ID.to_owned(), checks);
+        });
     }
 
     fn console(&self, text: &str) {

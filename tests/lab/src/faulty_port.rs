@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
 
-/// What a port does.
+/// The manner of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// No packet is answered, as behind a closed security group: its queue is full.
     Drops,
-    /// Nothing listens.
+    /// Nothing listens on it.
     Refuses,
     /// The connection is accepted, and nothing is said.
     Silent,
