@@ -1,7 +1,7 @@
 //! A check: a code, a title, the checks that it depends on, and a pure judgement of the facts.
 
 use super::cause::Cause;
-use crate::facts::Facts;
+use crate::facts::{Fact, Facts};
 
 /// A check of the way to an instance.
 pub(crate) struct Check {
@@ -64,6 +64,11 @@ impl Verdict {
     /// Returns a failure by this cause.
     pub(super) fn failed(cause: Cause, because: impl Into<Vec<String>>) -> Self {
         Self::Failed(Problem { cause, because: because.into() })
+    }
+
+    /// Returns the verdict for a fact that is missing.
+    pub(super) fn unknown<T>(fact: &Fact<T>) -> Self {
+        Self::Unknown(fact.gap().unwrap_or_default())
     }
 
     /// Returns the word for the verdict in JSON.

@@ -1,6 +1,5 @@
 //! The way through Session Manager: the SSM Agent.
 
-use super::unknown;
 use crate::config::Via;
 use crate::diagnose::cause::Cause;
 use crate::diagnose::check::Verdict;
@@ -17,7 +16,7 @@ pub(super) fn agent(facts: &Facts) -> Verdict {
     }
     let agent = match &facts.agent {
         Fact::Known(agent) => agent,
-        gap => return unknown(gap),
+        gap => return Verdict::unknown(gap),
     };
     let Some(agent) = agent else {
         let profile = facts.details.known().map(|details| details.iam_profile.as_deref());

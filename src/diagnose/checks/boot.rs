@@ -1,6 +1,5 @@
 //! The boot, as the end of the console's text shows it. An empty console proves nothing, and an old one little.
 
-use super::unknown;
 use crate::diagnose::cause::{BootFault, Cause};
 use crate::diagnose::check::{Problem, Verdict};
 use crate::facts::Facts;
@@ -63,7 +62,7 @@ const FAULTS: &[(BootFault, &[&str])] = &[
 const BEGINNINGS: [&str; 2] = ["] Linux version ", "Booting `"];
 
 pub(super) fn boot(facts: &Facts) -> Verdict {
-    let Some(console) = facts.console.known() else { return unknown(&facts.console) };
+    let Some(console) = facts.console.known() else { return Verdict::unknown(&facts.console) };
     if console.bytes.is_empty() {
         return Verdict::Unknown("the console has no output yet".to_owned());
     }

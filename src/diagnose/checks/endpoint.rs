@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use super::unknown;
 use crate::config::Via;
 use crate::diagnose::admission::{Admission, Other, groups_admit};
 use crate::diagnose::cause::Cause;
@@ -30,7 +29,7 @@ pub(super) fn endpoint(facts: &Facts) -> Verdict {
         return if is_wanted { Verdict::failed(cause, [why]) } else { Verdict::Irrelevant(why) };
     }
     match chosen(facts) {
-        None => unknown(&facts.endpoints),
+        None => Verdict::unknown(&facts.endpoints),
         Some(Ok(chosen)) => Verdict::Passed(chosen.to_string()),
         Some(Err(error)) => {
             let because = [error.to_string()];
@@ -59,7 +58,7 @@ pub(super) fn egress(facts: &Facts) -> Verdict {
     if groups.is_empty() {
         return Verdict::Unknown(format!("the security groups of {} are not shown", chosen.endpoint.id));
     }
-    let Some(rules) = facts.group_rules.known() else { return unknown(&facts.group_rules) };
+    let Some(rules) = facts.group_rules.known() else { return Verdict::unknown(&facts.group_rules) };
     let own = groups_of(facts, chosen.address);
     let networks = [ipnet::IpNet::from(chosen.address)];
     let verdict = groups_admit(rules, &groups, (true, port), Other::Member(&own, &networks), &facts.prefix_lists);
@@ -79,10 +78,10 @@ pub(super) fn ingress(facts: &Facts) -> Verdict {
         return Verdict::Irrelevant("there is no endpoint".to_owned());
     };
     let (endpoint, address) = (chosen.endpoint, chosen.address);
-    let Some(rules) = facts.group_rules.known() else { return unknown(&facts.group_rules) };
+    let Some(rules) = facts.group_rules.known() else { return Verdict::unknown(&facts.group_rules) };
     let groups = groups_of(facts, address);
     if groups.is_empty() {
-        return unknown(&facts.details);
+        return Verdict::unknown(&facts.details);
     }
     let subnets = facts.subnets.known().map(Vec::as_slice).unwrap_or_default();
     let subnet = subnets.iter().find(|subnet| Some(&subnet.id) == endpoint.subnet_id.as_ref());
@@ -95,7 +94,7 @@ pub(super) fn ingress(facts: &Facts) -> Verdict {
     match groups_admit(rules, &groups, (false, port), other, &facts.prefix_lists) {
         Admission::Allowed(rule) => Verdict::Passed(format!("port {port} is open to {rule}")),
         Admission::Denied(_) if networks.is_empty() && !matches!(facts.subnets, Fact::Known(_)) => {
-            unknown(&facts.subnets)
+            Verdict::unknown(&facts.subnets)
         }
         Admission::Denied(_) => {
             let because = if endpoint.preserves_client_ip {

@@ -1,7 +1,6 @@
 //! The security groups of the interface that has the address.
 
 use super::network::{caller, other_side};
-use super::unknown;
 use crate::aws::model::network::GroupRule;
 use crate::diagnose::admission::{Admission, Other, PrefixLists, describe, groups_admit};
 use crate::diagnose::cause::Cause;
@@ -14,7 +13,11 @@ pub(super) fn admitted(facts: &Facts) -> Verdict {
         return Verdict::Passed("packets get through".to_owned());
     }
     let (Some(details), Some(rules)) = (facts.details.known(), facts.group_rules.known()) else {
-        return if facts.details.known().is_none() { unknown(&facts.details) } else { unknown(&facts.group_rules) };
+        return if facts.details.known().is_none() {
+            Verdict::unknown(&facts.details)
+        } else {
+            Verdict::unknown(&facts.group_rules)
+        };
     };
     let groups: Vec<String> = match facts.interface() {
         Some(interface) => interface.groups.iter().map(|group| group.id.clone()).collect(),

@@ -1,6 +1,5 @@
 //! The caller, and the instance as AWS sees it.
 
-use super::unknown;
 use crate::aws::model::State;
 use crate::diagnose::cause::Cause;
 use crate::diagnose::check::{Problem, Verdict};
@@ -10,7 +9,7 @@ use crate::facts::Facts;
 pub(super) fn identity(facts: &Facts) -> Verdict {
     match facts.identity.known() {
         Some(identity) => Verdict::Passed(identity.arn.clone()),
-        None => unknown(&facts.identity),
+        None => Verdict::unknown(&facts.identity),
     }
 }
 
@@ -29,7 +28,7 @@ pub(super) fn status(facts: &Facts) -> Verdict {
     let status = match &facts.status {
         crate::facts::Fact::Known(Some(status)) => status,
         crate::facts::Fact::Known(None) => return Verdict::Unknown("AWS has no status checks for it".to_owned()),
-        gap => return unknown(gap),
+        gap => return Verdict::unknown(gap),
     };
     let checks = [("system", &status.system), ("instance", &status.instance), ("ebs", &status.ebs)];
     let listed: Vec<String> =

@@ -1,6 +1,5 @@
 //! The needs of the login: for a pushed key EC2 Instance Connect, for a key file its mode and the instance's key pair.
 
-use super::unknown;
 use crate::diagnose::cause::Cause;
 use crate::diagnose::check::{Problem, Verdict};
 use crate::facts::{Fact, Facts};
@@ -72,7 +71,7 @@ pub(super) fn key_pair(facts: &Facts) -> Verdict {
             let why = name.map_or("the instance was launched without one".to_owned(), |name| format!("{name} is gone"));
             return Verdict::Unknown(why);
         }
-        gap => return unknown(gap),
+        gap => return Verdict::unknown(gap),
     };
     if file.fingerprints.is_empty() {
         return Verdict::Unknown("the key is encrypted, so it is not compared".to_owned());

@@ -61,8 +61,3 @@ const fn check(
 ) -> Check {
     Check { code, title, stage, needs, judge }
 }
-
-/// Returns the verdict for facts that are missing.
-fn unknown<T>(fact: &crate::facts::Fact<T>) -> Verdict {
-    Verdict::Unknown(fact.gap().unwrap_or_default())
-}

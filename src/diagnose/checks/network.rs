@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::unknown;
 use crate::aws::model::network::RouteTable;
 use crate::diagnose::admission::{Admission, Other, acl_admits};
 use crate::diagnose::cause::Cause;
@@ -38,7 +37,7 @@ pub(super) fn route_table(facts: &Facts) -> Verdict {
     if let Some(seen) = seen(facts) {
         return seen;
     }
-    let Some(tables) = facts.route_tables.known() else { return unknown(&facts.route_tables) };
+    let Some(tables) = facts.route_tables.known() else { return Verdict::unknown(&facts.route_tables) };
     let subnet = facts.subnet_id();
     let Some(table) = table_of(tables, subnet) else {
         return Verdict::Unknown(format!("no route table is shown{}", shared(facts)));
@@ -101,7 +100,7 @@ pub(super) fn public_access(facts: &Facts) -> Verdict {
     let (mode, exclusions) = match (&facts.block_public_access, of_subnet) {
         (Fact::Known(access), _) => (access.mode.as_str(), access.exclusions.as_slice()),
         (_, Some(mode)) => (mode, Default::default()),
-        (gap, None) => return unknown(gap),
+        (gap, None) => return Verdict::unknown(gap),
     };
     if mode == "off" {
         return Verdict::Passed("off".to_owned());
@@ -123,7 +122,7 @@ pub(super) fn acl(facts: &Facts) -> Verdict {
     if let Some(seen) = seen(facts) {
         return seen;
     }
-    let Some(acls) = facts.network_acls.known() else { return unknown(&facts.network_acls) };
+    let Some(acls) = facts.network_acls.known() else { return Verdict::unknown(&facts.network_acls) };
     let subnet = facts.subnet_id();
     let of_subnet = |ids: &[String]| subnet.is_some_and(|subnet| ids.iter().any(|id| id == subnet));
     let Some(acl) = acls.iter().find(|acl| of_subnet(&acl.subnet_ids)) else {

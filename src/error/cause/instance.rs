@@ -1,6 +1,6 @@
 //! The words for the instance's own state: stopped, impaired, not booted.
 
-use super::{Fix, Place, Remedy, Words, some};
+use super::fix::{Fix, Place, Remedy, Words, some};
 use crate::diagnose::{BootFault, Cause};
 
 pub(super) fn words(cause: &Cause, place: &Place<'_>) -> Option<Words> {

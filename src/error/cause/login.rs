@@ -1,6 +1,6 @@
 //! The words for what the login needs: EC2 Instance Connect, or a key file.
 
-use super::{Fix, Place, Remedy, Words, some};
+use super::fix::{Fix, Place, Remedy, Words, some};
 use crate::diagnose::Cause;
 use crate::text::shell_word;
 

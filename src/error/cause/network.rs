@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Fix, Place, Remedy, Words, some};
+use super::fix::{Fix, Place, Remedy, Words, some};
 use crate::diagnose::Cause;
 use crate::text::shell_word;
 

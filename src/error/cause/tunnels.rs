@@ -1,6 +1,6 @@
 //! The words for the ways through AWS: an EC2 Instance Connect Endpoint, and Session Manager.
 
-use super::{Fix, Place, Words, some};
+use super::fix::{Fix, Place, Words, some};
 use crate::diagnose::Cause;
 use crate::text::shell_word;
 
