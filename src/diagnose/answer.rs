@@ -22,6 +22,8 @@ pub(crate) struct Answer {
     pub findings: Vec<Problem>,
     /// The ways that are open, as far as they were looked at.
     pub open: Vec<Route>,
+    /// The ways that are closed while another one is open, each with its first problem.
+    pub closed: Vec<(Route, Problem)>,
     /// The way that the answer is about: the first that is open, else the one that is nearest to being open.
     pub way: Option<Route>,
 }
@@ -38,7 +40,9 @@ pub(crate) fn answer(facts: &Facts) -> Answer {
     let open: Vec<Route> = wanted.iter().copied().filter(|route| is_open(*route, facts, &checks)).collect();
     let way = open.first().copied().or_else(|| nearest(&wanted, facts, &checks));
     let findings = findings(&checks, &open, way);
-    Answer { checks, findings, open, way }
+    let closed = wanted.iter().filter(|route| !open.is_empty() && !open.contains(route));
+    let closed = closed.filter_map(|route| Some((*route, first_failure(&checks, stage_of(*route))?))).collect();
+    Answer { checks, findings, open, closed, way }
 }
 
 /// Whether the check with this code failed, or was skipped because an earlier one did.
@@ -71,6 +75,13 @@ fn is_open(route: Route, facts: &Facts, checks: &[Checked]) -> bool {
             _ => false,
         }),
     }
+}
+
+fn first_failure(checks: &[Checked], stage: Stage) -> Option<Problem> {
+    checks.iter().filter(|checked| checked.check.stage == stage).find_map(|checked| match &checked.verdict {
+        Verdict::Failed(problem) => Some(problem.clone()),
+        _ => None,
+    })
 }
 
 /// Returns the way that the answer is about if none is open: the direct one to a public address; else one that exists.

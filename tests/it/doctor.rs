@@ -1,10 +1,16 @@
 //! `ec2ssh doctor`: broken worlds, each with the causes that must be named and no other.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use ec2ssh_lab::broken::{Broken, CALLER, NAME, WORLDS};
+use ec2ssh_lab::Fault;
+use ec2ssh_lab::broken::{Broken, CALLER, ID, NAME, WORLDS};
 use serde_json::Value;
 
+use crate::support::pty::Terminal;
 use crate::support::{Run, World};
 
 /// The number of worlds that are looked at side by side; most of the time is spent waiting for answers that do not come.
@@ -39,30 +45,287 @@ fn codes(report: &Value) -> Vec<String> {
     findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Does the work for each world, side by side, and returns what it found wrong.
-fn in_each_world(work: impl Fn(&Broken) -> Option<String> + Sync) -> Vec<String> {
-    let (left, wrong) = (Mutex::new(WORLDS.iter()), Mutex::new(Vec::new()));
+/// Does the work for each of these, side by side, and returns the results in their order.
+fn for_each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (left, done) = (Mutex::new(all.iter().enumerate()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             scope.spawn(|| {
-                while let Some(broken) = { left.lock().unwrap().next() } {
-                    let found = work(broken);
-                    wrong.lock().unwrap().extend(found);
+                while let Some((at, one)) = { left.lock().unwrap().next() } {
+                    let result = work(one);
+                    done.lock().unwrap().push((at, result));
                 }
             });
         }
     });
-    wrong.into_inner().unwrap()
+    let mut done = done.into_inner().unwrap();
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 #[test]
 fn each_broken_world_has_its_cause() {
     assert!(WORLDS.iter().filter(|broken| !broken.causes.is_empty()).count() >= 40);
-    let wrong = in_each_world(|broken| {
+    let wrong: Vec<Option<String>> = for_each(WORLDS, |broken| {
         let run = diagnose(broken, "--json");
         let (found, code) = (codes(&json(&run)), i32::from(!broken.causes.is_empty()));
         let is_right = found == broken.causes && run.code == code;
         (!is_right).then(|| format!("{}: {found:?}, exit {}: {}", broken.name, run.code, run.stderr))
     });
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn find(name: &str) -> &'static Broken {
+    WORLDS.iter().find(|broken| broken.name == name).unwrap()
+}
+
+/// The calls whose answers are facts, with the check that then does not know, in a world, and the causes that are left.
+const FACTS: &[(&str, &str, &str, &[&str])] = &[
+    ("ec2:DescribeInstanceStatus", "status", "host-firewall", &["connection-timed-out"]),
+    ("ec2:GetConsoleOutput", "boot", "host-firewall", &["connection-timed-out"]),
+    ("ec2:DescribeRouteTables", "route-table", "host-firewall", &["connection-timed-out"]),
+    ("ec2:DescribeNetworkAcls", "network-acl", "host-firewall", &["connection-timed-out"]),
+    ("ec2:DescribeSecurityGroupRules", "security-group", "group-for-others", &["connection-timed-out"]),
+    ("ec2:GetManagedPrefixListEntries", "security-group", "group-of-a-list", &["connection-timed-out"]),
+    ("ssm:DescribeInstanceInformation", "agent", "host-firewall", &["connection-timed-out"]),
+    ("ec2:DescribeInstanceConnectEndpoints", "endpoint", "endpoint-not-admitted", &["no-public-address"]),
+    ("ec2:DescribeSubnets", "endpoint-ingress", "endpoint-not-admitted", &[]),
+    ("ec2:DescribeSecurityGroupRules", "endpoint-ingress", "endpoint-not-admitted", &[]),
+];
+
+/// A denied call is unknown with its action named, and never "blocked".
+#[test]
+fn each_fact_may_be_denied() {
+    let reports = for_each(FACTS, |(action, _, name, _)| {
+        let broken = find(name);
+        let (world, port) = world(broken);
+        let (service, operation) = action.split_once(':').unwrap();
+        let (status, code) =
+            if service == "ssm" { (400, "AccessDeniedException") } else { (403, "UnauthorizedOperation") };
+        world.cloud.fail(operation, Fault::error(status, code, "not authorized"), usize::MAX);
+        json(&doctor(&world, broken, port, "--json"))
+    });
+    for ((action, check, _, left), report) in FACTS.iter().zip(reports) {
+        let checks = report["checks"].as_array().unwrap();
+        let found = checks.iter().find(|found| found["code"] == *check).unwrap();
+        assert_eq!(found["verdict"], "unknown", "{action}: {found}");
+        assert!(found["detail"].as_str().unwrap().contains(action), "{action}: {found}");
+        assert_eq!(codes(&report), *left, "{action}");
+    }
+}
+
+/// The account's mode of Block Public Access may be denied while the subnet shows it; a shared subnet shows no ACL.
+#[test]
+fn facts_that_are_hidden_are_not_guessed() {
+    let broken = find("access-blocked");
+    let (world, port) = world(broken);
+    let denied = Fault::error(403, "UnauthorizedOperation", "no");
+    world.cloud.fail("DescribeVpcBlockPublicAccessOptions", denied, usize::MAX);
+    assert_eq!(codes(&json(&doctor(&world, broken, port, "--json"))), ["public-access-blocked"]);
+    let broken = find("host-firewall");
+    let (world, port) = self::world(broken);
+    world.cloud.network(|network| {
+        network.acls.clear();
+        network.subnets[0].owner = "999999999999".to_owned();
+    });
+    let run = doctor(&world, broken, port, "");
+    let out = run.out().replace("\n  ", " ");
+    assert!(out.contains("no network ACL is shown: the subnet belongs to the account 999999999999"), "{run}");
+}
+
+#[test]
+fn distant_service_costs_few_round_trips() {
+    let broken = find("group-of-a-list");
+    let (world, port) = world(broken);
+    world.cloud.delay_calls(Duration::from_millis(80));
+    let begun = Instant::now();
+    let report = json(&doctor(&world, broken, port, "--json"));
+    assert_eq!(codes(&report), ["security-group-closed"]);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    let asked = world.cloud.calls().iter().filter(|call| call.operation.starts_with("SendSSH")).count();
+    assert_eq!(asked, 0, "no key is pushed");
+}
+
+/// The report is read by somebody in a hurry: each of these is shown as it is.
+#[test]
+fn reports_are_readable() {
+    let wide = |name: &str, arguments: &str| {
+        let broken = find(name);
+        let (world, port) = world(broken);
+        let run = doctor(&world, broken, port, arguments);
+        let port = port.map_or("22".to_owned(), |port| port.to_string());
+        world.redact(&format!("== {name}\n{run}")).replace(&format!(":{port}"), ":PORT").replace(&port, "PORT")
+    };
+    let names = [
+        "healthy",
+        "healthy-by-agent-although-closed",
+        "stopped",
+        "kernel-panic",
+        "group-for-others",
+        "acl-denies-ssh",
+        "nat-only",
+        "access-blocked",
+        "host-firewall",
+        "no-sshd",
+        "other-machine",
+        "private",
+        "endpoint-not-admitted",
+        "agent-lost",
+        "metadata-off",
+        "no-route-and-closed",
+    ];
+    let all: String = for_each(&names, |name| without_keys(&wide(name, "")) + "\n").concat();
+    insta::assert_snapshot!("reports", all);
+    insta::assert_snapshot!("all_checks", without_keys(&wide("healthy", "-v")));
+}
+
+/// Replaces fingerprints and the time of the last ping, which differ from run to run.
+fn without_keys(text: &str) -> String {
+    let word = |word: &str| if word.contains("SHA256:") { "SHA256:…".to_owned() } else { word.to_owned() };
+    let text = text.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    let line = |line: &str| line.split_once(", last ping").map_or(line, |(before, _)| before).to_owned() + "\n";
+    text.lines().map(line).collect()
+}
+
+/// Serves an answer to GET on loopback, and returns its URL.
+fn service(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request);
+            let length = answer.len();
+            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{answer}").as_bytes());
+        }
+    });
+    url
+}
+
+/// With no address the verdict is "unknown from here", never "closed".
+#[test]
+fn address_of_the_caller_is_asked_for() {
+    let broken = find("group-for-others");
+    let (world, port) = world(broken);
+    let port = port.unwrap();
+    let report =
+        |world: &World, arguments: &str| json(&world.run(&format!("doctor --json -p {port} {arguments} {NAME}")));
+    world.config(&format!("[defaults]\ncheckip-url = \"{}\"\n", service("203.0.113.9\n")));
+    let found = report(&world, "");
+    assert_eq!(codes(&found), ["security-group-closed"]);
+    assert_eq!(found["facts"]["caller"]["address"], "203.0.113.9");
+    assert!(found["findings"][0]["because"][1].as_str().unwrap().contains("is your address according to http://127"));
+    assert!(found["findings"][0]["fix"][0]["command"].as_str().unwrap().contains("--cidr 203.0.113.9/32"));
+    world.config(&format!("[defaults]\ncheckip-url = \"{}\"\n", service("198.51.100.7")));
+    assert_eq!(codes(&report(&world, "")), ["connection-timed-out"]);
+    let none = [("--no-checkip", ""), ("", ""), ("", "http://127.0.0.1:1"), ("", &service("<html>"))];
+    for_each(&none, |(arguments, url)| {
+        let (world, port) = self::world(broken);
+        world.config(&format!("[defaults]\ncheckip-url = \"{url}\"\n"));
+        let found = json(&world.run(&format!("doctor --json -p {} {arguments} {NAME}", port.unwrap())));
+        assert_eq!(codes(&found), ["connection-timed-out"], "{arguments} {url}");
+        let checks = found["checks"].as_array().unwrap();
+        let groups = checks.iter().find(|check| check["code"] == "security-group").unwrap();
+        assert!(groups["detail"].as_str().unwrap().starts_with("unknown from here: "), "{groups}");
+    });
+}
+
+/// A connection that fails names the group and the address itself, and the doctor is the last hint.
+#[test]
+fn failed_connection_names_the_group() {
+    let broken = find("group-for-others");
+    let (world, port) = world(broken);
+    let port = port.unwrap();
+    world.config(&format!("[defaults]\ncheckip-url = \"{}\"\n", service("203.0.113.9")));
+    let run = world.run(&format!("--via direct -p {port} {NAME} true")).expect(255);
+    let expected = format!("the security group sg-0123456789abcdef0 does not admit 203.0.113.9 on port {port}");
+    assert!(run.stderr.contains(&expected), "{run}");
+    assert!(run.stderr.contains("--cidr 203.0.113.9/32"), "{run}");
+    let last = run.stderr.lines().last().unwrap();
+    assert_eq!(last, format!("Hint: look at the whole way: ec2ssh doctor -p {port} {ID}"));
+}
+
+#[test]
+fn instance_that_is_not_found_is_a_finding() {
+    let (world, _) = world(find("healthy"));
+    let run = world.run("doctor --json web-9").expect(1);
+    assert_eq!(codes(&json(&run)), ["instance-not-found"]);
+    let run = world.run("doctor web-9").expect(1);
+    assert!(run.stderr.contains("no instance matches 'web-9'"), "{run}");
+    world.cloud.fail("DescribeInstances", Fault::error(403, "UnauthorizedOperation", "no"), 1);
+    assert_eq!(codes(&json(&world.run("doctor --json web-1"))), ["not-allowed"]);
+    world.cloud.fail("DescribeInstances", Fault::Clock(7200), 1);
+    assert_eq!(codes(&json(&world.run("doctor --json web-1"))), ["clock-wrong"]);
+    let mut expired = world.ec2ssh("doctor --json web-1");
+    expired.env("AWS_ACCESS_KEY_ID", "AKIAEXPIRED");
+    assert_eq!(codes(&json(&Run::of(expired.output().unwrap()))), ["credentials-invalid"]);
+    let mut nowhere = world.ec2ssh("doctor --json web-1");
+    nowhere.env_remove("AWS_REGION");
+    assert_eq!(codes(&json(&Run::of(nowhere.output().unwrap()))), ["region-unusable"]);
+    world.run("doctor").expect(2);
+    world.run("doctor --json --fix web-1").expect(2);
+}
+
+#[test]
+fn login_is_tried_on_request() {
+    let broken = find("healthy");
+    let (world, port) = world(broken);
+    let run = doctor(&world, broken, port, "--login").expect(0);
+    assert!(run.out().contains("The login as ec2-user works."), "{run}");
+    assert_eq!(world.cloud.count("SendSSHPublicKey"), 1);
+    world.forget_key();
+    let denied = Fault::error(400, "AccessDeniedException", "not authorized");
+    world.cloud.fail("SendSSHPublicKey", denied, usize::MAX);
+    let report = json(&doctor(&world, broken, port, "--login --json"));
+    assert_eq!(codes(&report), ["login-failed"]);
+    assert!(report["findings"][0].to_string().contains("ec2-instance-connect:SendSSHPublicKey"), "{report}");
+}
+
+/// The key file's mode and fingerprint are judged before anybody logs in.
+#[test]
+fn key_file_is_compared_with_the_key_pair() {
+    let broken = find("healthy");
+    let (world, port) = world(broken);
+    let key = world.path("ops.pem");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status().unwrap();
+    assert!(made.success());
+    let report =
+        |arguments: &str| codes(&json(&doctor(&world, broken, port, &format!("--json -i ops.pem {arguments}"))));
+    assert_eq!(report(""), ["key-file-mode"]);
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
+    assert!(report("").is_empty(), "the key pair is not known");
+    let other = "1f:51:ae:28:bf:89:e9:d8:1f:25:5d:37:2d:7d:b8:ca:9f:f5:f1:6f".to_owned();
+    world.cloud.network(|network| network.key_pairs.push(("ops".to_owned(), other)));
+    assert_eq!(report(""), ["key-pair-mismatch"]);
+    let print = Command::new("ssh-keygen").arg("-lf").arg(world.path("ops.pem.pub")).output().unwrap().stdout;
+    let print = String::from_utf8(print).unwrap().split(' ').nth(1).unwrap().trim_start_matches("SHA256:").to_owned();
+    world.cloud.network(|network| network.key_pairs[0].1 = format!("{print}="));
+    assert!(report("").is_empty());
+    world.file("text.pem", "hello", 0o400);
+    assert_eq!(codes(&json(&doctor(&world, broken, port, "--json -i text.pem"))), ["key-file-unusable"]);
+}
+
+/// Each change is asked for, and the way back is said.
+#[test]
+fn safe_changes_are_made_one_by_one() {
+    let broken = find("group-for-others");
+    let (world, port) = world(broken);
+    let port = port.unwrap();
+    let line = format!("\"$EC2SSH\" doctor --fix --from {CALLER} -p {port} {NAME}; echo \"ended with $?\"");
+    let mut terminal = Terminal::run(&world, &line);
+    terminal.wait_for(&format!("Admit {CALLER} to port {port} of sg-0123456789abcdef0?"));
+    terminal.type_in("no\r");
+    terminal.wait_for("ended with 1");
+    assert_eq!(world.cloud.count("AuthorizeSecurityGroupIngress"), 0);
+    let mut terminal = Terminal::run(&world, &line);
+    terminal.wait_for("(yes/no)");
+    terminal.type_in("yes\r");
+    terminal.wait_for("To take it back: aws ec2 revoke-security-group-ingress");
+    terminal.wait_for("ended with 1");
+    let calls = world.cloud.calls();
+    let made = calls.iter().find(|call| call.operation == "AuthorizeSecurityGroupIngress").unwrap();
+    assert!(made.body.contains("CidrIp=203.0.113.7%2F32"), "{}", made.body);
+    let run = world.run(&format!("doctor --fix --from {CALLER} -p {port} {NAME}"));
+    assert!(run.code == 1, "{run}");
 }

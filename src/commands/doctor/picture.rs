@@ -13,17 +13,22 @@ type Station = (String, &'static [&'static str]);
 
 /// Draws the way that the answer is about.
 pub(super) fn picture(facts: &Facts, answer: &Answer) -> String {
-    let stations = stations(facts, answer.way);
+    let stations = stations(facts, answer);
     let marked = stations.iter().map(|(name, codes)| format!("{name}{}", mark(answer, codes)));
     std::iter::once("you".to_owned()).chain(marked).collect::<Vec<_>>().join(" -> ")
 }
 
-fn stations(facts: &Facts, way: Option<Route>) -> Vec<Station> {
+fn stations(facts: &Facts, answer: &Answer) -> Vec<Station> {
     let plan = &facts.plan;
     let instance = format!("{}:{}", plan.instance.label(), plan.port);
     let server: &[&str] = &["state", "status", "boot", "connection", "server", "host-key"];
     let tunneled: &[&str] = &["state", "status", "boot"];
-    match way {
+    let is_stopped = answer
+        .checks
+        .iter()
+        .any(|checked| checked.check.code == "state" && matches!(checked.verdict, Verdict::Failed(_)));
+    match answer.way {
+        _ if is_stopped => vec![(instance, server)],
         Some(Route::Eice) => {
             let endpoint = "EC2 Instance Connect Endpoint".to_owned();
             vec![

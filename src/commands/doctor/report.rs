@@ -136,6 +136,10 @@ impl<'a> Report<'a> {
             };
             remarks.push(format!("Open: {route} ({seen}): {how}"));
         }
+        let place = Place { plan: &self.facts.plan, target: self.target, caller: self.facts.caller.address };
+        let closed = self.answer.closed.iter();
+        remarks
+            .extend(closed.map(|(route, problem)| format!("Closed: {route}: {}", words(&problem.cause, &place).title)));
         let unknown = self.answer.checks.iter().filter_map(|checked| match &checked.verdict {
             Verdict::Unknown(why) => Some(format!("Not known: {}: {why}", checked.check.title)),
             _ => None,

@@ -57,7 +57,7 @@ pub(super) fn words(cause: &Cause, place: &Place<'_>) -> Option<Words> {
                 "{address} does not answer on port {port}: a firewall on the instance or on your side drops the packets"
             );
             let console = Fix::new("see whether the instance has booted", format!("ec2ssh info --console {id}"));
-            some(title, [Fix::new("try another way", format!("ec2ssh --via ssm {word}")), console])
+            some(title, [console])
         }
         Cause::Refused { port, .. } => {
             let console = Fix::new("see whether sshd has started", format!("ec2ssh info --console {id}"));
