@@ -87,3 +87,41 @@ fn moto_agrees_on_paging_filters_and_images() {
     let said: Vec<&str> = run.stderr.lines().filter(|line| line.contains(": ")).collect();
     assert!(said.iter().any(|line| line.starts_with("Error: 1100 instances match 'many'")), "{said:#?}");
 }
+
+/// The doctor reads moto's answers as it reads the embedded cloud's. Nothing is dialed: the addresses are somebody's.
+#[test]
+fn moto_agrees_on_the_facts_of_a_diagnosis() {
+    let (world, moto) = (World::empty(), Moto::start());
+    let script = "vpc = ec2.describe_vpcs(Filters=[{'Name': 'is-default', 'Values': ['true']}])['Vpcs'][0]['VpcId']\n\
+         group = ec2.create_security_group(GroupName='office', Description='x', VpcId=vpc)['GroupId']\n\
+         office = {'IpProtocol': 'tcp', 'FromPort': 22, 'ToPort': 22, 'IpRanges': [{'CidrIp': '198.51.100.0/24'}]}\n\
+         office['Ipv6Ranges'] = [{'CidrIpv6': '2001:db8::/32'}]\n\
+         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[office])\n\
+         ec2.create_key_pair(KeyName='ops')\n\
+         gateway = ec2.create_internet_gateway()['InternetGateway']['InternetGatewayId']\n\
+         ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)\n\
+         table = ec2.describe_route_tables(Filters=[{'Name': 'vpc-id', 'Values': [vpc]}])['RouteTables'][0]['RouteTableId']\n\
+         ec2.create_route(RouteTableId=table, DestinationCidrBlock='0.0.0.0/0', GatewayId=gateway)\n\
+         i = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, KeyName='ops', SecurityGroupIds=[group],\n\
+         \x20   TagSpecifications=[{'ResourceType': 'instance', 'Tags': [{'Key': 'Name', 'Value': 'one'}]}])['Instances'][0]\n\
+         print(i['InstanceId'], group, gateway)\n";
+    let ids = moto.boto(&format!("{RUN}{script}"));
+    let words: Vec<&str> = ids.split_whitespace().collect();
+    let [id, group, gateway] = words[..] else { panic!("{ids}") };
+    let run = moto.run(&world, &format!("doctor --json --via eice --from 203.0.113.7 {id}"));
+    let report: serde_json::Value = serde_json::from_str(&run.out()).unwrap_or_else(|error| panic!("{error}: {run}"));
+    let check = |code: &str| {
+        let checks = report["checks"].as_array().unwrap();
+        let found = checks.iter().find(|check| check["code"] == code).unwrap();
+        format!("{}: {}", found["verdict"].as_str().unwrap(), found["detail"].as_str().unwrap())
+    };
+    assert!(check("identity").starts_with("passed: arn:aws:"), "{}", check("identity"));
+    assert!(check("status").starts_with("passed: system ok"), "{}", check("status"));
+    assert!(check("route-table").contains(&format!("0.0.0.0/0 -> {gateway}")), "{}", check("route-table"));
+    assert!(check("network-acl").starts_with("passed: acl-"), "{}", check("network-acl"));
+    let groups = check("security-group");
+    assert!(groups.starts_with("failed: port 22 is open to ") && groups.contains("198.51.100.0/24"), "{groups}");
+    assert!(groups.contains("2001:db8::/32"), "{groups}");
+    assert!(report["facts"]["groupRules"].to_string().contains(group), "{report}");
+    assert!(report["facts"]["subnets"].as_array().is_some_and(|all| !all.is_empty()), "{report}");
+}
