@@ -68,6 +68,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why an instance cannot be connected to, and what to type')
+            [CompletionResult]::new('metadata', 'metadata', [CompletionResultType]::ParameterValue, 'Ask an instance for its metadata (IMDSv2), over SSH')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'List, add or forget trusted host keys')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Configure OpenSSH to reach instances by name (~/.ssh/config)')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -206,6 +207,39 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--login', '--login', [CompletionResultType]::ParameterName, 'Log in as well, which may push a key')
             [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Offer to mend what can be mended safely, one by one')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the report as JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ec2ssh;metadata' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connect to this SSH port')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Connect to this SSH port')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Use this key file instead of a pushed key (a .pem must have mode 0400)')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Use this route to the instance')
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Connect to this kind of address')
+            [CompletionResult]::new('--eice-id', '--eice-id', [CompletionResultType]::ParameterName, 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest')
+            [CompletionResult]::new('--max-tunnel-duration', '--max-tunnel-duration', [CompletionResultType]::ParameterName, 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again until the instance accepts the login, for this many seconds')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'How to treat a host key that is not known yet')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--no-share-key', '--no-share-key', [CompletionResultType]::ParameterName, 'Push a key for this connection alone, instead of sharing one with others to the instance')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'Use IPv4 only, for a direct connection')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'Use IPv4 only, for a direct connection')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'Use IPv6 only, for a direct connection')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'Use IPv6 only, for a direct connection')
+            [CompletionResult]::new('--newest', '--newest', [CompletionResultType]::ParameterName, 'Use the match that was launched last')
+            [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Use the match that was launched first')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance, wait for it and connect')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before starting an instance (with --start)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -349,6 +383,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why an instance cannot be connected to, and what to type')
+            [CompletionResult]::new('metadata', 'metadata', [CompletionResultType]::ParameterValue, 'Ask an instance for its metadata (IMDSv2), over SSH')
             [CompletionResult]::new('known-hosts', 'known-hosts', [CompletionResultType]::ParameterValue, 'List, add or forget trusted host keys')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Configure OpenSSH to reach instances by name (~/.ssh/config)')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
@@ -368,6 +403,9 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;help;doctor' {
+            break
+        }
+        'ec2ssh;help;metadata' {
             break
         }
         'ec2ssh;help;known-hosts' {

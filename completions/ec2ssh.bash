@@ -37,6 +37,9 @@ _ec2ssh() {
             ec2ssh,list)
                 cmd="ec2ssh__subcmd__list"
                 ;;
+            ec2ssh,metadata)
+                cmd="ec2ssh__subcmd__metadata"
+                ;;
             ec2ssh,proxy)
                 cmd="ec2ssh__subcmd__proxy"
                 ;;
@@ -87,6 +90,9 @@ _ec2ssh() {
                 ;;
             ec2ssh__subcmd__help,list)
                 cmd="ec2ssh__subcmd__help__subcmd__list"
+                ;;
+            ec2ssh__subcmd__help,metadata)
+                cmd="ec2ssh__subcmd__help__subcmd__metadata"
                 ;;
             ec2ssh__subcmd__help,proxy)
                 cmd="ec2ssh__subcmd__help__subcmd__proxy"
@@ -152,7 +158,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list info doctor known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -t -T -N -C -n -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --compress --no-stdin --dry-run --json --help ssh proxy list info doctor metadata known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -488,7 +494,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help)
-            opts="ssh proxy list info doctor known-hosts config completions help"
+            opts="ssh proxy list info doctor metadata known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -684,6 +690,20 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__metadata)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -938,6 +958,76 @@ _ec2ssh() {
                     ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__metadata)
+            opts="-v -q -l -p -i -4 -6 -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -W "auto public private ipv6" -- "${cur}"))
+                    return 0
+                    ;;
+                --eice-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-tunnel-duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-keys)
+                    COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -24,6 +24,7 @@ use crate::commands::hold_key::{self, HoldKeyArgs};
 use crate::commands::info::{self, InfoArgs};
 use crate::commands::known_hosts::{self, KnownHostsArgs};
 use crate::commands::list::{self, ListArgs};
+use crate::commands::metadata::{self, MetadataArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
 use crate::commands::ssh::{self, SshArgs};
@@ -73,6 +74,8 @@ enum Command {
     Info(Box<InfoArgs>),
     /// Find out why an instance cannot be connected to, and what to type
     Doctor(Box<DoctorArgs>),
+    /// Ask an instance for its metadata (IMDSv2), over SSH
+    Metadata(Box<MetadataArgs>),
     /// List, add or forget trusted host keys
     KnownHosts(KnownHostsArgs),
     /// Configure OpenSSH to reach instances by name (~/.ssh/config)
@@ -98,6 +101,7 @@ impl Command {
             Self::List(_)
             | Self::Info(_)
             | Self::Doctor(_)
+            | Self::Metadata(_)
             | Self::KnownHosts(_)
             | Self::Completions(_)
             | Self::Complete(_) => CommandKind::Tool,
@@ -111,6 +115,7 @@ impl Command {
             Self::List(args) => args.output,
             Self::Info(args) => args.output,
             Self::Doctor(args) => args.output,
+            Self::Metadata(args) => args.connect.output,
             Self::KnownHosts(args) => args.output,
             #[cfg(unix)]
             Self::Config(args) => args.output,
@@ -136,6 +141,7 @@ impl Command {
             Self::List(_)
             | Self::Info(_)
             | Self::Doctor(_)
+            | Self::Metadata(_)
             | Self::KnownHosts(_)
             | Self::Completions(_)
             | Self::Complete(_) => Ui::new(verbosity, terminal_width),
@@ -327,6 +333,7 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::List(args) => Box::pin(list::run(ctx, args)).await,
         Command::Info(args) => Box::pin(info::run(ctx, *args)).await,
         Command::Doctor(args) => Box::pin(doctor::run(ctx, *args)).await,
+        Command::Metadata(args) => Box::pin(metadata::run(ctx, *args)).await,
         Command::KnownHosts(args) => Box::pin(known_hosts::run(ctx, args)).await,
         #[cfg(unix)]
         Command::Config(args) => config::run(&ctx.ui, args),

@@ -18,7 +18,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 
-use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Sshd};
+use ec2ssh_lab::{Agent, Cloud, Endpoint, Image, Instance, Machine, Metadata, Sshd};
 
 use folder::{BINARY_NAME, CA_FILE, Folder};
 
@@ -53,6 +53,7 @@ fn start_cloud(folder: &Folder) -> std::io::Result<Cloud> {
         owner: "137112412989".to_owned(),
         description: "Amazon Linux 2023".to_owned(),
     });
+    let metadata = cloud.metadata(Metadata::On);
     let mut config = String::new();
     let mut newer = Instance::named("i-0123456789abcde03", "web-2").tag("Env", "prod");
     newer.launched = "2026-11-21T08:30:00.000Z".to_owned();
@@ -73,7 +74,8 @@ fn start_cloud(folder: &Folder) -> std::io::Result<Cloud> {
         let is_direct = instance.public_ip.is_some();
         let has_own = is_direct && cfg!(target_os = "linux");
         let host = if has_own { Ipv4Addr::new(127, 0, 0, number) } else { Ipv4Addr::LOCALHOST };
-        let sshd = Sshd { host, home: Some(folder.machine(&name)?), ..Sshd::default() };
+        let machine = Machine { home: folder.machine(&name)?, metadata: Some(metadata.clone()) };
+        let sshd = Sshd { host, machine: Some(machine), ..Sshd::default() };
         let host_key = sshd.host_key.public_line();
         let port = cloud.sshd(&instance.id, sshd);
         cloud.port(&instance.id, 22, port);

@@ -12,6 +12,7 @@ pub(crate) mod hold_key;
 pub(crate) mod info;
 pub(crate) mod known_hosts;
 pub(crate) mod list;
+pub(crate) mod metadata;
 pub(crate) mod options;
 pub(crate) mod prompts;
 pub(crate) mod proxy;

@@ -13,6 +13,7 @@ mod host_keys;
 mod info;
 mod list;
 mod lookup;
+mod metadata;
 mod moto;
 mod openssh;
 mod outage;

@@ -12,6 +12,7 @@
 //! streams.rs     one TLS listener for all websockets (authority.rs: its certificate; sigv4.rs: their signatures)
 //! eice.rs        Instance Connect Endpoints and their tunnels
 //! ssm.rs         Session Manager's calls
+//! imds.rs        the instance metadata service
 //! sts.rs         AssumeRole
 //! agent.rs       its data channel: service and agent in one, with configurable faults
 //! sshd.rs        an SSH server that lets pushed keys in
@@ -33,6 +34,7 @@ mod eice;
 mod fault;
 mod faulty_port;
 mod http;
+mod imds;
 mod key_lookup;
 mod network;
 pub mod openssh;
@@ -51,7 +53,9 @@ use std::time::Duration;
 pub use agent::Agent;
 pub use eice::{Endpoint, TunnelFault};
 pub use fault::Fault;
+pub use imds::Metadata;
 pub use network::{Acl, AclEntry, GroupRule, Network, RouteTable, Subnet};
+pub use program::Machine;
 pub use sshd::{HostKey, Sshd};
 pub use state::{Image, Instance, RecordedCall};
 pub use sts::Role;
@@ -327,6 +331,15 @@ impl Cloud {
     fn hold(&self, (port, held): faulty_port::Held) -> u16 {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
         port
+    }
+
+    /// Starts a metadata service, and returns its URL for AWS_EC2_METADATA_SERVICE_ENDPOINT.
+    ///
+    /// # Panics
+    /// If no port of loopback can be listened on.
+    pub fn metadata(&self, state: Metadata) -> String {
+        let port = self.runtime().block_on(imds::serve(state)).expect("loopback can be listened on");
+        format!("http://127.0.0.1:{port}")
     }
 
     /// Returns the runtime that the cloud runs on.

@@ -12,10 +12,19 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::mpsc;
 
+/// A machine of its own, as its sessions see it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The home folder of the sessions.
+    pub home: PathBuf,
+    /// The URL of its metadata service.
+    pub metadata: Option<String>,
+}
+
 const CHUNK: usize = 32 * 1024;
 
 /// Serves one session channel to its end.
-pub(crate) async fn serve(channel: Channel<Msg>, handle: Handle, home: Option<PathBuf>) {
+pub(crate) async fn serve(channel: Channel<Msg>, handle: Handle, machine: Option<Machine>) {
     let id = channel.id();
     let (mut reader, writer) = channel.split();
     let mut pty: Option<(String, PtySize)> = None;
@@ -35,8 +44,8 @@ pub(crate) async fn serve(channel: Channel<Msg>, handle: Handle, home: Option<Pa
             _ => continue,
         };
         match pty {
-            Some((term, size)) => run_in_pty((command, home), &term, size, reader, &writer, &handle).await,
-            None => piped((command, home), reader, &writer, &handle).await,
+            Some((term, size)) => run_in_pty((command, machine), &term, size, reader, &writer, &handle).await,
+            None => piped((command, machine), reader, &writer, &handle).await,
         }
         let _ = handle.close(id).await;
         return;
@@ -60,28 +69,29 @@ pub(crate) fn sftp_server() -> Option<&'static Path> {
 }
 
 /// Returns the shell of a session. A machine of its own has bash where there is one: it edits lines.
-fn shell(home: Option<&Path>) -> String {
+fn shell(is_machine: bool) -> String {
     let is_there = |path: &&str| Path::new(path).exists();
-    let bash = ["/bin/bash", "/usr/bin/bash"].into_iter().find(is_there).filter(|_| home.is_some());
+    let bash = ["/bin/bash", "/usr/bin/bash"].into_iter().find(is_there).filter(|_| is_machine);
     let own = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
     bash.map(str::to_owned).or(own).unwrap_or_else(|| "/bin/sh".to_owned())
 }
 
-/// Returns the environment of a machine that has this home folder, whose name is the instance's.
-fn environment(home: &Path) -> Vec<(&'static str, String)> {
+/// Returns the environment of a machine, whose home folder has the instance's name.
+fn environment(Machine { home, metadata }: &Machine) -> Vec<(&'static str, String)> {
     let name = home.file_name().unwrap_or_default().to_string_lossy();
     vec![
         ("HOME", home.display().to_string()),
         ("USER", "ec2-user".to_owned()),
         ("LOGNAME", "ec2-user".to_owned()),
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.clone().unwrap_or_default()),
         ("PS1", format!("[ec2-user@{name} \\W]\\$ ")),
     ]
 }
 
 /// Runs the program with a separate pipe for each standard stream.
 async fn piped(
-    (command, home): (Option<String>, Option<PathBuf>),
+    (command, machine): (Option<String>, Option<Machine>),
     reader: ChannelReadHalf,
     writer: &ChannelWriteHalf<Msg>,
     handle: &Handle,
@@ -90,8 +100,8 @@ async fn piped(
     if let Some(command) = &command {
         program.arg("-c").arg(command);
     }
-    if let Some(home) = &home {
-        program.env_clear().envs(environment(home)).current_dir(home);
+    if let Some(machine) = &machine {
+        program.env_clear().envs(environment(machine)).current_dir(&machine.home);
     }
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let Ok(mut child) = program.spawn() else {
@@ -175,7 +185,7 @@ async fn report(status: Option<std::process::ExitStatus>, id: ChannelId, handle:
 
 /// Runs the program in a pty of its own.
 async fn run_in_pty(
-    (command, home): (Option<String>, Option<PathBuf>),
+    (command, machine): (Option<String>, Option<Machine>),
     term: &str,
     size: PtySize,
     reader: ChannelReadHalf,
@@ -184,11 +194,11 @@ async fn run_in_pty(
 ) {
     let Ok(pair) = native_pty_system().openpty(size) else { return };
     let mut program =
-        CommandBuilder::new(if command.is_some() { "/bin/sh".to_owned() } else { shell(home.as_deref()) });
-    if let Some(home) = &home {
+        CommandBuilder::new(if command.is_some() { "/bin/sh".to_owned() } else { shell(machine.is_some()) });
+    if let Some(machine) = &machine {
         program.env_clear();
-        environment(home).into_iter().for_each(|(name, value)| program.env(name, value));
-        program.cwd(home);
+        environment(machine).into_iter().for_each(|(name, value)| program.env(name, value));
+        program.cwd(&machine.home);
     }
     if let Some(command) = &command {
         program.args(["-c", command]);

@@ -1,7 +1,6 @@
 //! An SSH server for an instance, which accepts pushed, unexpired keys and those in its authorized_keys.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::key_lookup;
 use crate::lock;
-use crate::program;
+use crate::program::{self, Machine};
 use crate::state::State;
 
 /// A host key that several servers can share, or that a restarted server keeps.
@@ -58,13 +57,13 @@ pub struct Sshd {
     pub port: u16,
     /// The address of loopback to listen on.
     pub host: Ipv4Addr,
-    /// The home folder of the sessions, with a prompt that names the instance; without it they have this process's.
-    pub home: Option<PathBuf>,
+    /// The machine of the sessions, with a prompt that names the instance; without it they have this process's environment.
+    pub machine: Option<Machine>,
 }
 
 impl Default for Sshd {
     fn default() -> Self {
-        Self { host_key: HostKey::fresh(), banner: None, port: 0, host: Ipv4Addr::LOCALHOST, home: None }
+        Self { host_key: HostKey::fresh(), banner: None, port: 0, host: Ipv4Addr::LOCALHOST, machine: None }
     }
 }
 
@@ -89,7 +88,7 @@ pub(crate) async fn serve(state: Arc<Mutex<State>>, instance_id: String, sshd: S
                 state: Arc::clone(&state),
                 instance_id: instance_id.clone(),
                 banner: sshd.banner.clone(),
-                home: sshd.home.clone(),
+                machine: sshd.machine.clone(),
             };
             let config = Arc::clone(&config);
             tokio::spawn(async move {
@@ -107,7 +106,7 @@ struct ConnectionHandler {
     state: Arc<Mutex<State>>,
     instance_id: String,
     banner: Option<String>,
-    home: Option<PathBuf>,
+    machine: Option<Machine>,
 }
 
 impl ConnectionHandler {
@@ -142,7 +141,7 @@ impl Handler for ConnectionHandler {
         session: &mut Session,
     ) -> Result<(), russh::Error> {
         reply.accept().await;
-        tokio::spawn(program::serve(channel, session.handle(), self.home.clone()));
+        tokio::spawn(program::serve(channel, session.handle(), self.machine.clone()));
         Ok(())
     }
 
