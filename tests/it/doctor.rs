@@ -1,5 +1,6 @@
 //! `ec2ssh doctor`: broken worlds, each with the causes that must be named and no other.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
@@ -328,4 +329,13 @@ fn safe_changes_are_made_one_by_one() {
     assert!(made.body.contains("CidrIp=203.0.113.7%2F32"), "{}", made.body);
     let run = world.run(&format!("doctor --fix --from {CALLER} -p {port} {NAME}"));
     assert!(run.code == 1, "{run}");
+}
+
+/// Programs rely on the codes.
+#[test]
+fn codes_are_in_the_documentation() {
+    let text = include_str!("../../docs/doctor.md");
+    let all: BTreeSet<&str> = WORLDS.iter().flat_map(|broken| broken.causes).copied().collect();
+    let missing: Vec<_> = all.iter().filter(|code| !text.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

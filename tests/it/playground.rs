@@ -30,6 +30,8 @@ fn answers(command: &str) -> (&'static [(&'static str, &'static str)], &'static 
     match command {
         "ec2ssh list" => (&[], "batch-1 "),
         "ec2ssh info web-2" => (&[], "metadata     IMDSv2 only"),
+        "ec2ssh doctor --via ssm db-1" => (&[], "no SSM Agent has ever reported"),
+        "ec2ssh metadata web-2 meta-data/placement/region" => (&[], "eu-west-1"),
         "ec2ssh my-instance uptime" => (&[], "load average"),
         "ec2ssh my-instanec" => (&[], "did you mean: ec2ssh my-instance"),
         "ec2ssh web" => (&[("Which one?", "2\r"), ("[ec2-user@web-2 ~]", "exit\r")], "exit"),
