@@ -14,19 +14,25 @@ const DENIED_TIMEOUT: Duration = Duration::from_secs(40);
 pub(crate) struct Booting {
     /// The time until which it may fail to answer.
     until: Instant,
-    /// The time for which it may deny logins, from the first denial on.
-    denials: Duration,
+    /// The time for which it may deny logins, from the first denial on; `None` for as long as it may fail to answer.
+    denials: Option<Duration>,
 }
 
 impl Booting {
     /// Returns the patience with an instance that runs from now on.
     pub(crate) fn after_start() -> Self {
-        Self { until: Instant::now() + UP_TIMEOUT, denials: DENIED_TIMEOUT }
+        Self { until: Instant::now() + UP_TIMEOUT, denials: Some(DENIED_TIMEOUT) }
     }
 
     /// Returns the patience that was asked for: whatever fails until then may fail.
     pub(crate) fn until(until: Instant) -> Self {
-        Self { until, denials: until.saturating_duration_since(Instant::now()) }
+        Self { until, denials: None }
+    }
+
+    /// Returns the more patient one of the two.
+    #[must_use]
+    pub(crate) fn or_longer(self, other: Self) -> Self {
+        if other.until > self.until { other } else { self }
     }
 
     /// Whether it may still come up.
@@ -36,7 +42,7 @@ impl Booting {
 
     /// Whether a denial may pass, if this was the first one.
     pub(crate) fn may_admit(self, first_denied: Instant) -> bool {
-        first_denied.elapsed() < self.denials
+        self.denials.map_or(self.may_come_up(), |limit| first_denied.elapsed() < limit)
     }
 }
 
@@ -55,5 +61,9 @@ mod tests {
         }
         tokio::time::advance(Duration::from_secs(600)).await;
         assert!(!waited.may_come_up() && !waited.may_admit(begun));
+        // A denial at the end does not begin the wait anew.
+        assert!(!waited.may_admit(Instant::now()));
+        let short = Booting::until(Instant::now() + Duration::from_secs(60));
+        assert_eq!(Booting::after_start().or_longer(short), Booting::after_start());
     }
 }

@@ -263,10 +263,14 @@ impl Config {
         })
     }
 
-    /// Returns the options for an instance that has these names: a table counts if it matches one of them.
+    /// Returns the options for an instance that has these names: a table counts if it matches one of them. The first name is the one
+    /// that was typed, whose tables take precedence.
     pub(crate) fn options_for(&self, names: &[&str]) -> Options {
-        let matches = |pattern: &WildMatch| names.iter().any(|name| pattern.matches(name));
-        let matching = self.hosts.iter().filter(|host| matches(&WildMatch::new(&host.pattern)));
+        let matches = |host: &Host, name: &str| WildMatch::new(&host.pattern).matches(name);
+        // What was typed goes first: a Name tag is anybody's who may set tags.
+        let by_typed = |host: &&Host| names.first().is_some_and(|typed| matches(host, typed));
+        let by_others = |host: &&Host| !by_typed(host) && names.iter().skip(1).any(|name| matches(host, name));
+        let matching = self.hosts.iter().filter(by_typed).chain(self.hosts.iter().filter(by_others));
         matching.fold(Options::default(), |found, host| found.or(&host.options)).or(&self.defaults)
     }
 }

@@ -69,6 +69,8 @@ pub(crate) enum Event {
         reason: String,
         /// The instance as it was.
         instance: Box<Instance>,
+        /// The region that it was found in, with its account where that is known.
+        place: String,
         /// The time since then, for the user.
         age: String,
         /// Receives the user's answer.

@@ -33,9 +33,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The backend that holds the key and answers requests.
 pub(crate) trait AgentBackend: Send + Sync + 'static {
-    /// Returns the public key in SSH's encoding and a comment, once the key is pushed to the instance; `None` if there
-    /// is no key to offer.
-    fn identity(&self) -> impl Future<Output = Option<(Vec<u8>, String)>> + Send;
+    /// Returns the public keys to offer in SSH's encoding, each with a comment, once the key is pushed to the instance.
+    fn identities(&self) -> impl Future<Output = Vec<(Vec<u8>, String)>> + Send;
 
     /// Signs a request to log in; returns `None` for any other data.
     fn sign(&self, key: &[u8], data: &[u8]) -> impl Future<Output = Option<Vec<u8>>> + Send;
@@ -228,7 +227,7 @@ async fn read(client: &mut UnixStream) -> Option<Vec<u8>> {
 
 async fn answer(request: Request, backend: &impl AgentBackend) -> Response {
     match request {
-        Request::Identities => Response::Identities(backend.identity().await.into_iter().collect()),
+        Request::Identities => Response::Identities(backend.identities().await),
         Request::Sign { key, data } => backend.sign(&key, &data).await.map_or(Response::Failure, Response::Signature),
         Request::HostKeys(request) => Response::HostKeys(backend.host_keys(request).await),
         Request::OnBehalf(_) | Request::Forwarded | Request::Other => Response::Failure,

@@ -50,12 +50,13 @@ fn answer(ui: &Ui, yes: bool, event: Event) {
             // --start where no prompt is possible counts as consent.
             spawn_prompt(ui, reply, move |ui| if yes || !ui.can_ask() { Some(true) } else { ui.confirm(&text) });
         }
-        Event::LastSeen { reason, instance, age, reply } => {
+        Event::LastSeen { reason, instance, place, age, reply } => {
             let text = format!(
-                "AWS cannot be asked: {}.\nConnect to {} as it was {age} ago ({}, host key known)?",
+                "AWS cannot be asked: {}.\nConnect to {} as it was {age} ago ({}, {}, host key known)?",
                 sanitize(&reason),
                 sanitize(instance.label()),
-                instance.id
+                instance.id,
+                sanitize(&place)
             );
             spawn_prompt(ui, reply, move |ui| ui.confirm(&text));
         }

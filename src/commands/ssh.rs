@@ -81,7 +81,8 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
     typed.options.compress = args.compress.then_some(true);
     let settings = settings(ctx, target, typed)?;
     let events = prompter(ui, args.connect.yes);
-    ui.doing(&format!("asking AWS for {}", settings.target.selector));
+    let begun = if settings.offline { "connecting to" } else { "asking AWS for" };
+    ui.doing(&format!("{begun} {}", settings.target.selector));
     if args.dry_run {
         let (plan, survey) = ui.watch(connect::dry_run(&ctx.aws, settings, &events)).await?;
         return print_plan(ui, args.json, &plan, &survey);

@@ -77,7 +77,6 @@ async fn log_in_with_known(
     user: &str,
     events: &Events,
 ) -> Result<(), LoginError> {
-    let begun = Instant::now();
     let mut denied = None;
     let pushed = keys.still_good(user).await;
     #[cfg(unix)]
@@ -87,15 +86,17 @@ async fn log_in_with_known(
     #[cfg(not(unix))]
     let of_agent = std::iter::empty();
     for key in pushed.iter().map(|key| key.login_key()).chain(of_agent) {
+        let begun = Instant::now();
         match connection.authenticate(user, key, &challenge_asker(events)).await {
             Ok(()) => return Ok(()),
-            Err(error @ ssh::Error::Denied { .. }) => denied = Some(error),
-            Err(error) => {
-                return Err(denied.map_or(LoginError::Ssh(error), |error| LoginError::of(error, begun.elapsed())));
+            // A key that cannot sign (its holder has ended, nobody touched it) leaves the others.
+            Err(error @ (ssh::Error::Denied { .. } | ssh::Error::Unsigned)) => {
+                denied = Some(LoginError::of(error, begun.elapsed()));
             }
+            Err(error) => return Err(denied.unwrap_or(LoginError::Ssh(error))),
         }
     }
-    Err(denied.map_or(LoginError::NoKey(Error::NoKnownKey), |error| LoginError::of(error, begun.elapsed())))
+    Err(denied.unwrap_or(LoginError::NoKey(Error::NoKnownKey)))
 }
 
 /// Logs in as `user`. After a denial it tries again where another key or a later moment may help.

@@ -11,6 +11,7 @@ use super::ephemeral_keys::EphemeralKeys;
 use super::error::Error;
 use super::key_file;
 use super::login::LoginLookup;
+use super::outage;
 use super::public_key::PublicKeyLine;
 use super::speculative::Attempt;
 use crate::confirm::ConfirmGate;
@@ -225,6 +226,14 @@ pub(super) async fn dial(dialer: &RouteDialer, events: &Events) -> Result<Dialed
     dialed.map_err(|failed| Error::NoRoute { plan: Box::new(dialer.plan.clone()), failed: failed.into(), groups: None })
 }
 
+/// Dials without AWS: ssh logs in with a key that the instance knows already, once its host key has proven it.
+pub(super) async fn open_known(attempt: Attempt, events: &Events) -> Result<Link, Error> {
+    outage::verify(&attempt, events).await?;
+    let Attempt { search, located, plan, confirmed } = attempt;
+    let dialer = RouteDialer::new(search.aws, plan, located.booting, confirmed);
+    Ok(dial(&dialer, events).await?.link)
+}
+
 /// Pushes the caller's public key and dials, side by side: the byte stream of `proxy`.
 pub(super) async fn open_stream(attempt: Attempt, key: &PublicKeyLine, events: &Events) -> Result<Link, Error> {
     let Attempt { search, located, plan, confirmed } = attempt;
@@ -232,10 +241,6 @@ pub(super) async fn open_stream(attempt: Attempt, key: &PublicKeyLine, events: &
     let login = LoginLookup::new(search.aws.clone(), located, search.settings.user.clone());
     let caller = CallerKey::new(search.aws.clone(), plan.clone(), key, search.settings.share_key);
     let dialer = RouteDialer::new(search.aws.clone(), plan, booting, confirmed.clone());
-    if search.settings.offline {
-        // ssh logs in with a key that the instance knows already.
-        return Ok(dial(&dialer, events).await?.link);
-    }
     let push = async { caller.ensure_fresh(&login.get(events).await.login.user, events).await };
     if booting.is_some() {
         // The server may take minutes to come up, and the key would have expired by then.

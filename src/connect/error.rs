@@ -79,6 +79,14 @@ pub(crate) enum Error {
     /// AWS is not asked, so no key can be pushed, and there is none that the instance may know.
     #[error("no key to log in with: none can be pushed without AWS")]
     NoKnownKey,
+    /// AWS is not asked, and nothing proves that the address is still the instance's.
+    #[error("nothing proves that {instance_id} is still at its address: {detail}")]
+    NotProven {
+        /// The id of the instance.
+        instance_id: String,
+        /// The answer at the address; untrusted.
+        detail: String,
+    },
     /// AWS could not be asked, and the instance is remembered.
     #[error("{source}")]
     Outage {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::connector::dial;
@@ -26,7 +27,9 @@ use crate::plan::order::Route;
 use crate::plan::{self, Plan};
 use crate::route::RouteDialer;
 use crate::settings::Settings;
+use crate::ssh::agent_keys::{AgentKey, agent_keys};
 use crate::ssh::host_key::PublicKey;
+use crate::ssh::keys::RemoteKey;
 use crate::store;
 use crate::transport::link::Link;
 use crate::trust::{self, InstanceVerifier};
@@ -104,6 +107,10 @@ pub(crate) async fn open(
 }
 
 async fn open_attempt(attempt: Attempt, caller: Caller, events: &Events, reporter: Reporter) -> Result<Opened, Error> {
+    if attempt.search.settings.offline && caller.known_hosts.is_some() {
+        // An ssh before 8.5 judges host keys by its own rules.
+        outage::verify(&attempt, events).await?;
+    }
     let confirmed = attempt.confirmed.clone();
     let agent = Arc::new(ConnectionAgent::new(attempt, events, reporter));
     let early = Arc::clone(&agent);
@@ -147,6 +154,8 @@ struct ConnectionAgent {
     route: OnceLock<Route>,
     /// When ssh was last given the public key.
     offered: Mutex<Option<Instant>>,
+    /// The keys of the caller's own agent, once they were asked for.
+    caller_keys: OnceCell<Vec<AgentKey>>,
     events: Events,
     reporter: Reporter,
 }
@@ -165,6 +174,7 @@ impl ConnectionAgent {
             state: Mutex::new(State::Open),
             route: OnceLock::new(),
             offered: Mutex::new(None),
+            caller_keys: OnceCell::new(),
             events: Arc::clone(events),
             reporter,
         }
@@ -203,6 +213,14 @@ impl ConnectionAgent {
                 None
             }
         }
+    }
+
+    /// Returns the keys of the caller's own agent, which the block keeps from ssh: without AWS one of them has to do.
+    async fn caller_keys(&self) -> &[AgentKey] {
+        if !self.settings.offline {
+            return &[];
+        }
+        self.caller_keys.get_or_init(agent_keys).await
     }
 
     async fn plan(&self) -> Plan {
@@ -269,16 +287,31 @@ impl ConnectionAgent {
 }
 
 impl AgentBackend for ConnectionAgent {
-    async fn identity(&self) -> Option<(Vec<u8>, String)> {
+    async fn identities(&self) -> Vec<(Vec<u8>, String)> {
         if self.is_refused() {
-            return None;
+            return Vec::new();
         }
-        let key = self.authorized_key().await?;
-        *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        Some((key.public_blob(), format!("ec2ssh, for {}", self.dialer.plan.instance.id)))
+        let comment = format!("ec2ssh, for {}", self.dialer.plan.instance.id);
+        let pushed = self.authorized_key().await.map(|key| (key.public_blob(), comment));
+        let callers =
+            self.caller_keys().await.iter().filter_map(|key| Some((key.public_blob()?, "your agent's".to_owned())));
+        let all: Vec<_> = pushed.into_iter().chain(callers).collect();
+        if all.is_empty() && self.settings.offline {
+            self.report(Error::NoKnownKey, false);
+        }
+        if !all.is_empty() {
+            *self.offered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        all
     }
 
     async fn sign(&self, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+        if self.settings.offline
+            && let Some(own) = self.caller_keys().await.iter().find(|own| own.public_blob().as_deref() == Some(key))
+        {
+            login_algorithm(data, self.user().await, key).filter(|_| !self.is_refused())?;
+            return own.sign(data.to_vec()).await;
+        }
         let (current, user) = (self.key().await, self.user().await);
         let ours = current.public_blob();
         let algorithm = login_algorithm(data, user, &ours).filter(|_| key == ours && !self.is_refused())?;

@@ -49,6 +49,9 @@ impl From<&Error> for CommandError {
             Error::NoKnownKey => Self::failed(message)
                 .cause("no pushed key is good any more, and there is no key in an SSH agent (SSH_AUTH_SOCK)")
                 .hint("use a key that the instance knows: ec2ssh --offline -i FILE …"),
+            Error::NotProven { instance_id, .. } => Self::failed(message)
+                .cause("another machine may have the address by now; without AWS only a host key that is known shows whose it is")
+                .hint(format!("try again when AWS answers: ec2ssh {instance_id}")),
             Error::Outage { source, target, age } => Self::from(&**source).hint(format!(
                 "connect to it as it was {age} ago, without AWS: ec2ssh --offline {}",
                 instance_word(target)

@@ -69,7 +69,9 @@ fn refused(plan: &RoutePlan, refusal: &Refusal) -> CommandError {
         Refusal::Unknown { presented, algorithm, policy, .. } => {
             let error = error.cause(format!("presented: {presented} ({algorithm})")).hint(check_console(id));
             match policy {
-                HostKeyPolicy::Strict => error.hint(format!("confirm the key once: ec2ssh --host-keys auto {id}")),
+                HostKeyPolicy::Strict => {
+                    error.hint(format!("if it shows this key, trust the key: {}", trust_command(plan)))
+                }
                 HostKeyPolicy::Auto | HostKeyPolicy::AcceptNew => error.hint(format!(
                     "confirm it in a terminal (ec2ssh {id}), or accept new keys without asking: ec2ssh --host-keys accept-new {id}"
                 )),

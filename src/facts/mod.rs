@@ -27,7 +27,7 @@ pub(crate) use caller::{Caller, CallerQuery, CallerSource};
 pub(crate) use fact::Fact;
 pub(crate) use gather::{Question, gather};
 pub(crate) use groups::{GroupFacts, group_facts};
-pub(crate) use reach::{HostKey, Reach};
+pub(crate) use reach::{HostKey, Reach, reach as look};
 
 /// All that is known of an instance and of the way to it. Text in it is untrusted.
 #[derive(Debug, Serialize)]

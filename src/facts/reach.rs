@@ -109,7 +109,7 @@ pub(crate) enum HostKey {
 }
 
 /// Connects to the instance's port and looks at what answers.
-pub(super) async fn reach(plan: &RoutePlan, verifier: InstanceVerifier) -> (Reach, HostKey) {
+pub(crate) async fn reach(plan: &RoutePlan, verifier: InstanceVerifier) -> (Reach, HostKey) {
     let hosts: Vec<Host> = plan.addresses.iter().map(host).collect();
     let socket = match tcp::connect(&hosts, plan.port, plan.family, CONNECT_LIMIT).await {
         Ok(socket) => socket,

@@ -29,6 +29,8 @@ pub(super) fn get(key: &str) -> Option<Instance> {
 pub(super) struct Remembered {
     /// The account and region.
     pub account: Account,
+    /// How one of several was chosen.
+    pub pick: String,
     /// The selector as it was typed.
     pub typed: String,
     /// The instance that was found.
@@ -40,18 +42,21 @@ pub(super) struct Remembered {
 /// Returns all look-ups that are remembered.
 pub(super) fn all() -> Vec<Remembered> {
     let taken_apart = CACHE.entries(when::now()).into_iter().filter_map(|(key, entry)| {
-        let [scope, region, _, typed] = key.splitn(4, '/').collect::<Vec<_>>().try_into().ok()?;
+        let [scope, region, pick, typed] = key.splitn(4, '/').collect::<Vec<_>>().try_into().ok()?;
         let account = Account { region: region.to_owned(), profile: None, scope: scope.to_owned() };
-        Some(Remembered { account, typed: typed.to_owned(), instance: entry.value, at: entry.at })
+        let (pick, typed) = (pick.to_owned(), typed.to_owned());
+        Some(Remembered { account, pick, typed, instance: entry.value, at: entry.at })
     });
     taken_apart.collect()
 }
 
-/// Whether the cache has exactly this instance and need not be written. An entry in the second half of its life is written
-/// again, so that daily use keeps it.
+/// The age at which an entry is written again although nothing has changed, in seconds: without AWS its age is shown.
+const RENEWED_AFTER: i64 = 3600;
+
+/// Whether the cache has exactly this instance and need not be written.
 pub(super) fn is_current(key: &str, instance: &Instance) -> bool {
     let now = when::now();
-    CACHE.entry(key, now).is_some_and(|entry| entry.value == *instance && now - entry.at < MAX_AGE / 2)
+    CACHE.entry(key, now).is_some_and(|entry| entry.value == *instance && now - entry.at < RENEWED_AFTER)
 }
 
 /// Stores the instance. It may wait for another process that writes.

@@ -1,12 +1,13 @@
 //! The instance that a target meant when it was last looked up, for when AWS cannot be asked.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::error::Error;
 use super::located::Located;
 use super::lookup_cache::{self, Remembered};
 use crate::aws::environment;
-use crate::aws::model::Instance;
+use crate::aws::model::{Account, Instance};
 use crate::settings::Settings;
 use crate::target::Selector;
 
@@ -24,33 +25,58 @@ pub(crate) struct LastSeen {
 /// # Errors
 /// None is remembered, or several are.
 pub(crate) fn last_seen(settings: &Settings) -> Result<LastSeen, Error> {
-    choose(settings, lookup_cache::all())
+    choose(settings, &Asked::of(settings), lookup_cache::all())
 }
 
-fn choose(settings: &Settings, all: Vec<Remembered>) -> Result<LastSeen, Error> {
-    let selector = &settings.target.selector;
-    let typed = settings.target.whole_name().unwrap_or_else(|| selector.to_string());
-    let wanted_region = settings.access.region.as_deref();
-    let fits = |one: &Remembered| {
-        (one.typed == typed || is(selector, &one.instance))
-            && wanted_region.is_none_or(|region| region == one.account.region)
-    };
-    let mut fitting: Vec<Remembered> = all.into_iter().filter(fits).collect();
-    fitting.sort_by_key(|one| std::cmp::Reverse(one.at));
-    let mut candidates: Vec<Instance> = Vec::new();
-    for one in &fitting {
-        if candidates.iter().all(|known| known.id != one.instance.id) {
-            candidates.push(one.instance.clone());
-        }
+/// The account and region that are asked for, as far as they are known without a call.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    scope: Option<String>,
+    region: Option<String>,
+}
+
+impl Asked {
+    fn of(settings: &Settings) -> Self {
+        let access = &settings.access;
+        Self { scope: environment::account(access), region: environment::configured_region(access) }
     }
+
+    /// Whether these may be the account and region that were found.
+    fn allows(&self, account: &Account) -> bool {
+        self.scope.as_ref().is_none_or(|scope| *scope == account.scope)
+            && self.region.as_ref().is_none_or(|region| *region == account.region)
+    }
+}
+
+fn choose(settings: &Settings, asked: &Asked, all: Vec<Remembered>) -> Result<LastSeen, Error> {
+    let selector = &settings.target.selector;
     let target = selector.to_string();
-    match (candidates.len(), fitting.into_iter().next()) {
+    let mut all: Vec<Remembered> = all.into_iter().filter(|one| asked.allows(&one.account)).collect();
+    let scopes: HashSet<&str> = all.iter().map(|one| one.account.scope.as_str()).collect();
+    // Nothing says which of several accounts is meant.
+    if asked.scope.is_none() && scopes.len() > 1 {
+        return Err(Error::NotRemembered { target });
+    }
+    all.sort_by_key(|one| std::cmp::Reverse(one.at));
+    let typed = settings.target.whole_name().unwrap_or_else(|| target.clone());
+    let pick = format!("{:?}", settings.pick);
+    let exact = all.iter().find(|one| one.typed == typed && one.pick == pick).map(|one| one.instance.id.clone());
+    // Each instance counts as it was found last: an earlier name may be another one's by now.
+    let mut ids = HashSet::new();
+    let newest: Vec<Remembered> = all.into_iter().filter(|one| ids.insert(one.instance.id.clone())).collect();
+    let fits =
+        |one: &Remembered| exact.as_ref().map_or_else(|| is(selector, &one.instance), |id| one.instance.id == *id);
+    let mut fitting: Vec<Remembered> = newest.into_iter().filter(fits).collect();
+    match (fitting.len(), fitting.pop()) {
         (1, Some(Remembered { mut account, instance, at, .. })) => {
             account.profile = settings.access.profile.clone().or_else(environment::profile);
             Ok(LastSeen { located: Located { account, instance, booting: None }, at })
         }
-        (0, _) | (_, None) => Err(Error::NotRemembered { target }),
-        _ => Err(Error::Ambiguous { target, candidates, shown: false }),
+        (_, None) => Err(Error::NotRemembered { target }),
+        (_, Some(last)) => {
+            let candidates = fitting.into_iter().chain([last]).map(|one| one.instance).collect();
+            Err(Error::Ambiguous { target, candidates, shown: false })
+        }
     }
 }
 
@@ -78,44 +104,64 @@ fn is(selector: &Selector, instance: &Instance) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::model::Account;
     use crate::settings::Typed;
     use crate::testing::instance;
 
-    fn remembered(region: &str, typed: &str, id: &str, at: i64) -> Remembered {
-        let account = Account { region: region.into(), profile: None, scope: "1".into() };
+    fn remembered(place: &str, typed: &str, id: &str, name: &str, at: i64) -> Remembered {
+        let (scope, region) = place.split_once('/').unwrap();
+        let account = Account { region: region.into(), profile: None, scope: scope.into() };
         let instance = Instance {
             id: id.into(),
-            name: Some("web-1".into()),
+            name: Some(name.into()),
             private_ip: Some("10.0.0.7".parse().unwrap()),
             ..instance()
         };
-        Remembered { account, typed: typed.into(), instance, at }
+        Remembered { account, pick: "Only".into(), typed: typed.into(), instance, at }
+    }
+
+    fn choose_in(all: Vec<Remembered>, typed: &str, asked: &str) -> Result<(String, i64), Error> {
+        let settings = Settings::new(typed.parse().unwrap(), Typed::default(), std::sync::Arc::default());
+        let part = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let (scope, region) = asked.split_once('/').unwrap();
+        let asked = Asked { scope: part(scope), region: part(region) };
+        choose(&settings, &asked, all).map(|found| (found.located.instance.id, found.at))
     }
 
     #[test]
     fn newest_of_one_instance_is_taken() {
         let all = || {
             vec![
-                remembered("r", "web", "i-00000001", 5),
-                remembered("r", "web-1", "i-00000001", 9),
-                remembered("q", "tag:a=b", "i-00000002", 7),
+                remembered("1/r", "web", "i-00000001", "web-1", 5),
+                remembered("1/r", "web-1", "i-00000001", "web-1", 9),
+                remembered("1/q", "tag:a=b", "i-00000002", "web-1", 7),
             ]
         };
-        let chosen = |typed: &str, region: Option<&str>| {
-            let mut settings = Settings::new(typed.parse().unwrap(), Typed::default(), std::sync::Arc::default());
-            settings.access.region = region.map(str::to_owned);
-            choose(&settings, all()).map(|found| (found.located.instance.id, found.at))
-        };
-        let one = |at| Some(("i-00000001".to_owned(), at));
-        assert_eq!(chosen("web", None).ok(), one(5));
-        assert_eq!(chosen("i-00000001", None).ok(), one(9));
-        assert_eq!(chosen("web-1", Some("r")).ok(), one(9));
-        assert_eq!(chosen("tag:a=b", None).ok(), Some(("i-00000002".to_owned(), 7)));
-        // Two accounts have an instance of this name and address: no guess.
-        for typed in ["web-1", "10.0.0.7"] {
-            assert!(matches!(chosen(typed, None), Err(Error::Ambiguous { .. })), "{typed}");
+        let chosen = |typed: &str, asked: &str| choose_in(all(), typed, asked);
+        let one = Some(("i-00000001".to_owned(), 9));
+        // As it was found last, by whatever name.
+        assert_eq!(chosen("web", "1/").ok(), one);
+        assert_eq!(chosen("i-00000001", "/").ok(), one);
+        assert_eq!(chosen("web-1", "1/r").ok(), one);
+        assert_eq!(chosen("tag:a=b", "1/").ok(), Some(("i-00000002".to_owned(), 7)));
+        assert!(matches!(chosen("10.0.0.7", "1/"), Err(Error::Ambiguous { .. })));
+        assert!(matches!(chosen("db-1", "1/"), Err(Error::NotRemembered { .. })));
+        let replaced = vec![
+            remembered("1/r", "web-1", "i-00000001", "web-1", 5),
+            remembered("1/r", "web-1", "i-00000002", "web-1", 9),
+        ];
+        assert_eq!(choose_in(replaced, "web-1", "1/r").ok(), Some(("i-00000002".to_owned(), 9)));
+    }
+
+    /// Production's `web-1` is not the one of another account, whatever is known of its host key.
+    #[test]
+    fn other_accounts_and_regions_are_not_meant() {
+        let all = || vec![remembered("prod/r", "web-1", "i-00000001", "web-1", 9)];
+        assert!(choose_in(all(), "web-1", "prod/r").is_ok());
+        for asked in ["staging/r", "prod/q", "staging/", "/q"] {
+            assert!(matches!(choose_in(all(), "web-1", asked), Err(Error::NotRemembered { .. })), "{asked}");
         }
-        assert!(matches!(chosen("db-1", None), Err(Error::NotRemembered { .. })));
+        // With two accounts nothing is guessed.
+        let two = vec![all().remove(0), remembered("staging/r", "db-1", "i-00000002", "db-1", 7)];
+        assert!(matches!(choose_in(two, "web-1", "/"), Err(Error::NotRemembered { .. })));
     }
 }

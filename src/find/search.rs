@@ -31,10 +31,10 @@ impl Search {
     /// # Errors
     /// No instance, several, or one that does not run.
     pub(crate) async fn find(&self, events: &Events) -> Result<Located, Error> {
-        let deadline = self.settings.wait.map(|limit| Instant::now() + limit);
-        let waited = deadline.map(Booting::until);
         let stopped = if self.settings.start { OnStopped::Ask } else { OnStopped::Refuse };
         let found = lookup::find(&self.aws, &self.settings, stopped, events).await?;
+        // The user may have taken a while for the answers.
+        let waited = self.settings.wait.map(|limit| Booting::until(Instant::now() + limit));
         Ok(match found {
             lookup::Found::Running(instance) => {
                 self.cache(&instance, events);
@@ -45,7 +45,8 @@ impl Search {
             lookup::Found::NotYet(instance) => {
                 let settings = self.settings.for_instance(&instance);
                 let running = start::start(&self.aws, instance, &settings, events).await?;
-                self.located(running, waited.or_else(|| Some(Booting::after_start())))
+                let patience = Booting::after_start();
+                self.located(running, Some(waited.map_or(patience, |waited| waited.or_longer(patience))))
             }
         })
     }

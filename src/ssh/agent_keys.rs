@@ -44,6 +44,13 @@ async fn list() -> Option<Vec<AgentKey>> {
     Some(keys.take(MAX_KEYS).collect())
 }
 
+impl AgentKey {
+    /// Returns the public key in SSH's encoding.
+    pub(crate) fn public_blob(&self) -> Option<Vec<u8>> {
+        self.key.to_bytes().ok()
+    }
+}
+
 impl RemoteKey for AgentKey {
     fn public_line(&self) -> &str {
         &self.public_line

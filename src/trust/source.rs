@@ -33,7 +33,7 @@ pub(crate) fn verifier(
         keys: SessionKeys::new(KnownHosts::of_the_user(), alias(&instance.id, plan.port), events),
         instance_id: instance.id.clone(),
         label: instance.label().to_owned(),
-        names: names(plan, &settings.target.selector.to_string()),
+        names: if settings.offline { own_name(plan) } else { names(plan, &settings.target.selector.to_string()) },
         other_names: other_names(plan),
         caller_files: caller_files(),
         console: if settings.offline { unread_console() } else { console(aws.clone(), instance.id.clone()) },
@@ -71,6 +71,11 @@ fn names(plan: &RoutePlan, typed: &str) -> Vec<String> {
         }
     }
     all.iter().map(|name| at_port(name, plan.port)).collect()
+}
+
+/// Returns the name that no other machine can have: without AWS nothing says that an address is still the instance's.
+fn own_name(plan: &RoutePlan) -> Vec<String> {
+    vec![at_port(&plan.instance.id, plan.port)]
 }
 
 /// Returns the other names and addresses of the instance. Another machine may have the same ones: a Name tag is anybody's, a private

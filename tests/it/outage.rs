@@ -82,7 +82,7 @@ fn failed_lookup_offers_the_instance_as_it_was() {
     terminal.wait_for("Connect to my-instance as it was ");
     let screen = terminal.text().replace('\n', " ");
     assert!(screen.contains("AWS cannot be asked: DescribeInstances failed: Unavailable."), "{screen}");
-    assert!(screen.contains(&format!("({ID}, host key known)? (yes/no)")), "{screen}");
+    assert!(screen.contains(&format!("({ID}, eu-west-1, host key known)? (yes/no)")), "{screen}");
     terminal.type_in("yes\r");
     terminal.wait_for("status 0");
     let mut terminal = Terminal::run(&world, &command);
@@ -133,6 +133,54 @@ fn plain_ssh_reaches_the_instance_without_aws() {
         let run = place.ssh(&["my-instance", "true"]).expect(255);
         assert!(run.stderr.contains("ec2ssh --offline my-instance"), "{run}");
     }
+}
+
+/// A known host key does not make another account's or region's instance the one that is asked for.
+#[test]
+fn other_account_or_region_is_not_offered() {
+    let (world, line) = world();
+    let line = format!("--offline -i k {line} true");
+    for (name, value) in [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "AKIAOTHER")] {
+        let run = Run::of(world.ec2ssh(&line).env(name, value).output().unwrap()).expect(255);
+        assert!(run.stderr.starts_with("Error: nothing is remembered of 'my-instance'\n"), "{name}: {run}");
+    }
+    world.run(&line).expect(0);
+}
+
+/// An ssh that judges by itself gets the connection only where the host key proves whose it is.
+#[test]
+fn proxy_proves_the_host_key_first() {
+    let (world, line) = world();
+    let port = line.split(' ').nth(1).unwrap().to_owned();
+    let proxy = format!("proxy --offline my-instance:{port}");
+    let run = world.run_with_input(world.ec2ssh(&proxy), b"");
+    assert!(run.out().starts_with("SSH-2.0-"), "{run}");
+    std::fs::remove_file(world.known_hosts()).unwrap();
+    let run = world.run_with_input(world.ec2ssh(&proxy), b"");
+    assert_eq!((run.code, run.out().as_str()), (255, ""), "{run}");
+    assert!(run.stderr.contains("nothing proves that") && run.stderr.contains("is not known"), "{run}");
+}
+
+/// The block keeps the caller's agent from ssh, so ec2ssh's own agent offers its keys.
+#[test]
+fn plain_ssh_uses_the_callers_agent_without_aws() {
+    let place = Place::new();
+    place.ssh(&["my-instance", "true"]).expect(0);
+    keygen(place.world.home.path(), "k", &["-t", "ed25519", "-N", ""]);
+    let public = std::fs::read_to_string(place.world.path("k.pub")).unwrap();
+    place.sshd.authorize(&public);
+    place.world.forget_key();
+    place.world.cloud.fail("DescribeInstances", unavailable(), usize::MAX);
+    let agent = SshAgent::start(&place.world, &["k"]);
+    let line = format!(
+        "SSH_AUTH_SOCK='{}' {} my-instance 'echo in'; echo \"status $?\"",
+        agent.socket.display(),
+        place.ssh_command()
+    );
+    let mut terminal = Terminal::run(&place.world, &line);
+    terminal.wait_for("(yes/no)");
+    terminal.type_in("yes\r");
+    terminal.wait_for("status 0");
 }
 
 /// A real ssh-agent, which ends with this value.
