@@ -34,10 +34,11 @@
 //!   `session_io` are shared by several. They join the lower rooms to [`ui`] and [`terminal`].
 //! - [`context`]: `Ctx { ui, config, aws }`, made once by `cli`.
 //! - [`error`], [`diagnose`]: what is wrong, and how it is said.
-//! - [`connect`]: the [`Connector`](connect), the pushed key, the speculative start, plain ssh's ProxyCommand.
+//! - [`connect`]: the [`Connector`](connect), the pushed key, the speculative start, plain ssh's ProxyCommand, the way on when AWS
+//!   cannot be asked.
+//! - [`facts`]: what AWS, the network and the port show of the way to an instance; gathered here, judged in [`diagnose`].
 //! - [`key_holder`]: a process that holds one pushed key for all connections of a user to an instance.
-//! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key. [`connect::outage`] goes on with what is remembered
-//!   when AWS cannot be asked.
+//! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
 //! - [`mod@plan`], [`settings`], [`login`]: pure decisions. [`event`]: how these rooms report and ask.
 //! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
 //! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`]. Its `shared_config`
@@ -61,7 +62,8 @@
 //! - An AWS call: its name and IAM action in [`aws::Call`], a file in [`aws`] like `images`, its answer in
 //!   [`aws::model`], its error
 //!   codes in `error::aws`; then `docs/iam.md` and the embedded cloud, `tests/lab`.
-//! - A check: facts and a pure judgement of them in [`diagnose`], a variant of `Finding`, its text in [`error`].
+//! - A check: its fact in [`facts`], a pure judgement in `diagnose::checks` and its place in their list, a variant of `Cause`, its words
+//!   in `error::cause`, its code in `docs/doctor.md`, and a broken world in `tests/lab/src/broken.rs`.
 //! - A timeout: a constant with a name, in the file that waits or that makes the probe (`aws::clients`: the calls;
 //!   `route::ssh_probe`: the identification), or a field of [`ssh::options::Timeouts`]. Those that a user can notice are listed in
 //!   `docs/reference.md`.

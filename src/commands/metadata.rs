@@ -41,7 +41,7 @@ pub(crate) struct MetadataArgs {
     /// How to treat a host key that is not known yet
     #[arg(long, value_enum, value_name = "POLICY")]
     pub host_keys: Option<HostKeyPolicy>,
-    /// Instance to ask, as [USER@]TARGET[:PORT]
+    /// Instance to ask, with the user and port to log in at
     #[arg(value_name = "[USER@]TARGET[:PORT]")]
     pub target: String,
     /// Path as in AWS's documentation, for example meta-data/placement/region; without it, a listing

@@ -43,5 +43,5 @@ async fn ask(pool: &AwsPool, settings: &Settings, plan: &RoutePlan, peer: Socket
     let url = settings.checkip_url.clone();
     let no_service = url.as_deref() == Some("");
     let query = CallerQuery { given: None, url, no_service };
-    group_facts(&aws, &plan.instance.id, &query, peer).await
+    Box::pin(group_facts(&aws, &plan.instance.id, &query, peer)).await
 }

@@ -16,7 +16,7 @@ pub(crate) enum Finding {
     /// The instance denied the login.
     PermissionDenied(PermissionDenied),
     /// No address of the instance answers.
-    Unreachable(Unreachable),
+    Unreachable(Box<Unreachable>),
     /// No route leads to the instance.
     NoRoute(Arc<NoRoute>),
     /// The instance presents another host key than before.
@@ -38,7 +38,9 @@ impl Finding {
     pub(crate) fn of_failed_routes(plan: &RoutePlan, failed: &Arc<[FailedRoute]>, groups: Option<&GroupFacts>) -> Self {
         let closed = groups.and_then(|facts| closed_groups(plan, facts));
         match &failed[..] {
-            [FailedRoute { error: RouteError::Tcp(error), .. }] => Self::Unreachable(unreachable(plan, error, closed)),
+            [FailedRoute { error: RouteError::Tcp(error), .. }] => {
+                Self::Unreachable(Box::new(unreachable(plan, error, closed)))
+            }
             _ => Self::NoRoute(Arc::new(NoRoute { plan: plan.clone(), failed: Arc::clone(failed), closed })),
         }
     }

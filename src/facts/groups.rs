@@ -35,8 +35,8 @@ pub(crate) async fn group_facts(aws: &Aws, id: &str, query: &CallerQuery, to: So
         let rules = Fact::ask(aws.group_rules(&groups)).await;
         Some((details, rules.known()?.clone()))
     };
-    let both = async { tokio::join!(groups, caller::find(query, Some(to), aws.connector())) };
-    let (groups, caller) = timeout(LIMIT, both).await.ok()?;
+    let both = async { tokio::join!(Box::pin(groups), caller::find(query, Some(to), aws.connector())) };
+    let (groups, caller) = timeout(LIMIT, Box::pin(both)).await.ok()?;
     let (details, rules) = groups?;
     Some(GroupFacts { details, rules, caller, peer: to.ip() })
 }

@@ -32,7 +32,7 @@ pub(crate) fn open(manner: Manner) -> Held {
     match manner {
         Manner::Drops => drops(),
         Manner::Refuses => refuses(),
-        Manner::Silent => serves(|stream| std::mem::forget(stream)),
+        Manner::Silent => serves(std::mem::forget),
         Manner::Web => serves(|mut stream| {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         }),
