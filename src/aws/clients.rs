@@ -158,6 +158,13 @@ impl Aws {
         Self { ssm, ..self.clone() }
     }
 
+    /// Returns clients for look-ups in another region, with the same credentials.
+    pub(crate) fn looking_in(&self, region: &str) -> Self {
+        let config = self.ec2.config().to_builder().region(Region::new(region.to_owned())).build();
+        let account = Account { region: region.to_owned(), ..self.account.clone() };
+        Self { ec2: aws_sdk_ec2::Client::from_conf(config), account, ..self.clone() }
+    }
+
     /// Returns the region and profile that calls use.
     pub(crate) fn account(&self) -> &Account {
         &self.account

@@ -4,7 +4,7 @@
 //! pool -> clients <- http, preconnect, endpoint_url                   the clients of one profile and region
 //!                 <- credentials <- shared_config, environment        by the AWS CLI's rules
 //! instances, details, images, console, keys, start_instances, endpoints, sessions     one file per kind of call
-//! network, health                                                     what `doctor` asks beside them
+//! network, health, regions                                             what `doctor` asks beside them
 //! sign, hosts                                                         websocket URLs: their signatures, and whether their hosts are AWS's
 //! iso_time                                                            the launch time in JSON
 //! call, error, clock                                                  names of the calls, and how they fail
@@ -35,6 +35,7 @@ mod network;
 mod pages;
 mod pool;
 mod preconnect;
+mod regions;
 pub(crate) mod sessions;
 pub(crate) mod shared_config;
 pub(crate) mod sign;

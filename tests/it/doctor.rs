@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use ec2ssh_lab::Fault;
 use ec2ssh_lab::broken::{Broken, CALLER, ID, NAME, WORLDS};
+use ec2ssh_lab::{Fault, Instance};
 use serde_json::Value;
 
 use crate::support::pty::Terminal;
@@ -266,6 +266,20 @@ fn instance_that_is_not_found_is_a_finding() {
     assert_eq!(codes(&json(&Run::of(nowhere.output().unwrap()))), ["region-unusable"]);
     world.run("doctor").expect(2);
     world.run("doctor --json --fix web-1").expect(2);
+}
+
+/// The region is the usual mistake, so the others are looked at.
+#[test]
+fn instance_of_another_region_is_found() {
+    let (world, _) = world(find("healthy"));
+    world.cloud.add(Instance { region: Some("us-east-1"), ..Instance::named("i-0123456789abcde09", "far-1") });
+    let report = json(&world.run("doctor --json far-1").expect(1));
+    assert_eq!(codes(&report), ["instance-elsewhere"]);
+    let run = world.run("doctor far-1").expect(1);
+    assert!(run.stderr.contains("i-0123456789abcde09 is in us-east-1: running"), "{run}");
+    assert!(run.stderr.contains("Hint: look there: ec2ssh doctor --region us-east-1 far-1\n"), "{run}");
+    world.cloud.fail("DescribeRegions", Fault::error(403, "UnauthorizedOperation", "no"), usize::MAX);
+    assert_eq!(codes(&json(&world.run("doctor --json far-1"))), ["instance-not-found"]);
 }
 
 #[test]

@@ -5,8 +5,12 @@ use crate::aws::{self, Aws};
 use crate::commands::options::lookup_error;
 use crate::context::Ctx;
 use crate::error::CommandError;
-use crate::find::{self, single};
+use crate::find::{self, elsewhere, single};
 use crate::settings::Settings;
+use crate::text::instance_word;
+
+/// The number of instances in other regions that are listed.
+const MAX_REGIONS: usize = 5;
 
 /// Why there is no instance to look at.
 pub(super) struct Unfound {
@@ -20,10 +24,27 @@ pub(super) struct Unfound {
 pub(super) async fn find(ctx: &Ctx, settings: &Settings) -> Result<(Aws, Instance), Unfound> {
     let aws = ctx.aws.get(&settings.access, false).await;
     let aws = aws.map_err(|error| Unfound { code: code_of_aws(&error), error: error.into() })?;
-    match single(&aws, &settings.target.selector).await {
+    let selector = &settings.target.selector;
+    match single(&aws, selector).await {
         Ok(instance) => Ok((aws, instance)),
+        Err(error @ find::Error::NotFound { .. }) => {
+            let others = elsewhere(&aws, selector).await;
+            let code = if others.is_empty() { code(&error) } else { "instance-elsewhere" };
+            Err(Unfound { code, error: with_regions(lookup_error(error), &selector.to_string(), &others) })
+        }
         Err(error) => Err(Unfound { code: code(&error), error: lookup_error(error) }),
     }
+}
+
+/// Says in which other regions there is such an instance, and how to get there.
+fn with_regions(mut error: CommandError, target: &str, others: &[(String, Instance)]) -> CommandError {
+    for (region, instance) in others.iter().take(MAX_REGIONS) {
+        error = error.cause(format!("{} is in {region}: {}", instance.id, instance.state.as_str()));
+    }
+    if let Some((region, _)) = others.first() {
+        error.hints.insert(0, format!("look there: ec2ssh doctor --region {region} {}", instance_word(target)));
+    }
+    error
 }
 
 fn code(error: &find::Error) -> &'static str {

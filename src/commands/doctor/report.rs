@@ -117,8 +117,8 @@ impl<'a> Report<'a> {
             lines.push(String::new());
             lines.extend(self.answer.checks.iter().flat_map(|checked| {
                 let line =
-                    format!("{:<9} {}: {}", checked.verdict.word(), checked.check.title, detail(&checked.verdict));
-                wrap(&line, "", "          ", width)
+                    format!("{:<10} {}: {}", checked.verdict.word(), checked.check.title, detail(&checked.verdict));
+                wrap(&line, "", "           ", width)
             }));
         }
         lines.join("\n")

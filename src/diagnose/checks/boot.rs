@@ -63,6 +63,13 @@ const BEGINNINGS: [&str; 2] = ["] Linux version ", "Booting `"];
 
 pub(super) fn boot(facts: &Facts) -> Verdict {
     let Some(console) = facts.console.known() else { return Verdict::unknown(&facts.console) };
+    let platform = facts.plan.instance.platform_details.as_deref().unwrap_or_default();
+    if platform.contains("Windows") {
+        let id = &facts.plan.instance.id;
+        return Verdict::Unknown(format!(
+            "Windows shows little there; see its screen: ec2ssh info --screenshot FILE {id}"
+        ));
+    }
     if console.bytes.is_empty() {
         return Verdict::Unknown("the console has no output yet".to_owned());
     }

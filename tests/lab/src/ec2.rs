@@ -42,7 +42,7 @@ pub(crate) fn filters(parameters: &[(String, String)]) -> Vec<(String, Vec<Strin
 }
 
 /// Answers DescribeInstances, with filters and paging.
-pub(crate) fn describe_instances(state: &mut State, body: &str) -> Response<Body> {
+pub(crate) fn describe_instances(state: &mut State, body: &str, region: &str) -> Response<Body> {
     let parameters = parameters(body);
     let of = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let ids = numbered(&parameters, "InstanceId");
@@ -54,7 +54,8 @@ pub(crate) fn describe_instances(state: &mut State, body: &str) -> Response<Body
     }
     let filters = filters(&parameters);
     let wanted = |instance: &&Instance| {
-        (ids.is_empty() || ids.contains(&instance.id))
+        instance.region.is_none_or(|own| own == region)
+            && (ids.is_empty() || ids.contains(&instance.id))
             && filters.iter().all(|(name, values)| {
                 attribute(instance, name).iter().any(|has| values.iter().any(|value| matches(value, has)))
             })
@@ -199,6 +200,12 @@ fn item(instance: &Instance) -> String {
         vpc = instance.vpc_id,
         subnet = instance.subnet_id,
     )
+}
+
+/// Answers DescribeRegions: two are enabled.
+pub(crate) fn describe_regions() -> Response<Body> {
+    let names = ["eu-west-1", "us-east-1"].map(|name| format!("<item><regionName>{name}</regionName></item>"));
+    xml("DescribeRegions", &format!("<regionInfo>{}</regionInfo>", names.concat()))
 }
 
 /// Answers DescribeImages; as in EC2, an unknown id is an error.

@@ -79,7 +79,7 @@ async fn call(
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
         None => ec2::parameter(&body, "Action").unwrap_or_default(),
     };
-    let signed_by = signer(&headers);
+    let [signed_by, region] = signer(&headers);
     let (fault, delay, is_known) = {
         let mut state = lock(&state);
         let (operation, body, access_key) = (operation.clone(), body.clone(), signed_by.clone());
@@ -101,7 +101,8 @@ async fn call(
     let mut state = lock(&state);
     match operation.as_str() {
         "SendSSHPublicKey" => connect::send_ssh_public_key(&mut state, &body),
-        "DescribeInstances" => ec2::describe_instances(&mut state, &body),
+        "DescribeInstances" => ec2::describe_instances(&mut state, &body, &region),
+        "DescribeRegions" => ec2::describe_regions(),
         "DescribeImages" => ec2::describe_images(&state, &body),
         "DescribeInstanceAttribute" => ec2::describe_attribute(&state, &body),
         "GetConsoleScreenshot" => ec2::screenshot(&state, &body),
@@ -129,11 +130,12 @@ async fn call(
     }
 }
 
-/// Returns the id of the access key that signed the request.
-fn signer(headers: &HeaderMap) -> String {
+/// Returns the id of the access key that signed the request, and the region that it was signed for.
+fn signer(headers: &HeaderMap) -> [String; 2] {
     let signed = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let credential = signed.split("Credential=").nth(1).unwrap_or_default();
-    credential.split('/').next().unwrap_or_default().to_owned()
+    let part = |at: usize| credential.split('/').nth(at).unwrap_or_default().to_owned();
+    [part(0), part(2)]
 }
 
 /// Returns the pushed keys as an instance's metadata service does for sshd's AuthorizedKeysCommand.

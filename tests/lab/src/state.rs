@@ -19,6 +19,8 @@ pub struct Instance {
     pub state: &'static str,
     pub instance_type: String,
     pub zone: String,
+    /// The region that it is in; without it, whichever is asked.
+    pub region: Option<&'static str>,
     pub image_id: String,
     pub public_ip: Option<String>,
     pub private_ip: Option<String>,
@@ -60,6 +62,7 @@ impl Instance {
             state: "running",
             instance_type: "t3.micro".to_owned(),
             zone: "eu-west-1a".to_owned(),
+            region: None,
             image_id: "ami-0a1b2c3d4e5f60718".to_owned(),
             public_ip: Some("127.0.0.1".to_owned()),
             private_ip: Some(format!("10.0.{high}.{low}")),
