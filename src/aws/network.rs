@@ -146,7 +146,12 @@ impl Aws {
         let options = answer.vpc_block_public_access_options();
         let mode = options.and_then(types::VpcBlockPublicAccessOptions::internet_gateway_block_mode);
         let mode = mode.map_or("off", types::InternetGatewayBlockMode::as_str).to_owned();
-        let exclusions = if mode == "off" { Vec::new() } else { self.exclusions().await? };
+        let exclusions = if mode == "off" { Ok(Vec::new()) } else { self.exclusions().await };
+        let exclusions = match exclusions {
+            Ok(exclusions) => Some(exclusions),
+            Err(error) if error.is_denial() => None,
+            Err(error) => return Err(error),
+        };
         Ok(BlockPublicAccess { mode, exclusions })
     }
 

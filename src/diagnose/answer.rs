@@ -39,7 +39,7 @@ pub(crate) fn answer(facts: &Facts) -> Answer {
     let wanted = order(facts.plan.via, &facts.plan.addresses, None);
     let open: Vec<Route> = wanted.iter().copied().filter(|route| is_open(*route, facts, &checks)).collect();
     let way = open.first().copied().or_else(|| nearest(&wanted, facts, &checks));
-    let findings = findings(&checks, &open, way);
+    let findings = findings(&checks, &wanted, &open, way);
     let closed = wanted.iter().filter(|route| !open.is_empty() && !open.contains(route));
     let closed = closed.filter_map(|route| Some((*route, first_failure(&checks, stage_of(*route))?))).collect();
     Answer { checks, findings, open, closed, way }
@@ -96,7 +96,7 @@ fn nearest(wanted: &[Route], facts: &Facts, checks: &[Checked]) -> Option<Route>
     wanted.iter().copied().find(is_there).or(wanted.first().copied())
 }
 
-fn findings(checks: &[Checked], open: &[Route], way: Option<Route>) -> Vec<Problem> {
+fn findings(checks: &[Checked], wanted: &[Route], open: &[Route], way: Option<Route>) -> Vec<Problem> {
     let of = |stage: Stage| checks.iter().filter(move |checked| checked.check.stage == stage);
     let failed = |checked: &Checked| match &checked.verdict {
         Verdict::Failed(problem) => Some(problem.clone()),
@@ -117,8 +117,7 @@ fn findings(checks: &[Checked], open: &[Route], way: Option<Route>) -> Vec<Probl
             }
             found.extend(own);
         }
-        let others = [Stage::Direct, Stage::Endpoint, Stage::Agent].into_iter();
-        let others = others.filter(|stage| way.is_none_or(|way| stage_of(way) != *stage));
+        let others = wanted.iter().filter(|route| Some(**route) != way).map(|route| stage_of(*route));
         let is_private_only = |problem: &Problem| matches!(problem.cause, Cause::PrivateOnly { .. });
         // Where another way is meant to be taken, a private address is no fault.
         found.extend(others.flat_map(of).filter_map(failed).filter(|problem| !is_private_only(problem)));

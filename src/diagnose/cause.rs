@@ -30,14 +30,18 @@ pub(crate) enum Cause {
     AclOutbound { acl: String, rule: i32, allowed: Option<String> },
     /// No security group admits the caller.
     GroupsClosed { groups: Vec<String>, caller: Option<IpAddr>, port: u16 },
-    /// Packets are lost, and nothing that is known explains it.
-    TimedOut { address: IpAddr, port: u16 },
+    /// Packets are lost, and no rule that is known explains it; the flag says that all rules are known.
+    TimedOut { address: IpAddr, port: u16, is_explained: bool },
+    /// Something on the way rejects the packets.
+    Rejected { address: IpAddr, port: u16 },
     /// Nothing listens on the port.
     Refused { address: IpAddr, port: u16 },
     /// The connection is made, and nothing is said.
     SilentServer { address: IpAddr, port: u16 },
     /// Something else than an SSH server answers.
     OtherServer { address: IpAddr, port: u16 },
+    /// The SSH server answers, and no key exchange succeeds.
+    NoExchange,
     /// The host key contradicts what is known of it, or is refused.
     HostKey { contradicts: bool },
     /// There is no endpoint.
@@ -51,7 +55,13 @@ pub(crate) enum Cause {
     /// The endpoint's security groups do not let it out to the instance.
     EndpointEgress { groups: Vec<String>, address: IpAddr, port: u16 },
     /// The instance's security groups do not admit the endpoint.
-    EndpointNotAdmitted { groups: Vec<String>, endpoint: String, peer_group: Option<String>, port: u16 },
+    EndpointNotAdmitted {
+        groups: Vec<String>,
+        endpoint: String,
+        peer_group: Option<String>,
+        preserves_client_ip: bool,
+        port: u16,
+    },
     /// No SSM Agent has reported.
     NoAgent { has_profile: Option<bool> },
     /// The SSM Agent is not connected; its state is Systems Manager's word.
@@ -82,6 +92,7 @@ pub(crate) enum BootFault {
     OutOfMemory,
     SshdFailed,
     CloudInitFailed,
+    StillBooting,
 }
 
 impl Cause {
@@ -106,9 +117,11 @@ impl Cause {
             Self::AclOutbound { .. } => "network-acl-outbound",
             Self::GroupsClosed { .. } => "security-group-closed",
             Self::TimedOut { .. } => "connection-timed-out",
+            Self::Rejected { .. } => "connection-rejected",
             Self::Refused { .. } => "connection-refused",
             Self::SilentServer { .. } => "server-silent",
             Self::OtherServer { .. } => "server-not-ssh",
+            Self::NoExchange => "server-key-exchange",
             Self::HostKey { contradicts: true } => "host-key-contradicted",
             Self::HostKey { .. } => "host-key-refused",
             Self::NoEndpoint { .. } => "endpoint-missing",
@@ -141,6 +154,7 @@ impl BootFault {
             Self::OutOfMemory => "boot-out-of-memory",
             Self::SshdFailed => "boot-sshd-failed",
             Self::CloudInitFailed => "boot-cloud-init-failed",
+            Self::StillBooting => "boot-not-finished",
         }
     }
 }

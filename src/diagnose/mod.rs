@@ -17,6 +17,7 @@ mod unreachable;
 pub(crate) use answer::{Answer, Checked, answer};
 pub(crate) use cause::{BootFault, Cause};
 pub(crate) use check::{Problem, Stage, Verdict};
+pub(crate) use checks::caller_of_way;
 pub(crate) use denied::{DenialReason, PermissionDenied, permission_denied};
 pub(crate) use finding::Finding;
 pub(crate) use host_key::{HostKeyChange, HostKeyChanged, host_key_changed};

@@ -46,7 +46,12 @@ pub(crate) enum CallerSource {
     /// The local address of connections to the instance.
     Local,
     /// A service answered with it.
-    Service(String),
+    Service {
+        /// The URL of the service.
+        url: String,
+        /// Whether it was asked through a proxy, which may have another address than direct connections.
+        by_proxy: bool,
+    },
     /// No source had it, for this reason.
     Unknown(String),
 }
@@ -68,7 +73,10 @@ pub(super) async fn find(query: &CallerQuery, destination: Option<SocketAddr>, c
     let url = query.url.as_deref().unwrap_or(CHECKIP_URL);
     match timeout(LIMIT, get(connector, url)).await {
         Ok(Ok(text)) => match text.trim().parse() {
-            Ok(address) => Caller { address: Some(address), source: CallerSource::Service(url.to_owned()) },
+            Ok(address) => {
+                let source = CallerSource::Service { url: url.to_owned(), by_proxy: connector.uses_proxy(url) };
+                Caller { address: Some(address), source }
+            }
             Err(_) => unknown(format!("{url} answered with something else than an address")),
         },
         Ok(Err(error)) => unknown(format!("{url} did not answer: {error}")),
@@ -76,11 +84,30 @@ pub(super) async fn find(query: &CallerQuery, destination: Option<SocketAddr>, c
     }
 }
 
+impl Caller {
+    /// Returns the caller for the address that was dialed in the end: a DNS name may lead to a private address, which the caller's
+    /// own network reaches from this machine's address.
+    pub(super) fn towards(self, dialed: Option<SocketAddr>) -> Self {
+        let is_given = self.source == CallerSource::Given;
+        let private = dialed.filter(|dialed| !is_given && is_private(dialed.ip()));
+        match private.and_then(local_address) {
+            Some(address) => Self { address: Some(address), source: CallerSource::Local },
+            None => self,
+        }
+    }
+
+    /// Whether direct connections surely come from this address.
+    pub(crate) fn is_certain(&self) -> bool {
+        !matches!(self.source, CallerSource::Service { by_proxy: true, .. })
+    }
+}
+
 fn unknown(why: String) -> Caller {
     Caller { address: None, source: CallerSource::Unknown(why) }
 }
 
-fn is_private(address: IpAddr) -> bool {
+/// Whether an address is of a network of its own: RFC 1918, RFC 4193, link-local, carrier-grade NAT.
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => Selector::is_private(address),
         IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),

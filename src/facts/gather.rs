@@ -75,6 +75,7 @@ pub(crate) async fn gather(aws: &Aws, question: Question<'_>) -> Facts {
     let (subnets, route_tables, network_acls, block_public_access) = network;
     let (identity, status, console, image, agent, key_pair) = own;
     let ((reach, host_key), caller) = way;
+    let caller = caller.towards(reach.peer());
     Facts {
         plan,
         identity,

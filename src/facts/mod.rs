@@ -21,9 +21,10 @@ use crate::aws::model::details::{AgentState, Details, Interface};
 use crate::aws::model::health::{Identity, InstanceStatus, KeyPair};
 use crate::aws::model::network::{BlockPublicAccess, GroupRule, NetworkAcl, RouteTable, Subnet};
 use crate::aws::model::{Console, Endpoint, Image};
+use crate::config::AddressKind;
 use crate::plan::RoutePlan;
 
-pub(crate) use caller::{Caller, CallerQuery, CallerSource};
+pub(crate) use caller::{Caller, CallerQuery, CallerSource, is_private};
 pub(crate) use fact::Fact;
 pub(crate) use gather::{Question, gather};
 pub(crate) use groups::{GroupFacts, group_facts};
@@ -92,12 +93,18 @@ impl Facts {
     /// Whether packets get to the instance and back. Within another network a private address may be another machine's: only an SSH
     /// server there counts.
     pub(crate) fn gets_through(&self) -> bool {
-        let is_own = !self.plan.dials_private() || matches!(self.reach, Reach::Ssh { .. }) || self.is_inside();
+        let is_own = !self.is_private_way() || matches!(self.reach, Reach::Ssh { .. }) || self.is_inside();
         is_own && self.reach.gets_through()
     }
 
+    /// Whether the way leads to a private address: by what was dialed, or by what is planned.
+    pub(crate) fn is_private_way(&self) -> bool {
+        let is_dialed = self.reach.address().is_some_and(is_private);
+        is_dialed || self.plan.dials_private() || self.plan.address_kind == AddressKind::Private
+    }
+
     /// Whether the caller is in the instance's VPC.
-    fn is_inside(&self) -> bool {
+    pub(crate) fn is_inside(&self) -> bool {
         let subnets = self.subnets.known().map(Vec::as_slice).unwrap_or_default();
         let mut networks = subnets.iter().flat_map(|subnet| &subnet.networks);
         self.caller.address.is_some_and(|address| networks.any(|network| network.contains(&address)))
@@ -115,5 +122,55 @@ impl Facts {
     pub(crate) fn subnet_id(&self) -> Option<&str> {
         let own = self.interface().and_then(|interface| interface.subnet_id.as_deref());
         own.or(self.plan.instance.subnet_id.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::model::details::Group;
+    use crate::testing::route_plan;
+
+    fn facts(reach: Reach, details: Details) -> Facts {
+        Facts {
+            plan: route_plan(),
+            identity: Fact::NotAsked,
+            details: Fact::Known(details),
+            status: Fact::NotAsked,
+            console: Fact::NotAsked,
+            image: None,
+            subnets: Fact::NotAsked,
+            route_tables: Fact::NotAsked,
+            network_acls: Fact::NotAsked,
+            block_public_access: Fact::NotAsked,
+            group_rules: Fact::NotAsked,
+            prefix_lists: BTreeMap::new(),
+            endpoints: Fact::NotAsked,
+            agent: Fact::NotAsked,
+            key_pair: Fact::NotAsked,
+            key_file: None,
+            caller: Caller { address: None, source: CallerSource::Given },
+            reach,
+            host_key: HostKey::NotSeen,
+        }
+    }
+
+    /// The groups of another interface guard another address.
+    #[test]
+    fn interface_with_the_dialed_address_counts() {
+        let interface = |id: &str, address: &str| Interface {
+            id: Some(id.to_owned()),
+            subnet_id: Some(format!("subnet-of-{id}")),
+            addresses: vec![address.parse().unwrap()],
+            groups: vec![Group { id: format!("sg-of-{id}"), name: String::new() }],
+        };
+        let interfaces = vec![interface("eni-1", "192.0.2.1"), interface("eni-2", "192.0.2.2")];
+        let details = Details { interfaces, ..Details::default() };
+        let at = |address: &str| Reach::TimedOut { peer: format!("{address}:22").parse().unwrap() };
+        for (address, id) in [("192.0.2.1", "eni-1"), ("192.0.2.2", "eni-2"), ("192.0.2.9", "eni-1")] {
+            let facts = facts(at(address), details.clone());
+            assert_eq!(facts.interface().and_then(|found| found.id.as_deref()), Some(id), "{address}");
+            assert_eq!(facts.subnet_id(), Some(format!("subnet-of-{id}").as_str()));
+        }
     }
 }

@@ -58,6 +58,11 @@ pub(crate) enum Reach {
         /// The address and port that were dialed.
         peer: SocketAddr,
     },
+    /// Something on the way answers that the address or port may not be reached (ICMP).
+    Rejected {
+        /// The address and port that were dialed.
+        peer: SocketAddr,
+    },
     /// The caller's machine cannot send to the address: it has no network, or not this family.
     NoNetwork {
         /// The address and port that were dialed.
@@ -74,13 +79,19 @@ pub(crate) enum Reach {
 impl Reach {
     /// Returns the address that was dialed.
     pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.peer().map(|peer| peer.ip())
+    }
+
+    /// Returns the address and port that were dialed.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
         match self {
             Self::Ssh { peer }
             | Self::Silent { peer }
             | Self::Other { peer, .. }
             | Self::Refused { peer }
             | Self::TimedOut { peer }
-            | Self::NoNetwork { peer, .. } => Some(peer.ip()),
+            | Self::Rejected { peer }
+            | Self::NoNetwork { peer, .. } => Some(*peer),
             Self::NoAddress | Self::NotTried => None,
         }
     }
@@ -156,6 +167,9 @@ fn of_error(error: &tcp::Error) -> Reach {
     }
     if let Some(attempt) = of(ErrorKind::TimedOut) {
         return Reach::TimedOut { peer: attempt.address };
+    }
+    if let Some(attempt) = of(ErrorKind::HostUnreachable) {
+        return Reach::Rejected { peer: attempt.address };
     }
     let first = attempts.first().map(|attempt| (attempt.address, attempt.error.to_string()));
     first.map_or(Reach::NoAddress, |(peer, detail)| Reach::NoNetwork { peer, detail })

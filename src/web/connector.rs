@@ -91,6 +91,12 @@ impl Connector {
         if proxy.tls { self.encrypt(stream, proxy).await } else { Ok(stream) }
     }
 
+    /// Whether connections to this URL go through a proxy.
+    pub(crate) fn uses_proxy(&self, url: &str) -> bool {
+        let endpoint = url.parse().ok().and_then(|uri: Uri| Endpoint::of(&uri).ok());
+        endpoint.is_some_and(|endpoint| matches!(self.proxy_for(&endpoint), Ok(Some(_))))
+    }
+
     fn proxy_for(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
         if endpoint.is_link_local() || (!endpoint.tls && endpoint.is_loopback()) {
             return Ok(None);

@@ -158,8 +158,8 @@ pub(crate) struct AclEntry {
 pub(crate) struct BlockPublicAccess {
     /// The mode: `off`, `block-bidirectional` or `block-ingress`.
     pub mode: String,
-    /// The VPCs and subnets that are excluded.
-    pub exclusions: Vec<Exclusion>,
+    /// The VPCs and subnets that are excluded; `None` where they are not shown.
+    pub exclusions: Option<Vec<Exclusion>>,
 }
 
 /// An exclusion from VPC Block Public Access.

@@ -38,19 +38,19 @@ fn describe(remedy: &Remedy) -> String {
 
 /// Makes the change, and returns how to take it back.
 async fn apply(aws: &Aws, remedy: &Remedy) -> Result<String, CommandError> {
-    let region = &aws.account().region;
+    let account = aws.account();
+    let profile = account.profile.as_deref().map_or(String::new(), |name| format!(" --profile {}", shell_word(name)));
+    let place = format!("--region {}{profile}", account.region);
     match remedy {
         Remedy::Restrict(path) => restrict(path),
         Remedy::Start(id) => {
             aws.start(id).await?;
-            Ok(format!(
-                "{id} is starting. To take it back: aws ec2 stop-instances --instance-ids {id} --region {region}"
-            ))
+            Ok(format!("{id} is starting. To take it back: aws ec2 stop-instances --instance-ids {id} {place}"))
         }
         Remedy::Admit { group, address, port } => {
             let rule = aws.admit(group, *address, *port).await?;
             Ok(format!(
-                "Done. To take it back: aws ec2 revoke-security-group-ingress --group-id {} --security-group-rule-ids {} --region {region}",
+                "Done. To take it back: aws ec2 revoke-security-group-ingress --group-id {} --security-group-rule-ids {} {place}",
                 shell_word(group),
                 shell_word(&rule)
             ))

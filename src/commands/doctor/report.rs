@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::lookup::Unfound;
 use super::picture::{BROKEN, picture};
-use crate::diagnose::{Answer, Problem, Verdict};
+use crate::diagnose::{Answer, Problem, Verdict, caller_of_way};
 use crate::error::{CommandError, Fix, Place, words};
 use crate::facts::Facts;
 use crate::plan::order::Route;
 use crate::table::Layout;
-use crate::text::{instance_word, sanitize_lines};
+use crate::text::{instance_word, sanitize, sanitize_lines};
 
 /// The beginning of the report where all is well.
 const NOTHING: &str = "Nothing is in the way";
@@ -43,11 +43,16 @@ impl<'a> Report<'a> {
         target: &'a str,
         login: Option<Result<String, CommandError>>,
     ) -> Self {
-        let place = Place { plan: &facts.plan, target, caller: facts.caller.address };
+        let place = place(facts, target);
         let in_words = |problem: &Problem| {
             let words = words(&problem.cause, &place);
-            let (because, fixes) = (problem.because.clone(), words.fixes);
-            Found { code: problem.cause.code(), title: words.title, because, fixes }
+            let because = problem.because.iter().map(|line| sanitize(line)).collect();
+            let mut fixes = words.fixes;
+            if !facts.caller.is_certain() {
+                // The proxy's address may be many people's.
+                fixes.iter_mut().for_each(|fix| fix.remedy = None);
+            }
+            Found { code: problem.cause.code(), title: sanitize(&words.title), because, fixes }
         };
         let mut found: Vec<Found> = answer.findings.iter().map(in_words).collect();
         let logged_in = match login {
@@ -67,7 +72,7 @@ impl<'a> Report<'a> {
 
     /// Whether nothing is in the way.
     pub(super) fn is_well(&self) -> bool {
-        self.found.is_empty()
+        self.found.is_empty() && !self.answer.open.is_empty()
     }
 
     /// Returns the ways to mend what is in the way.
@@ -106,7 +111,8 @@ impl<'a> Report<'a> {
             None => instance.id.clone(),
         };
         let mut lines = match &self.found[..] {
-            [] => vec![format!("{NOTHING} to {name}.")],
+            [] if self.is_well() => vec![format!("{NOTHING} to {name}.")],
+            [] => vec![format!("{name}: no way is known to be open, and what is in the way is not known")],
             found => found.iter().enumerate().flat_map(|(at, found)| found.lines(&name, at, width)).collect(),
         };
         lines.push(String::new());
@@ -131,12 +137,14 @@ impl<'a> Report<'a> {
         for route in &self.answer.open {
             let (how, seen) = match route {
                 Route::Direct => (format!("ec2ssh {word}"), "an SSH server answers"),
-                Route::Eice => (format!("ec2ssh --via eice {word}"), "by what AWS says of it"),
+                Route::Eice => {
+                    (format!("ec2ssh --via eice {word}"), "by what AWS says of it; a tunnel ends after an hour")
+                }
                 Route::Ssm => (format!("ec2ssh --via ssm {word}"), "by what AWS says of it"),
             };
             remarks.push(format!("Open: {route} ({seen}): {how}"));
         }
-        let place = Place { plan: &self.facts.plan, target: self.target, caller: self.facts.caller.address };
+        let place = place(self.facts, self.target);
         let closed = self.answer.closed.iter();
         remarks
             .extend(closed.map(|(route, problem)| format!("Closed: {route}: {}", words(&problem.cause, &place).title)));
@@ -154,6 +162,11 @@ impl<'a> Report<'a> {
         }
         remarks
     }
+}
+
+/// Returns the instance that commands are for, and the caller's address as far as the way has its family.
+fn place<'a>(facts: &'a Facts, target: &'a str) -> Place<'a> {
+    Place { plan: &facts.plan, target, caller: caller_of_way(facts) }
 }
 
 impl Found {

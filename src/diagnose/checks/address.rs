@@ -1,6 +1,6 @@
 //! The address that a direct connection dials.
 
-use crate::config::Via;
+use crate::config::{AddressKind, Via};
 use crate::diagnose::cause::Cause;
 use crate::diagnose::check::Verdict;
 use crate::facts::{Facts, Reach};
@@ -17,7 +17,8 @@ pub(super) fn address(facts: &Facts) -> Verdict {
         _ => {}
     }
     let dialed: Vec<String> = plan.addresses.iter().map(ToString::to_string).collect();
-    if !plan.dials_private() || facts.gets_through() {
+    let is_meant = plan.address_kind == AddressKind::Private || plan.typed_address.is_some();
+    if !facts.is_private_way() || facts.gets_through() || facts.is_inside() || is_meant {
         return Verdict::Passed(dialed.join(", "));
     }
     let subnet_id = facts.subnet_id();

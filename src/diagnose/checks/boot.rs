@@ -41,7 +41,7 @@ const FAULTS: &[(BootFault, &[&str])] = &[
         ],
     ),
     (BootFault::DiskFull, &["No space left on device"]),
-    (BootFault::OutOfMemory, &["Out of memory: Kill", "invoked oom-killer", "Memory cgroup out of memory"]),
+    (BootFault::OutOfMemory, &["Out of memory: Kill", "invoked oom-killer"]),
     (
         BootFault::SshdFailed,
         &[
@@ -58,10 +58,41 @@ const FAULTS: &[(BootFault, &[&str])] = &[
     ),
 ];
 
+/// The words that show that the boot went on after a fault: the login prompt, and sshd that has started.
+const PROGRESS: [&str; 4] = [" login:", "Started OpenSSH", "Started OpenBSD Secure Shell", "Started ssh.service"];
+
+/// Whether the fault stops a boot. The others happen on machines that go on, and count only where something else shows that this one
+/// does not.
+fn stops_the_boot(fault: BootFault) -> bool {
+    use BootFault::{EmergencyMode, FileSystemCheck, KernelPanic, NoRootFileSystem};
+    matches!(fault, KernelPanic | NoRootFileSystem | EmergencyMode | FileSystemCheck)
+}
+
+/// Whether the port or AWS's check shows that the instance is in trouble.
+fn is_in_trouble(facts: &Facts) -> bool {
+    let status = facts.status.known().and_then(Option::as_ref);
+    facts.gets_through() || status.is_some_and(|status| status.instance == "impaired")
+}
+
 /// The words that show that the boot has begun anew: whatever stands before is of an earlier one.
 const BEGINNINGS: [&str; 2] = ["] Linux version ", "Booting `"];
 
 pub(super) fn boot(facts: &Facts) -> Verdict {
+    match by_console(facts) {
+        failed @ Verdict::Failed(_) => failed,
+        other => still_booting(facts).unwrap_or(other),
+    }
+}
+
+/// AWS says of an instance that its checks begin, for some minutes from its start on.
+fn still_booting(facts: &Facts) -> Option<Verdict> {
+    let status = facts.status.known()?.as_ref()?;
+    let because = vec!["its status checks have only just begun".to_owned()];
+    let cause = Cause::Boot { fault: BootFault::StillBooting };
+    (status.instance == "initializing").then_some(Verdict::Failed(Problem { cause, because }))
+}
+
+fn by_console(facts: &Facts) -> Verdict {
     let Some(console) = facts.console.known() else { return Verdict::unknown(&facts.console) };
     let platform = facts.plan.instance.platform_details.as_deref().unwrap_or_default();
     if platform.contains("Windows") {
@@ -75,6 +106,9 @@ pub(super) fn boot(facts: &Facts) -> Verdict {
     }
     let at = console.at.map_or(String::new(), |at| format!(" of {}", utc(at)));
     match fault(&String::from_utf8_lossy(&console.bytes)) {
+        Some((fault, line)) if !stops_the_boot(fault) && !is_in_trouble(facts) => {
+            Verdict::Passed(format!("the console{at} says, which may be past: {line}"))
+        }
         Some((fault, line)) => {
             let because = vec![format!("the console{at} says: {line}")];
             Verdict::Failed(Problem { cause: Cause::Boot { fault }, because })
@@ -89,7 +123,9 @@ fn fault(console: &str) -> Option<(BootFault, String)> {
     let begun = lines.iter().rposition(|line| BEGINNINGS.iter().any(|word| line.contains(word))).unwrap_or(0);
     let lines = &lines[begun.max(lines.len().saturating_sub(LINES))..];
     FAULTS.iter().find_map(|(fault, words)| {
-        let line = lines.iter().find(|line| words.iter().any(|word| line.contains(word)))?;
+        let at = lines.iter().rposition(|line| words.iter().any(|word| line.contains(word)))?;
+        let went_on = lines[at..].iter().any(|line| PROGRESS.iter().any(|word| line.contains(word)));
+        let line = (!went_on).then_some(lines[at])?;
         Some((*fault, line.trim().chars().take(160).collect()))
     })
 }
@@ -116,6 +152,11 @@ mod tests {
             ("[FAILED] Failed to start OpenBSD Secure Shell server.", Some(BootFault::SshdFailed)),
             ("[FAILED] Failed to start Initial cloud-init job.", Some(BootFault::CloudInitFailed)),
             ("ip-10-0-0-1 login: ", None),
+            // The boot went on.
+            ("cp: error writing '/x': No space left on device\nip-10-0-0-1 login: ", None),
+            ("[FAILED] Failed to start OpenSSH server.\n[  OK  ] Started OpenSSH server daemon.", None),
+            // One of a container's, as on every busy node.
+            ("Memory cgroup out of memory: Killed process 7", None),
             ("[    0.0] Linux version 6.1\n[    9.1] Cloud-init finished", None),
             // The panic was before the last boot.
             ("Kernel panic - not syncing: x\n[    0.0] Linux version 6.1\nlogin: ", None),

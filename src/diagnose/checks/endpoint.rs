@@ -7,7 +7,7 @@ use crate::config::Via;
 use crate::diagnose::admission::{Admission, Other, groups_admit};
 use crate::diagnose::cause::Cause;
 use crate::diagnose::check::{Problem, Verdict};
-use crate::facts::{Fact, Facts};
+use crate::facts::{Fact, Facts, is_private};
 use crate::plan::endpoint::{ChosenEndpoint, ENDPOINT_PORTS, EndpointError, choose};
 
 fn chosen(facts: &Facts) -> Option<Result<ChosenEndpoint, EndpointError>> {
@@ -88,14 +88,16 @@ pub(super) fn ingress(facts: &Facts) -> Verdict {
     let networks = subnet.map(|subnet| subnet.networks.clone()).unwrap_or_default();
     let other = match (endpoint.preserves_client_ip, facts.caller.address) {
         (false, _) => Other::Member(&endpoint.group_ids, &networks),
-        (true, Some(caller)) if caller.is_ipv4() => Other::Address(caller),
+        // The endpoint sees the address that its own connection comes from, which is none of a private network.
+        (true, Some(caller)) if caller.is_ipv4() && !is_private(caller) => Other::Address(caller),
         (true, _) => Other::SomeAddress { v6: false },
     };
     match groups_admit(rules, &groups, (false, port), other, &facts.prefix_lists) {
         Admission::Allowed(rule) => Verdict::Passed(format!("port {port} is open to {rule}")),
-        Admission::Denied(_) if networks.is_empty() && !matches!(facts.subnets, Fact::Known(_)) => {
-            Verdict::unknown(&facts.subnets)
-        }
+        Admission::Denied(_) if !endpoint.preserves_client_ip && networks.is_empty() => match &facts.subnets {
+            Fact::Known(_) => Verdict::Unknown("the network of the endpoint's subnet is not shown".to_owned()),
+            gap => Verdict::unknown(gap),
+        },
         Admission::Denied(_) => {
             let because = if endpoint.preserves_client_ip {
                 format!(
@@ -107,7 +109,13 @@ pub(super) fn ingress(facts: &Facts) -> Verdict {
                 format!("no rule of {} admits {} on port {port}", groups.join(", "), endpoint.id)
             };
             let peer_group = endpoint.group_ids.first().filter(|_| !endpoint.preserves_client_ip).cloned();
-            let cause = Cause::EndpointNotAdmitted { groups, endpoint: endpoint.id, peer_group, port };
+            let cause = Cause::EndpointNotAdmitted {
+                groups,
+                endpoint: endpoint.id,
+                peer_group,
+                preserves_client_ip: endpoint.preserves_client_ip,
+                port,
+            };
             Verdict::Failed(Problem { cause, because: vec![because] })
         }
         Admission::Partial(what) | Admission::Unknown(what) => Verdict::Unknown(what),

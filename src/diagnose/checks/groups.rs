@@ -87,7 +87,12 @@ fn source_of(caller: &Caller) -> String {
     match &caller.source {
         CallerSource::Given => format!("{address} is the address that was given"),
         CallerSource::Local => format!("{address} is this machine's address"),
-        CallerSource::Service(url) => format!("{address} is your address according to {url}"),
+        CallerSource::Service { url, by_proxy: false } => format!("{address} is your address according to {url}"),
+        CallerSource::Service { url, by_proxy: true } => {
+            format!(
+                "{address} is your address according to {url}, asked through a proxy; SSH may come from another one"
+            )
+        }
         CallerSource::Unknown(why) => format!("your address is not known: {why}"),
     }
 }

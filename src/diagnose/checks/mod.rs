@@ -11,6 +11,7 @@ mod network;
 mod server;
 
 pub(super) use groups::closed_groups;
+pub(crate) use network::caller as caller_of_way;
 
 use super::check::{Check, Stage, Verdict};
 use crate::facts::Facts;

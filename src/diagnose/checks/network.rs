@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::aws::model::network::RouteTable;
+use crate::aws::model::network::{BlockPublicAccess, RouteTable};
 use crate::diagnose::admission::{Admission, Other, acl_admits};
 use crate::diagnose::cause::Cause;
 use crate::diagnose::check::{Problem, Verdict};
@@ -24,7 +24,7 @@ pub(super) fn is_ipv6(facts: &Facts) -> bool {
 }
 
 /// Returns the caller's address, if it is of the family of the way.
-pub(super) fn caller(facts: &Facts) -> Option<IpAddr> {
+pub(crate) fn caller(facts: &Facts) -> Option<IpAddr> {
     facts.caller.address.filter(|address| address.is_ipv6() == is_ipv6(facts))
 }
 
@@ -46,7 +46,13 @@ pub(super) fn route_table(facts: &Facts) -> Verdict {
     let to = caller(facts).unwrap_or(anywhere);
     let whose = if table.is_main { ", the main one of the VPC" } else { "" };
     let shown = format!("{}{whose}", table.id);
+    let is_private_way = facts.is_private_way();
+    // The networks of a prefix list are not looked at.
+    let has_lists = table.routes.iter().any(|route| route.destination.is_none());
     let Some(route) = table.route_to(to) else {
+        if has_lists {
+            return Verdict::Unknown(format!("{shown} has routes to prefix lists"));
+        }
         let cause = Cause::NoRoute { table: table.id.clone(), subnet: subnet.map(str::to_owned) };
         return Verdict::failed(cause, [format!("{shown} has no route to {}", name(to))]);
     };
@@ -57,7 +63,14 @@ pub(super) fn route_table(facts: &Facts) -> Verdict {
         let because = [format!("{line} (blackhole: {target} is gone)")];
         return Verdict::failed(Cause::Blackhole { table, target, destination }, because);
     }
-    if target.starts_with("nat-") || target.starts_with("eigw-") {
+    let is_outbound = target.starts_with("nat-") || target.starts_with("eigw-");
+    if is_outbound && has_lists {
+        return Verdict::Unknown(format!("{line}, beside routes to prefix lists"));
+    }
+    if !is_private_way && ["tgw-", "vgw-", "pcx-", "eni-"].iter().any(|kind| target.starts_with(kind)) {
+        return Verdict::Unknown(format!("{line}: what lies behind it is not known"));
+    }
+    if is_outbound {
         return Verdict::failed(Cause::OutboundOnly { table, target, destination }, [line]);
     }
     Verdict::Passed(line)
@@ -90,21 +103,31 @@ pub(super) fn public_access(facts: &Facts) -> Verdict {
     if let Some(seen) = seen(facts) {
         return seen;
     }
-    if facts.plan.dials_private() {
+    if facts.is_private_way() {
         return Verdict::Irrelevant("the way does not lead over an internet gateway".to_owned());
     }
     let subnet = facts.subnet_id();
     let subnets = facts.subnets.known().map(Vec::as_slice).unwrap_or_default();
     let of_subnet =
         subnets.iter().find(|one| Some(one.id.as_str()) == subnet).and_then(|one| one.block_mode.as_deref());
-    let (mode, exclusions) = match (&facts.block_public_access, of_subnet) {
-        (Fact::Known(access), _) => (access.mode.as_str(), access.exclusions.as_slice()),
-        (_, Some(mode)) => (mode, Default::default()),
-        (gap, None) => return Verdict::unknown(gap),
-    };
-    if mode == "off" {
+    if of_subnet == Some("off") {
         return Verdict::Passed("off".to_owned());
     }
+    let shared = shared(facts);
+    if !shared.is_empty() {
+        return Verdict::Unknown(format!("only its owner sees it{shared}"));
+    }
+    let (mode, exclusions) = match &facts.block_public_access {
+        Fact::Known(access) if access.mode == "off" => return Verdict::Passed("off".to_owned()),
+        Fact::Known(BlockPublicAccess { mode, exclusions: Some(exclusions) }) => (mode.as_str(), exclusions),
+        Fact::Known(BlockPublicAccess { mode, exclusions: None }) => {
+            let action = "ec2:DescribeVpcBlockPublicAccessExclusions";
+            return Verdict::Unknown(format!(
+                "its mode is {mode}, and its exclusions are not shown (not allowed: {action})"
+            ));
+        }
+        gap => return Verdict::unknown(gap),
+    };
     let is_own = |resource: &str| Some(resource) == subnet || Some(resource) == facts.plan.instance.vpc_id.as_deref();
     let excluded = exclusions.iter().find(|one| is_own(&one.resource) && one.mode == "allow-bidirectional");
     if let Some(exclusion) = excluded {

@@ -61,6 +61,7 @@ fn title(fault: BootFault) -> &'static str {
         BootFault::OutOfMemory => "the instance is out of memory",
         BootFault::SshdFailed => "sshd did not start",
         BootFault::CloudInitFailed => "cloud-init failed, so users and keys may be missing",
+        BootFault::StillBooting => "the instance is still booting",
     }
 }
 
@@ -75,6 +76,9 @@ fn boot(fault: BootFault, place: &Place<'_>) -> Vec<Fix> {
     let volumes = Fix::new("find the volume to grow (aws ec2 modify-volume)", place.aws(&volumes));
     let read = Fix::new("read the console", format!("ec2ssh info --console {id}"));
     match fault {
+        BootFault::StillBooting => {
+            vec![Fix::new("wait for it and connect", format!("ec2ssh --wait {}", place.word()))]
+        }
         BootFault::DiskFull => vec![volumes, read],
         BootFault::OutOfMemory => vec![reboot, read],
         BootFault::SshdFailed | BootFault::CloudInitFailed => vec![read, rescue],

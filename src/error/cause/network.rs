@@ -20,11 +20,17 @@ pub(super) fn words(cause: &Cause, place: &Place<'_>) -> Option<Words> {
             some(format!("this machine cannot send to {address}"), [fix])
         }
         Cause::NoRoute { table, .. } => {
-            some(format!("{table} has no route to you"), [route(place, "create-route", table, &place.network())])
+            some(format!("{table} has no route to you"), [route(place, table, &place.network())])
         }
-        Cause::Blackhole { table, destination, target } => {
+        Cause::Blackhole { table, target, .. } => {
             let title = format!("the route of {table} to you leads to {target}, which is gone");
-            some(title, [route(place, "replace-route", table, destination)])
+            let fix = if target.starts_with("igw-") {
+                route(place, table, &place.network())
+            } else {
+                // The subnet may be meant to be private.
+                endpoint(place, place.plan.instance.subnet_id.as_deref())
+            };
+            some(title, [fix])
         }
         Cause::OutboundOnly { table, target, .. } => {
             let title = format!("{target} lets traffic out of the subnet, and none in ({table})");
@@ -52,10 +58,25 @@ pub(super) fn words(cause: &Cause, place: &Place<'_>) -> Option<Words> {
             closed(groups, *caller, *port),
             groups.first().map(|group| admit(place, group, *caller, *port)).into_iter().collect::<Vec<_>>(),
         ),
-        Cause::TimedOut { address, port } => {
-            let title = format!(
-                "{address} does not answer on port {port}: a firewall on the instance or on your side drops the packets"
-            );
+        Cause::NoExchange => {
+            let steps = Fix::new("see the steps", format!("ec2ssh -vv {word}"));
+            some("the SSH server answers, and no key exchange succeeds with it", [steps])
+        }
+        Cause::Rejected { port, .. } => {
+            let console = Fix::new("see whether the instance has booted", format!("ec2ssh info --console {id}"));
+            let other = Fix::new("if sshd has another port", format!("ec2ssh -p PORT {word}"));
+            some(
+                format!("a firewall on the instance or on the way rejects connections to port {port}"),
+                [other, console],
+            )
+        }
+        Cause::TimedOut { address, port, is_explained } => {
+            let why = if *is_explained {
+                ": a firewall on the instance or on your side drops the packets"
+            } else {
+                ", and the facts that would explain it are not known"
+            };
+            let title = format!("{address} does not answer on port {port}{why}");
             let console = Fix::new("see whether the instance has booted", format!("ec2ssh info --console {id}"));
             some(title, [console])
         }
@@ -125,15 +146,17 @@ fn endpoint(place: &Place<'_>, subnet: Option<&str>) -> Fix {
     Fix::new("create an EC2 Instance Connect Endpoint in its VPC", command)
 }
 
-fn route(place: &Place<'_>, call: &str, table: &str, destination: &str) -> Fix {
+fn route(place: &Place<'_>, table: &str, destination: &str) -> Fix {
     let vpc = place.plan.instance.vpc_id.as_deref().map_or("VPC".to_owned(), shell_word);
     let gateway = place.aws(&format!(
         "ec2 describe-internet-gateways --filters Name=attachment.vpc-id,Values={vpc} --query 'InternetGateways[0].InternetGatewayId' --output text"
     ));
     let option = if destination.contains(':') { "--destination-ipv6-cidr-block" } else { "--destination-cidr-block" };
-    let command =
-        format!("ec2 {call} --route-table-id {} {option} {destination} --gateway-id $({gateway})", shell_word(table));
-    Fix::new("lead it over the VPC's internet gateway", place.aws(&command))
+    let command = format!(
+        "ec2 create-route --route-table-id {} {option} {destination} --gateway-id $({gateway})",
+        shell_word(table)
+    );
+    Fix::new("lead your address alone over the VPC's internet gateway", place.aws(&command))
 }
 
 /// Returns the command that adds a rule before the one that denies.

@@ -32,21 +32,26 @@ pub(super) fn words(cause: &Cause, place: &Place<'_>) -> Option<Words> {
         }
         Cause::EndpointEgress { groups, address, port } => {
             let group = groups.first().map_or("GROUP".to_owned(), |group| shell_word(group));
-            let bits = if address.is_ipv4() { 32 } else { 128 };
-            let command = format!(
-                "ec2 authorize-security-group-egress --group-id {group} --protocol tcp --port {port} --cidr {address}/{bits}"
-            );
+            let to = if address.is_ipv4() {
+                format!("--protocol tcp --port {port} --cidr {address}/32")
+            } else {
+                format!(
+                    "--ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},Ipv6Ranges=[{{CidrIpv6={address}/128}}]'"
+                )
+            };
+            let command = format!("ec2 authorize-security-group-egress --group-id {group} {to}");
             let title = format!(
                 "the endpoint's security groups ({}) do not let it out to {address} on port {port}",
                 groups.join(", ")
             );
             some(title, [Fix::new("let it out to the instance", place.aws(&command))])
         }
-        Cause::EndpointNotAdmitted { groups, endpoint, peer_group, port } => {
+        Cause::EndpointNotAdmitted { groups, endpoint, peer_group, preserves_client_ip, port } => {
             let group = groups.first().map_or("GROUP".to_owned(), |group| shell_word(group));
             let source = match peer_group {
                 Some(peer) => format!("--source-group {}", shell_word(peer)),
-                None => format!("--cidr {}", place.network()),
+                None if *preserves_client_ip => format!("--cidr {}", place.network()),
+                None => "--cidr ADDRESS-OF-THE-ENDPOINT/32".to_owned(),
             };
             let command = format!(
                 "ec2 authorize-security-group-ingress --group-id {group} --protocol tcp --port {port} {source}"

@@ -41,9 +41,34 @@ fn spki(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
     SubjectPublicKeyInfo { algorithm: ALGORITHM, subject_public_key }.to_der().ok()
 }
 
+/// Breaks the lines of a PEM file anew: the parser takes 64 columns only, and some programs write 76.
+fn in_lines_of_64(text: &str) -> Zeroizing<String> {
+    let mut broken = Zeroizing::new(String::with_capacity(text.len() * 2));
+    let mut column = 0;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("-----") {
+            broken.push_str(if column > 0 { "\n" } else { "" });
+            broken.push_str(line);
+            broken.push('\n');
+            column = 0;
+            continue;
+        }
+        for letter in line.chars() {
+            broken.push(letter);
+            column += 1;
+            if column == 64 {
+                broken.push('\n');
+                column = 0;
+            }
+        }
+    }
+    broken
+}
+
 /// Returns the private key as PKCS#8 (RFC 5208, section 5), where the file has an RSA key in PKCS#1 or PKCS#8.
 fn private_der(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let (label, der) = SecretDocument::from_pem(text).ok()?;
+    let text = in_lines_of_64(text);
+    let (label, der) = SecretDocument::from_pem(&text).ok()?;
     match label {
         "PRIVATE KEY" => Some(Zeroizing::new(der.as_bytes().to_vec())),
         "RSA PRIVATE KEY" => {

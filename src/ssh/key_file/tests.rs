@@ -216,3 +216,25 @@ fn other_files_than_private_keys_are_told_apart() {
     let broken = b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     assert!(matches!(open(&write("broken", broken)), Error::Unparsable { .. }));
 }
+
+/// The commands that AWS documents for its key pairs, run by the real openssl.
+#[test]
+fn fingerprints_are_those_of_key_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["PEM", "PKCS8"] {
+        let path = keygen(folder.path(), format, &["-t", "rsa", "-b", "2048", "-m", format, "-N", ""]);
+        let printed = |commands: &str| {
+            let line = commands.replace("KEY", &path.display().to_string());
+            let output = Command::new("sh").arg("-c").arg(&line).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            text.trim().rsplit(' ').next().unwrap_or_default().trim_start_matches("(stdin)=").to_owned()
+        };
+        let made = printed("openssl pkcs8 -in KEY -inform PEM -outform DER -topk8 -nocrypt | openssl sha1 -c");
+        let imported = printed("openssl rsa -in KEY -pubout -outform DER 2>/dev/null | openssl md5 -c");
+        let by_openssh = printed("ssh-keygen -lf KEY.pub | cut -d' ' -f2");
+        assert_eq!(made.len(), 59, "{made}");
+        assert_eq!(KeyFile::open(&path).unwrap().fingerprints(), [by_openssh, imported, made], "{format}");
+    }
+    let path = keygen(folder.path(), "closed", &["-t", "ed25519", "-N", "secret"]);
+    assert!(KeyFile::open(&path).unwrap().fingerprints().is_empty(), "it is encrypted");
+}

@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &str)] = &[
         "connect",
         "agent aws boot config confirm event facts find key_holder login plan program route settings ssh store transport trust when",
     ),
-    ("facts", "aws confirm event find plan route settings ssh target transport trust web"),
+    ("facts", "aws config confirm event find plan route settings ssh target transport trust web"),
     ("key_holder", "agent ssh store when"),
     ("find", "account aws boot config event plan settings store target when"),
     ("route", "aws boot config confirm eice event plan ssm store text transport web when"),

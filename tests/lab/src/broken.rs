@@ -147,6 +147,9 @@ pub const WORLDS: &[Broken] = &[
     broken("volume-impaired", &["ebs-status-impaired", "connection-timed-out"], DROPS, |world| {
         world.status(["ok", "ok", "impaired"]);
     }),
+    broken("booting", &["boot-not-finished", "connection-refused"], REFUSES, |world| {
+        world.status(["ok", "initializing", "ok"]);
+    }),
     broken("kernel-panic", &["boot-kernel-panic", "connection-timed-out"], DROPS, |world| {
         world.console("[    1.9] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100");
     }),
