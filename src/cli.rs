@@ -132,19 +132,11 @@ impl Command {
 
     fn ui(&self) -> Ui {
         let verbosity = Verbosity::from(self.output());
-        match self {
-            // A dry run opens no session, so its plan goes to standard output.
-            Self::Ssh(args) if args.dry_run => Ui::new(verbosity, terminal_width),
-            Self::Ssh(_) | Self::Proxy(_) => Ui::without_stdout(verbosity, terminal_width),
-            #[cfg(unix)]
-            Self::Config(_) | Self::HoldKey(_) => Ui::new(verbosity, terminal_width),
-            Self::List(_)
-            | Self::Info(_)
-            | Self::Doctor(_)
-            | Self::Metadata(_)
-            | Self::KnownHosts(_)
-            | Self::Completions(_)
-            | Self::Complete(_) => Ui::new(verbosity, terminal_width),
+        // A dry run opens no session, so its plan goes to standard output.
+        let is_dry_run = matches!(self, Self::Ssh(args) if args.dry_run);
+        match self.kind() {
+            CommandKind::Session if !is_dry_run => Ui::without_stdout(verbosity, terminal_width),
+            CommandKind::Session | CommandKind::Tool => Ui::new(verbosity, terminal_width),
         }
     }
 }

@@ -31,7 +31,7 @@ fn measure(setup: &Setup, build: &str, path: &str) -> Vec<Vec<String>> {
         let most = threads.iter().max().unwrap();
         rows.push(row(&format!("`{build} NAME`, until the first byte to AWS, {name} ({most} threads at most)"), &cpu));
     }
-    for words in ["--help", "completions bash", "complete --index 1 -- ec2ssh my-"] {
+    for words in ["--help", "completions bash", "complete -- my-"] {
         let all: Vec<f64> = (0..RUNS).map(|_| run_time(setup, path, words)).collect();
         rows.push(row(&format!("`{build} {words}`, all of it"), &all));
     }

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::model::network::{
     AclEntry, BlockPublicAccess, Exclusion, GroupRule, NetworkAcl, Peer, Route, RouteTable, Subnet, Transport,
 };
-use super::pages::Pages;
+use super::pages::read_all;
 
 /// The page sizes: the largest that the calls allow.
 const RULES_PER_PAGE: i32 = 1000;
@@ -28,17 +28,13 @@ impl Aws {
             return Ok(Vec::new());
         }
         let filter = Filter::builder().name("group-id").set_values(Some(group_ids.to_vec())).build();
-        let (mut pages, mut token, mut found) = (Pages::new(call), None, Vec::new());
-        loop {
+        read_all(call, async |token| {
             let request = self.ec2.describe_security_group_rules().filters(filter.clone());
             let request = request.max_results(RULES_PER_PAGE).set_next_token(token);
             let page = request.send().await.map_err(|error| self.classify(call, "*", error))?;
-            found.extend(page.security_group_rules().iter().map(to_rule));
-            token = pages.next(page.next_token())?;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+            Ok((page.security_group_rules().iter().map(to_rule).collect(), page.next_token().map(str::to_owned)))
+        })
+        .await
     }
 
     /// Admits one address to a TCP port of the group, and returns the id of the rule.
@@ -68,17 +64,16 @@ impl Aws {
     /// Any error of the API call.
     pub(crate) async fn prefix_list(&self, id: &str) -> Result<Vec<IpNet>, Error> {
         let call = Call::GetManagedPrefixListEntries;
-        let (mut pages, mut token, mut found) = (Pages::new(call), None, Vec::new());
-        loop {
+        read_all(call, async |token| {
             let request = self.ec2.get_managed_prefix_list_entries().prefix_list_id(id);
             let request = request.max_results(PREFIXES_PER_PAGE).set_next_token(token);
             let page = request.send().await.map_err(|error| self.classify(call, id, error))?;
-            found.extend(page.entries().iter().filter_map(|entry| network(entry.cidr())));
-            token = pages.next(page.next_token())?;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+            Ok((
+                page.entries().iter().filter_map(|entry| network(entry.cidr())).collect(),
+                page.next_token().map(str::to_owned),
+            ))
+        })
+        .await
     }
 
     /// Returns the subnets of a VPC.
@@ -87,16 +82,12 @@ impl Aws {
     /// Any error of the API call.
     pub(crate) async fn subnets(&self, vpc_id: &str) -> Result<Vec<Subnet>, Error> {
         let call = Call::DescribeSubnets;
-        let (mut pages, mut token, mut found) = (Pages::new(call), None, Vec::new());
-        loop {
+        read_all(call, async |token| {
             let request = self.ec2.describe_subnets().filters(of_vpc(vpc_id)).set_next_token(token);
             let page = request.send().await.map_err(|error| self.classify(call, vpc_id, error))?;
-            found.extend(page.subnets().iter().map(to_subnet));
-            token = pages.next(page.next_token())?;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+            Ok((page.subnets().iter().map(to_subnet).collect(), page.next_token().map(str::to_owned)))
+        })
+        .await
     }
 
     /// Returns the route tables of a VPC.
@@ -105,16 +96,12 @@ impl Aws {
     /// Any error of the API call.
     pub(crate) async fn route_tables(&self, vpc_id: &str) -> Result<Vec<RouteTable>, Error> {
         let call = Call::DescribeRouteTables;
-        let (mut pages, mut token, mut found) = (Pages::new(call), None, Vec::new());
-        loop {
+        read_all(call, async |token| {
             let request = self.ec2.describe_route_tables().filters(of_vpc(vpc_id)).set_next_token(token);
             let page = request.send().await.map_err(|error| self.classify(call, vpc_id, error))?;
-            found.extend(page.route_tables().iter().map(to_route_table));
-            token = pages.next(page.next_token())?;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+            Ok((page.route_tables().iter().map(to_route_table).collect(), page.next_token().map(str::to_owned)))
+        })
+        .await
     }
 
     /// Returns the network ACLs of a VPC.
@@ -123,16 +110,12 @@ impl Aws {
     /// Any error of the API call.
     pub(crate) async fn network_acls(&self, vpc_id: &str) -> Result<Vec<NetworkAcl>, Error> {
         let call = Call::DescribeNetworkAcls;
-        let (mut pages, mut token, mut found) = (Pages::new(call), None, Vec::new());
-        loop {
+        read_all(call, async |token| {
             let request = self.ec2.describe_network_acls().filters(of_vpc(vpc_id)).set_next_token(token);
             let page = request.send().await.map_err(|error| self.classify(call, vpc_id, error))?;
-            found.extend(page.network_acls().iter().map(to_acl));
-            token = pages.next(page.next_token())?;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+            Ok((page.network_acls().iter().map(to_acl).collect(), page.next_token().map(str::to_owned)))
+        })
+        .await
     }
 
     /// Returns VPC Block Public Access of the account, with its exclusions where it is on.
@@ -157,16 +140,15 @@ impl Aws {
 
     async fn exclusions(&self) -> Result<Vec<Exclusion>, Error> {
         let call = Call::DescribeVpcBlockPublicAccessExclusions;
-        let (mut pages, mut token, mut found) = (Pages::new(call), None, Vec::new());
-        loop {
+        read_all(call, async |token| {
             let request = self.ec2.describe_vpc_block_public_access_exclusions().set_next_token(token);
             let page = request.send().await.map_err(|error| self.classify(call, "*", error))?;
-            found.extend(page.vpc_block_public_access_exclusions().iter().filter_map(to_exclusion));
-            token = pages.next(page.next_token())?;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+            Ok((
+                page.vpc_block_public_access_exclusions().iter().filter_map(to_exclusion).collect(),
+                page.next_token().map(str::to_owned),
+            ))
+        })
+        .await
     }
 }
 

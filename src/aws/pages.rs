@@ -48,6 +48,25 @@ impl Pages {
     }
 }
 
+/// Reads a whole list: `page` sends the call with a token, and returns the page's items and the next token.
+///
+/// # Errors
+/// Any error of a page, and a list without end.
+pub(super) async fn read_all<T>(
+    call: Call,
+    mut page: impl AsyncFnMut(Option<String>) -> Result<(Vec<T>, Option<String>), Error>,
+) -> Result<Vec<T>, Error> {
+    let (mut pages, mut token, mut found) = (Pages::new(call), None, Vec::new());
+    loop {
+        let (items, next) = page(token).await?;
+        found.extend(items);
+        token = pages.next(next.as_deref())?;
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
