@@ -48,6 +48,7 @@ pub(super) fn words(cause: &Cause, place: &Place<'_>) -> Option<Words> {
         }
         Cause::EndpointNotAdmitted { groups, endpoint, peer_group, preserves_client_ip, port } => {
             let group = groups.first().map_or("GROUP".to_owned(), |group| shell_word(group));
+            let whom = if *preserves_client_ip { "admit your address alone" } else { "admit the endpoint" };
             let source = match peer_group {
                 Some(peer) => format!("--source-group {}", shell_word(peer)),
                 None if *preserves_client_ip => format!("--cidr {}", place.network()),
@@ -60,7 +61,7 @@ pub(super) fn words(cause: &Cause, place: &Place<'_>) -> Option<Words> {
                 "the instance's security groups ({}) do not admit {endpoint} on port {port}",
                 groups.join(", ")
             );
-            some(title, [Fix::new("admit the endpoint", place.aws(&command))])
+            some(title, [Fix::new(whom, place.aws(&command))])
         }
         Cause::NoAgent { has_profile } => {
             some("no SSM Agent has ever reported from the instance", [no_agent(*has_profile, place)])
