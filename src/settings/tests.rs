@@ -65,3 +65,18 @@ fn tables_match_the_instance_that_was_found() {
     let typed = Typed { options: Options { port: Some(1), ..Options::default() }, ..Typed::default() };
     assert_eq!(Settings::new("web-1".parse().unwrap(), typed, config).for_instance(&web).port, 1);
 }
+
+/// A Name tag may be set by others, so it does not loosen what the table for the typed id says.
+#[test]
+fn tables_for_what_was_typed_go_first() {
+    let text = "[[host]]\nmatch = \"dev-*\"\nhost-keys = \"accept-new\"\nport = 2222\n[[host]]\nmatch = \"i-0*\"\nhost-keys = \"strict\"\n";
+    let config = Arc::new(Config::parse(text, Path::new("config.toml")).unwrap());
+    let renamed = Instance { name: Some("dev-x".into()), ..instance() };
+    let of = |typed: &str| {
+        let settings =
+            Settings::new(typed.parse().unwrap(), Typed::default(), Arc::clone(&config)).for_instance(&renamed);
+        (settings.host_keys, settings.port)
+    };
+    assert_eq!(of(&renamed.id), (HostKeyPolicy::Strict, 2222));
+    assert_eq!(of("dev-x"), (HostKeyPolicy::AcceptNew, 2222));
+}

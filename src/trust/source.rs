@@ -124,3 +124,18 @@ fn reason(error: &aws::Error) -> String {
         other => format!("cannot be read: {other}."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{ID, route_plan};
+
+    /// Another machine with the address may have a certificate for it.
+    #[test]
+    fn addresses_vouch_only_with_aws() {
+        let mut plan = route_plan();
+        plan.addresses = vec![Address::Ip("192.0.2.1".parse().unwrap())];
+        assert_eq!(names(&plan, "web-1"), [ID, "web-1", "192.0.2.1"]);
+        assert_eq!(own_name(&plan), [ID]);
+    }
+}
