@@ -322,6 +322,11 @@ fn private_address_is_judged_by_its_rules() {
     // Nothing listens there, so the packets get through.
     assert_eq!(codes(&report("--from 10.0.0.9")), ["connection-refused"]);
     assert_eq!(codes(&report("--from 10.0.0.9 --via ssm")), ["agent-missing"]);
+    let (world, port) = world(find("acl-closed"));
+    let arguments = |from: &str| format!("doctor --json --from {from} -p {} {NAME}", port.unwrap());
+    // No ACL counts within a subnet.
+    assert_eq!(codes(&json(&world.run(&arguments("10.0.0.9")))), ["connection-timed-out"]);
+    assert_eq!(codes(&json(&world.run(&arguments("10.9.0.9")))), ["network-acl-inbound"]);
     // From elsewhere another machine may have answered.
     assert_eq!(codes(&report(&format!("--from {CALLER} --address private"))), ["security-group-closed"]);
 }

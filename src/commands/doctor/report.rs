@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::lookup::Unfound;
 use super::picture::{BROKEN, picture};
 use crate::diagnose::{Answer, Problem, Verdict, caller_of_way};
-use crate::error::{CommandError, Fix, Place, words};
+use crate::error::{CommandError, Fix, Place, Remedy, words};
 use crate::facts::Facts;
 use crate::plan::order::Route;
 use crate::table::Layout;
@@ -50,7 +50,8 @@ impl<'a> Report<'a> {
             let mut fixes = words.fixes;
             if !facts.caller.is_certain() {
                 // The proxy's address may be many people's.
-                fixes.iter_mut().for_each(|fix| fix.remedy = None);
+                let admits = |fix: &&mut Fix| matches!(fix.remedy, Some(Remedy::Admit { .. }));
+                fixes.iter_mut().filter(admits).for_each(|fix| fix.remedy = None);
             }
             Found { code: problem.cause.code(), title: sanitize(&words.title), because, fixes }
         };

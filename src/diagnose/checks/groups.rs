@@ -30,7 +30,8 @@ pub(super) fn admitted(facts: &Facts) -> Verdict {
         Admission::Denied(_) => match caller(facts) {
             Some(address) => {
                 let because = vec![open_to(rules, &groups, port), source(facts)];
-                Verdict::Failed(Problem { cause: cause(Some(address)), because })
+                let problem = Problem { cause: cause(Some(address)), because };
+                if facts.caller.is_certain() { Verdict::Failed(problem) } else { Verdict::Suspect(problem) }
             }
             None => Verdict::failed(cause(None), [open_to(rules, &groups, port)]),
         },
@@ -44,7 +45,7 @@ pub(super) fn admitted(facts: &Facts) -> Verdict {
 /// Judges the groups behind a connection that got no answer: a problem only where they are known not to admit the caller.
 pub(in crate::diagnose) fn closed_groups(plan: &RoutePlan, facts: &GroupFacts) -> Option<Problem> {
     let GroupFacts { details, rules, caller, peer } = facts;
-    let address = caller.address.filter(|address| address.is_ipv6() == peer.is_ipv6())?;
+    let address = caller.address.filter(|address| address.is_ipv6() == peer.is_ipv6() && caller.is_certain())?;
     let interface =
         details.interfaces.iter().find(|one| one.addresses.contains(peer)).or(details.interfaces.first())?;
     let groups: Vec<String> = interface.groups.iter().map(|group| group.id.clone()).collect();
@@ -94,5 +95,29 @@ fn source_of(caller: &Caller) -> String {
             )
         }
         CallerSource::Unknown(why) => format!("your address is not known: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::model::details::{Details, Group, Interface};
+    use crate::testing::route_plan;
+
+    /// An address that a proxy was asked for may not be the one that SSH comes from, so no group is blamed by it.
+    #[test]
+    fn group_is_blamed_for_a_certain_address_only() {
+        let group = Group { id: "sg-1".to_owned(), name: String::new() };
+        let interface = Interface { groups: vec![group], ..Interface::default() };
+        let facts = |source| GroupFacts {
+            details: Details { interfaces: vec![interface.clone()], ..Details::default() },
+            rules: Vec::new(),
+            caller: Caller { address: Some("203.0.113.7".parse().unwrap()), source },
+            peer: "192.0.2.1".parse().unwrap(),
+        };
+        let blamed = |source| closed_groups(&route_plan(), &facts(source)).is_some();
+        let service = |by_proxy| CallerSource::Service { url: "https://checkip.test".to_owned(), by_proxy };
+        assert!(blamed(CallerSource::Local) && blamed(service(false)));
+        assert!(!blamed(service(true)));
     }
 }

@@ -141,6 +141,13 @@ pub(super) fn public_access(facts: &Facts) -> Verdict {
     Verdict::failed(cause, because)
 }
 
+fn is_in_subnet(facts: &Facts, subnet: Option<&str>) -> bool {
+    let subnets = facts.subnets.known().map(Vec::as_slice).unwrap_or_default();
+    let own = subnets.iter().find(|one| Some(one.id.as_str()) == subnet);
+    let networks = own.map(|subnet| subnet.networks.as_slice()).unwrap_or_default();
+    caller(facts).is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
+}
+
 pub(super) fn acl(facts: &Facts) -> Verdict {
     if let Some(seen) = seen(facts) {
         return seen;
@@ -151,6 +158,9 @@ pub(super) fn acl(facts: &Facts) -> Verdict {
     let Some(acl) = acls.iter().find(|acl| of_subnet(&acl.subnet_ids)) else {
         return Verdict::Unknown(format!("no network ACL is shown{}", shared(facts)));
     };
+    if is_in_subnet(facts, subnet) {
+        return Verdict::Irrelevant("the caller is in the same subnet, within which no ACL counts".to_owned());
+    }
     let (port, other) = (facts.plan.port, other_side(facts));
     let inbound = acl_admits(&acl.entries, false, port..=port, other);
     let outbound = acl_admits(&acl.entries, true, EPHEMERAL, other);
