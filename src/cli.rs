@@ -13,6 +13,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::commands::background;
 use crate::commands::complete::{self, CompleteArgs, takes_value_from_next_word};
 use crate::commands::completions::{self, CompletionsArgs};
 #[cfg(unix)]
@@ -144,10 +145,14 @@ impl Command {
 /// Runs the program: from the arguments to the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     with_panic_hook(|| {
-        let command = match parse(args.into_iter().collect()) {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let command = match parse(args.clone()) {
             Ok(command) => command,
             Err(code) => return code,
         };
+        if let Some(code) = run_in_background(&command, &args) {
+            return code;
+        }
         disable_core_dumps();
         let ui = command.ui();
         let kind = command.kind();
@@ -173,6 +178,23 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         })
     })
+}
+
+/// For `-f`: has a child do the work, and returns once it goes on in the background, or has ended.
+fn run_in_background(command: &Command, args: &[OsString]) -> Option<ExitCode> {
+    let Command::Ssh(ssh) = command else { return None };
+    if !ssh.background || background::is_child() {
+        return None;
+    }
+    match background::run_in_child(args) {
+        Ok(None) => Some(ExitCode::SUCCESS),
+        Ok(Some(status)) => Some(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))),
+        Err(error) => {
+            let error = CommandError::failed("cannot go to the background").cause(error.to_string());
+            report(&command.ui(), Verbosity::default(), &error);
+            Some(ExitCode::from(255))
+        }
+    }
 }
 
 /// Runs `program` with a panic hook that, for a panic on any thread, restores the terminal, reports an internal error
@@ -224,7 +246,7 @@ fn parse(args: Vec<OsString>) -> Result<Command, ExitCode> {
 }
 
 /// The options of ssh(1) that ec2ssh lacks.
-const LACKING_SSH_OPTIONS: &str = "ABDEFGIJKLMOPQRSWXYabcefgkmoswxy";
+const LACKING_SSH_OPTIONS: &str = "BEIKMOPQSXYbcmwy";
 
 /// Explains an option of ssh that ec2ssh lacks: ssh itself has it, and connects through ec2ssh.
 fn lacking_option(error: &clap::Error) -> Option<CommandError> {

@@ -101,6 +101,31 @@ pub(crate) struct HostKeyQuestion {
 /// The receiver of events.
 pub(crate) type Events = Arc<dyn Fn(Event) + Send + Sync>;
 
+impl Event {
+    /// Whether an answer is awaited.
+    fn is_question(&self) -> bool {
+        match self {
+            Self::Step(_) | Self::Notice(_) | Self::Route(_) | Self::Progress(_) | Self::Doing(_) | Self::Banner(_) => false,
+            Self::HostKey { .. }
+            | Self::Passphrase { .. }
+            | Self::Challenge { .. }
+            | Self::FixMode { .. }
+            | Self::Start { .. }
+            | Self::LastSeen { .. }
+            | Self::Choose { .. } => true,
+        }
+    }
+}
+
+/// Returns a receiver that answers no question, and passes on the rest.
+pub(crate) fn without_questions(events: Events) -> Events {
+    Arc::new(move |event| {
+        if !event.is_question() {
+            events(event);
+        }
+    })
+}
+
 /// Returns what asks the user a server's questions, for the SSH layer.
 pub(crate) fn challenge_asker(
     events: &Events,

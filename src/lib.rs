@@ -114,6 +114,8 @@ mod error;
 mod event;
 mod facts;
 mod find;
+mod forward;
+mod forward_spec;
 #[doc(hidden)]
 pub mod internals;
 mod io;
@@ -127,6 +129,7 @@ mod route;
 mod secret;
 mod settings;
 mod ssh;
+mod ssh_config;
 mod ssm;
 mod store;
 mod table;

@@ -7,6 +7,8 @@ pub(crate) enum Program {
     Shell,
     /// A command line for the login shell.
     Command(String),
+    /// A subsystem of the server, for example `sftp`.
+    Subsystem(String),
     /// No program: the connection is held open.
     Nothing,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Launch {
     pub pty: Option<PtyRequest>,
     /// The environment variables that the server may accept (RFC 4254, section 6.4).
     pub environment: Vec<(String, String)>,
+    /// Whether it may use the caller's agent.
+    pub agent: bool,
 }
 
 /// A window's size in characters and in pixels (0 where the pixels are unknown).

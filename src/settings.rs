@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aws::model::{Access, Instance};
-use crate::config::{AddressKind, Config, HostKeyPolicy, Options, Via, expand_home};
+use crate::config::{AddressKind, Config, Escape, HostKeyPolicy, Options, RequestTty, Via, expand_home};
+use crate::forward_spec::{Forward, Forwards};
 use crate::login::{LoginSource, LoginUser};
 use crate::target::Target;
 use crate::transport::tcp::IpFamily;
@@ -42,15 +43,40 @@ pub(crate) struct Typed {
     pub family: IpFamily,
     /// The key is always a pushed one, whatever key file the config file names.
     pub pushed_key: bool,
+    /// What ssh_config says for the target, behind our own config file.
+    pub ssh_config: Options,
+    /// Nothing is forwarded by listeners (ClearAllForwardings).
+    pub clear_forwards: bool,
 }
 
-/// The part of the local environment that the remote program learns.
+/// The session beside its program: what the remote program learns of this side, and what is forwarded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SessionSettings {
     /// The patterns of variables that are sent beside the usual ones.
     pub send_env: Vec<String>,
+    /// Variables with their values.
+    pub set_env: Vec<(String, String)>,
     /// The terminal's type, in place of the local one.
     pub term: Option<String>,
+    /// Whether there is a pty, unless `-t` or `-T` says so.
+    pub request_tty: Option<RequestTty>,
+    /// The command where none was typed.
+    pub remote_command: Option<String>,
+    /// The escape character.
+    pub escape: Escape,
+    /// What is forwarded.
+    pub forwards: Forwards,
+}
+
+/// How a connection that hangs is noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// The seconds of silence after which a keepalive is sent; 0 sends none.
+    pub server_alive_interval: Option<u32>,
+    /// The number of unanswered keepalives that end the connection.
+    pub server_alive_count_max: Option<u32>,
+    /// The time limit of a direct connection and of the handshake, in seconds.
+    pub connect_timeout: Option<u32>,
 }
 
 /// The resolved settings of one connection.
@@ -84,8 +110,12 @@ pub(crate) struct Settings {
     pub share_key: bool,
     /// The service that says what the caller's address is, in place of AWS's; empty for none.
     pub checkip_url: Option<String>,
-    /// The part of the local environment that the remote program learns.
+    /// The session beside its program.
     pub session: SessionSettings,
+    /// How a connection that hangs is noticed.
+    pub patience: Patience,
+    /// The hosts that the connection goes through, as typed (`-J`).
+    pub jump: Option<String>,
     /// How one of several is chosen.
     pub pick: Pick,
     /// Start the instance if it is stopped.
@@ -131,8 +161,11 @@ impl Settings {
 
     /// Merges: the target's own user and port first, then the options typed, then the config file's.
     fn merge(target: Target, typed: Typed, configured: &Options, config: Arc<Config>) -> Self {
-        let user = user(&target, &typed.options, configured);
-        let options = typed.options.clone().or(configured);
+        let configured = configured.clone().or(&typed.ssh_config);
+        let user = user(&target, &typed.options, &configured);
+        let options = typed.options.clone().or(&configured);
+        let session = session(&typed, &configured, &options);
+        let jump = options.proxy_jump.filter(|jump| !jump.eq_ignore_ascii_case("none"));
         Self {
             access: Access { profile: options.profile, region: options.region },
             user,
@@ -148,7 +181,13 @@ impl Settings {
             compress: options.compress.unwrap_or_default(),
             share_key: options.share_key.unwrap_or(true),
             checkip_url: options.checkip_url,
-            session: SessionSettings { send_env: options.send_env.unwrap_or_default(), term: options.term },
+            session,
+            patience: Patience {
+                server_alive_interval: options.server_alive_interval,
+                server_alive_count_max: options.server_alive_count_max,
+                connect_timeout: options.connect_timeout,
+            },
+            jump,
             pick: typed.pick,
             start: typed.start,
             wait: typed.wait,
@@ -158,6 +197,36 @@ impl Settings {
             typed,
             config,
         }
+    }
+}
+
+fn session(typed: &Typed, configured: &Options, options: &Options) -> SessionSettings {
+    let set_env = options.set_env.iter().flatten();
+    let set_env = set_env.filter_map(|pair| pair.split_once('='));
+    SessionSettings {
+        send_env: options.send_env.clone().unwrap_or_default(),
+        set_env: set_env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        term: options.term.clone(),
+        request_tty: options.request_tty,
+        remote_command: options.remote_command.clone().filter(|command| command != "none"),
+        escape: options.escape_char.unwrap_or_default(),
+        forwards: forwards(typed, configured, options),
+    }
+}
+
+/// As in ssh, the forwards that were typed are added to those of the files.
+fn forwards(typed: &Typed, configured: &Options, options: &Options) -> Forwards {
+    let sources: &[&Options] = if typed.clear_forwards { &[] } else { &[&typed.options, configured] };
+    let all = |of: fn(&Options) -> &Option<Vec<Forward>>| {
+        sources.iter().flat_map(move |options| of(options).iter().flatten()).cloned()
+    };
+    Forwards {
+        local: all(|options| &options.local_forward).chain(all(|options| &options.dynamic_forward)).collect(),
+        remote: all(|options| &options.remote_forward).collect(),
+        agent: options.forward_agent.unwrap_or_default(),
+        exit_on_failure: options.exit_on_forward_failure.unwrap_or_default(),
+        gateway: options.gateway_ports.unwrap_or_default(),
+        unlink: options.stream_local_bind_unlink.unwrap_or_default(),
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Ui {
 
 #[derive(Debug)]
 struct Inner {
-    verbosity: Verbosity,
+    verbosity: Mutex<Verbosity>,
     /// Returns the width of the terminal in columns.
     width: fn() -> Option<usize>,
     stdout: bool,
@@ -70,7 +70,7 @@ impl Ui {
 
     fn with(verbosity: Verbosity, width: fn() -> Option<usize>, stdout: bool) -> Self {
         let inner = Inner {
-            verbosity,
+            verbosity: Mutex::new(verbosity),
             width,
             stdout,
             started: Instant::now(),
@@ -81,6 +81,16 @@ impl Ui {
             prompt_lock: Mutex::new(()),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Returns the verbosity of the output.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        *self.inner.verbosity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the verbosity of the output.
+    pub(crate) fn set_verbosity(&self, verbosity: Verbosity) {
+        *self.inner.verbosity.lock().unwrap_or_else(PoisonError::into_inner) = verbosity;
     }
 
     /// Returns the width of the terminal in columns; `None` if there is no terminal.
@@ -134,7 +144,7 @@ impl Ui {
 
     /// Prints a step with the time since the start, with `-v` only.
     pub(crate) fn step(&self, text: &str) {
-        if self.inner.verbosity.verbose > 0 {
+        if self.verbosity().verbose > 0 {
             let seconds = self.inner.started.elapsed().as_secs_f64();
             self.line(&sanitize(&format!("[{seconds:7.3}s] {text}")));
         }
@@ -142,7 +152,7 @@ impl Ui {
 
     /// Prints a line for the user, unless `-q` is given.
     pub(crate) fn notice(&self, text: &str) {
-        if !self.inner.verbosity.quiet {
+        if !self.verbosity().quiet {
             self.line(&sanitize(text));
         }
     }
@@ -150,7 +160,7 @@ impl Ui {
     /// Prints a line if standard error is a terminal, or as a step with `-v`. In another program's log it would be
     /// noise.
     pub(crate) fn remark(&self, text: &str) {
-        if self.inner.verbosity.verbose > 0 {
+        if self.verbosity().verbose > 0 {
             self.step(text);
         } else if io::stderr().is_terminal() {
             self.notice(text);
@@ -159,14 +169,14 @@ impl Ui {
 
     /// Prints text of several lines, the server's banner, unless `-q` is given.
     pub(crate) fn banner(&self, text: &str) {
-        if !self.inner.verbosity.quiet {
+        if !self.verbosity().quiet {
             self.line(text);
         }
     }
 
     /// Prints progress, unless `-q` is given. On a terminal it replaces the previous progress line.
     pub(crate) fn progress(&self, text: &str) {
-        if self.inner.verbosity.quiet {
+        if self.verbosity().quiet {
             return;
         }
         if io::stderr().is_terminal() {
@@ -192,7 +202,7 @@ impl Ui {
     }
 
     async fn watch_boxed<T>(&self, mut work: Pin<Box<impl Future<Output = T>>>) -> T {
-        let visible = !self.inner.verbosity.quiet && io::stderr().is_terminal();
+        let visible = !self.verbosity().quiet && io::stderr().is_terminal();
         let result = loop {
             tokio::select! {
                 biased;
@@ -219,7 +229,7 @@ impl Ui {
     /// Makes a progress bar for work that may take over a second; `total` is in the unit, if it is known. It is shown on a
     /// terminal, unless `-q` is given.
     pub(crate) fn progress_bar(&self, label: &'static str, unit: Unit, total: Option<u64>) -> Progress {
-        let visible = !self.inner.verbosity.quiet && io::stderr().is_terminal();
+        let visible = !self.verbosity().quiet && io::stderr().is_terminal();
         self.inner.progress.progress(label, unit, total, visible)
     }
 

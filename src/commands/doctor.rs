@@ -96,7 +96,7 @@ impl DoctorArgs {
 /// The arguments or the config file are invalid, the instance is not found, or standard output cannot be written.
 pub(crate) async fn run(ctx: &Ctx, args: DoctorArgs) -> Result<u8, CommandError> {
     let ui = &ctx.ui;
-    let settings = settings(ctx, &args.target, args.typed())?;
+    let settings = settings(ctx, args.target.parse()?, args.typed())?;
     ui.doing(&format!("asking AWS for {}", settings.target.selector));
     let (aws, instance) = match ui.watch(lookup::find(ctx, &settings)).await {
         Ok(found) => found,
@@ -146,7 +146,7 @@ async fn log_in(ctx: &Ctx, settings: &Settings) -> Result<String, CommandError> 
     let events = prompter(&ctx.ui, false);
     ctx.ui.doing("logging in");
     let session = connect::session(&ctx.aws, settings.clone(), Purpose::Bulk, &events);
-    let (plan, connection) = ctx.ui.watch(session).await?;
-    connection.close().await;
-    Ok(plan.login.user)
+    let session = ctx.ui.watch(session).await?;
+    session.connection.close().await;
+    Ok(session.plan.login.user)
 }

@@ -55,14 +55,14 @@ pub(crate) struct MetadataArgs {
 /// The instance cannot be connected to, or its metadata service gives no answer.
 pub(crate) async fn run(ctx: &Ctx, args: MetadataArgs) -> Result<u8, CommandError> {
     let ui = &ctx.ui;
-    let settings = settings(ctx, &args.target, args.connect.typed(args.host_keys))?;
+    let settings = settings(ctx, args.target.parse()?, args.connect.typed(args.host_keys))?;
     let events = prompter(ui, args.connect.yes);
     ui.doing(&format!("asking AWS for {}", settings.target.selector));
     let session = connect::session(&ctx.aws, settings, Purpose::Bulk, &events);
-    let (plan, connection) = ui.watch(session).await?;
+    let connect::Session { plan, connection, .. } = ui.watch(session).await?;
     ui.doing("asking the instance metadata service");
     let command = format!("exec sh -c '{SCRIPT}' ec2ssh-metadata {}", shell_word(&args.path));
-    let launch = Launch { program: Program::Command(command), pty: None, environment: Vec::new() };
+    let launch = Launch { program: Program::Command(command), pty: None, environment: Vec::new(), agent: false };
     let (mut content, mut said) = (Capped::default(), Capped::default());
     let work = async {
         let session = connection.open_session(&launch).await?;

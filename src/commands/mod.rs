@@ -1,12 +1,15 @@
 //! The commands, one file each: its arguments and what it does. [`options`] holds the arguments that several commands
 //! share, [`prompts`] shows the lower layers' events and answers their questions. Exit codes belong to `cli`.
 
+#[cfg(unix)]
+pub(crate) mod background;
 pub(crate) mod complete;
 pub(crate) mod completions;
 #[cfg(unix)]
 pub(crate) mod config;
 pub(crate) mod credentials;
 pub(crate) mod doctor;
+mod forwarding;
 #[cfg(unix)]
 pub(crate) mod hold_key;
 pub(crate) mod info;
@@ -18,3 +21,4 @@ pub(crate) mod prompts;
 pub(crate) mod proxy;
 mod session_io;
 pub(crate) mod ssh;
+mod ssh_options;

@@ -20,8 +20,7 @@ use crate::ui::Verbosity;
 ///
 /// # Errors
 /// The target or a user is invalid, or the config file cannot be used.
-pub(crate) fn settings(ctx: &Ctx, target: &str, typed: Typed) -> Result<Settings, CommandError> {
-    let target: Target = target.parse()?;
+pub(crate) fn settings(ctx: &Ctx, target: Target, typed: Typed) -> Result<Settings, CommandError> {
     let config = Arc::clone(ctx.config()?);
     if let Some(user) = &typed.options.user {
         target::check_user(user)?;
@@ -154,6 +153,7 @@ impl ConnectArgs {
             offline: self.offline,
             family: self.family(),
             pushed_key: false,
+            ..Typed::default()
         }
     }
 

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 
 use wildmatch::WildMatch;
 
+use super::forwarding::Forwarding;
+use crate::config::Escape;
+use crate::forward::connections::Connections;
 use crate::program::{Exit, Launch, Outputs, Program};
 use crate::settings::SessionSettings;
 use crate::ssh::Error;
@@ -31,7 +34,7 @@ impl SessionRequest {
     pub(super) fn wants_pty(&self) -> bool {
         match self.program {
             _ if self.no_tty => false,
-            Program::Nothing => false,
+            Program::Nothing | Program::Subsystem(_) => false,
             _ if self.tty > 1 => true,
             Program::Shell => raw::stdin_is_terminal() && !self.no_stdin,
             Program::Command(_) => self.tty > 0 && raw::stdin_is_terminal(),
@@ -39,17 +42,27 @@ impl SessionRequest {
     }
 }
 
-impl TerminalUi for Ui {
+/// The local terminal's door to the user during a session.
+struct SessionUi {
+    ui: Ui,
+    connections: Connections,
+}
+
+impl TerminalUi for SessionUi {
     fn set_raw(&self, raw: bool) {
-        Self::set_raw(self, raw);
+        self.ui.set_raw(raw);
     }
 
     fn notice(&self, text: &str) {
-        Self::notice(self, text);
+        self.ui.notice(text);
     }
 
     fn lines(&self, text: &str) {
-        Self::lines(self, text);
+        self.ui.lines(text);
+    }
+
+    fn connections(&self) -> String {
+        self.connections.describe()
     }
 }
 
@@ -62,21 +75,28 @@ pub(super) async fn run(
     connection: &Connection,
     request: &SessionRequest,
     settings: &SessionSettings,
+    forwarding: &Forwarding,
 ) -> Result<u8, Error> {
     if request.program == Program::Nothing {
         ui.step("connected; running no command (-N)");
         return Err(connection.closed().await);
     }
-    let SessionSettings { send_env, term } = settings;
-    let pty = request.wants_pty().then(|| pty_request(term.as_deref()));
+    let pty = request.wants_pty().then(|| pty_request(settings.term.as_deref()));
     let has_pty = pty.is_some();
-    let environment = environment(std::env::vars_os(), send_env);
+    let mut environment = environment(std::env::vars_os(), &settings.send_env);
+    environment.retain(|(name, _)| !settings.set_env.iter().any(|(other, _)| other == name));
+    environment.extend(settings.set_env.iter().cloned());
     ui.doing("starting the session");
-    let launch = Launch { program: request.program.clone(), pty, environment };
+    let launch = Launch { program: request.program.clone(), pty, environment, agent: forwarding.has_agent() };
     let session = ui.watch(connection.open_session(&launch)).await?;
     let outputs = Outputs { stdout: tokio::io::stdout(), stderr: tokio::io::stderr(), close_stdout: raw::close_stdout };
     // The server has accepted the request, so the session takes over the terminal now.
-    let local = LocalTerminal::begin(ui.clone(), has_pty, !request.no_stdin);
+    let session_ui = SessionUi { ui: ui.clone(), connections: forwarding.connections.clone() };
+    let escape = match settings.escape {
+        Escape::Byte(byte) => Some(byte),
+        Escape::None => None,
+    };
+    let local = LocalTerminal::begin(session_ui, has_pty, !request.no_stdin, escape);
     let running = connection.run(session, local.attach(), outputs);
     let ended = tokio::select! {
         exit = running => exit?,
@@ -88,7 +108,21 @@ pub(super) async fn run(
         Exit::Unknown => ui.notice("the session ended without an exit status"),
         Exit::Status(_) | Exit::OutputClosed => {}
     }
+    wait_for_forwards(ui, connection, forwarding).await;
     Ok(ended.code())
+}
+
+/// Waits for forwarded connections that are still open, as ssh does.
+async fn wait_for_forwards(ui: &Ui, connection: &Connection, forwarding: &Forwarding) {
+    let open = forwarding.connections.count();
+    if open == 0 {
+        return;
+    }
+    ui.notice(&format!("Waiting for {open} forwarded connection{} to end", if open == 1 { "" } else { "s" }));
+    tokio::select! {
+        () = forwarding.connections.all_ended() => {}
+        _ = connection.closed() => {}
+    }
 }
 
 /// The variables that the distributions' ssh_config has ssh send, and COLORTERM, which says how many colors the terminal has.

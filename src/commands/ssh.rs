@@ -1,18 +1,33 @@
 //! `ec2ssh [ssh] [USER@]TARGET [COMMAND...]`: runs a shell or a command on an instance.
 
+use std::sync::Arc;
+
 use clap::Args;
 
-use super::options::{ConnectArgs, settings};
+use super::background::go_to_background;
+use super::forwarding::{Forwarding, own_connection};
+use super::options::ConnectArgs;
 use super::prompts::prompter;
-use super::session_io;
-use crate::config::HostKeyPolicy;
+use super::session_io::{self, SessionRequest};
+use super::ssh_options::{Resolved, SshConfigArgs, resolve};
+use crate::config::{Escape, HostKeyPolicy, RequestTty};
 use crate::connect;
 use crate::context::Ctx;
 use crate::error::{CommandError, ErrorKind};
+use crate::event::without_questions;
+use crate::forward::opener::Opener;
+use crate::forward::through_ssh::ThroughSsh;
+use crate::forward_spec::{Destination, Forward, stdio};
 use crate::plan::Plan;
 use crate::program::{Program, Purpose};
 use crate::route::Survey;
+use crate::settings::{SessionSettings, Typed};
+use crate::ssh;
+use crate::ssh::client::Connection;
+use crate::ssh_config::Found;
+use crate::terminal::raw;
 use crate::text::{sanitize_json, sanitize_lines};
+use crate::transport::pump::{self, AfterInput};
 use crate::ui::Ui;
 
 /// The exit status of a root login on cloud-init images, after "Please login as the user …".
@@ -24,6 +39,10 @@ const FORCED_OTHER_USER: u8 = 142;
 pub(crate) struct SshArgs {
     #[command(flatten)]
     pub connect: ConnectArgs,
+    #[command(flatten)]
+    pub forward: ForwardArgs,
+    #[command(flatten)]
+    pub config: SshConfigArgs,
     /// Handle new host keys by this policy
     #[arg(long, value_enum, value_name = "POLICY")]
     pub host_keys: Option<HostKeyPolicy>,
@@ -36,18 +55,30 @@ pub(crate) struct SshArgs {
     /// Run no command; keep the connection open
     #[arg(short = 'N', long = "no-command", conflicts_with = "command")]
     pub no_command: bool,
+    /// Go to the background once logged in, with the forwards standing; needs a command or -N
+    #[arg(short = 'f', long = "background")]
+    pub background: bool,
+    /// Request the subsystem that COMMAND names, for example sftp
+    #[arg(short = 's', long = "subsystem", conflicts_with = "no_command")]
+    pub subsystem: bool,
     /// Compress, on every route (Session Manager always compresses)
     #[arg(short = 'C', long)]
     pub compress: bool,
     /// Do not read standard input
     #[arg(short = 'n', long = "no-stdin")]
     pub no_stdin: bool,
+    /// Set the escape character: a character, ^ and a letter, or none
+    #[arg(short = 'e', long, value_name = "CHAR", value_parser = Escape::parse)]
+    pub escape_char: Option<Escape>,
     /// Print the plan without connecting
-    #[arg(long)]
+    #[arg(short = 'G', long)]
     pub dry_run: bool,
     /// Print the plan as JSON (with --dry-run)
     #[arg(long, requires = "dry_run")]
     pub json: bool,
+    /// Accepted as ssh does, and without effect: no X11, no GSSAPI, protocol 2
+    #[arg(short = 'x', short_aliases = ['k', '2'], hide = true, action = clap::ArgAction::Count)]
+    pub without_effect: u8,
     /// Id, address, DNS name, tag:KEY=VALUE, asg:NAME, or Name tag (exact, prefix or glob)
     #[arg(value_name = "[USER@]TARGET[:PORT]")]
     pub target: Option<String>,
@@ -56,14 +87,90 @@ pub(crate) struct SshArgs {
     pub command: Vec<String>,
 }
 
+/// The options of ssh for forwarding.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Forwarding")]
+#[allow(missing_docs, reason = "the help texts are the documentation")]
+pub(crate) struct ForwardArgs {
+    /// Forward a port from here: [ADDRESS:]PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths
+    #[arg(short = 'L', value_name = "SPEC", value_parser = Forward::local)]
+    pub local: Vec<Forward>,
+    /// Forward a port of the instance to here: [ADDRESS:]PORT:HOST:PORT, socket paths, or PORT (SOCKS there)
+    #[arg(short = 'R', value_name = "SPEC", value_parser = Forward::remote)]
+    pub remote: Vec<Forward>,
+    /// Forward wherever the clients of this port ask to go (SOCKS 4a and 5)
+    #[arg(short = 'D', value_name = "[ADDRESS:]PORT", value_parser = Forward::dynamic)]
+    pub dynamic: Vec<Forward>,
+    /// Connect standard input and output to a port that the instance reaches, or to its Unix socket
+    #[arg(short = 'W', value_name = "HOST:PORT", value_parser = stdio, conflicts_with_all = ["command", "subsystem"])]
+    pub stdio: Option<Destination>,
+    /// Let other hosts connect to forwarded ports here
+    #[arg(short = 'g')]
+    pub gateway: bool,
+    /// Let the instance use the keys of your agent
+    #[arg(short = 'A', overrides_with = "no_agent")]
+    pub agent: bool,
+    /// Do not let the instance use the keys of your agent (the default)
+    #[arg(short = 'a', overrides_with = "agent")]
+    pub no_agent: bool,
+}
+
+impl ForwardArgs {
+    fn add_to(&self, typed: &mut Typed) {
+        let some = |forwards: &Vec<Forward>| (!forwards.is_empty()).then(|| forwards.clone());
+        let options = &mut typed.options;
+        options.local_forward = some(&self.local);
+        options.remote_forward = some(&self.remote);
+        options.dynamic_forward = some(&self.dynamic);
+        options.gateway_ports = self.gateway.then_some(true);
+        options.forward_agent = match (self.agent, self.no_agent) {
+            (false, false) => None,
+            (agent, _) => Some(agent),
+        };
+        typed.clear_forwards |= self.stdio.is_some();
+    }
+}
+
 impl SshArgs {
-    /// Returns the program to run. As in ssh, the words are joined with blanks for the remote shell.
-    fn program(&self) -> Program {
-        match (self.no_command, self.command.as_slice()) {
-            (true, _) => Program::Nothing,
-            (false, []) => Program::Shell,
-            (false, words) => Program::Command(words.join(" ")),
+    fn typed(&self) -> Typed {
+        let mut typed = self.connect.typed(self.host_keys);
+        typed.options.compress = self.compress.then_some(true);
+        typed.options.escape_char = self.escape_char;
+        self.forward.add_to(&mut typed);
+        typed
+    }
+
+    /// Returns what to run. As in ssh, the words are joined with blanks for the remote shell.
+    fn request(&self, settings: &SessionSettings, found: &Found) -> Result<SessionRequest, CommandError> {
+        let no_command = self.no_command || found.no_command.unwrap_or_default();
+        let subsystem = self.subsystem || found.subsystem.unwrap_or_default();
+        let words = self.command.join(" ");
+        let program = match (self.command.is_empty(), &settings.remote_command) {
+            _ if no_command || self.forward.stdio.is_some() => Program::Nothing,
+            (true, _) if subsystem => {
+                return Err(CommandError::new(ErrorKind::Usage, "-s needs the name of a subsystem").hint("ec2ssh -s TARGET sftp"));
+            }
+            (false, _) if subsystem => Program::Subsystem(words),
+            (false, Some(_)) => {
+                let error = CommandError::new(ErrorKind::Usage, "there is a COMMAND, and a RemoteCommand in ssh_config or config.toml");
+                return Err(error.hint("ignore the latter: -o RemoteCommand=none"));
+            }
+            (false, None) => Program::Command(words),
+            (true, Some(command)) => Program::Command(command.clone()),
+            (true, None) => Program::Shell,
+        };
+        let (tty, no_tty) = match (self.tty, self.no_tty, settings.request_tty) {
+            (0, false, Some(RequestTty::No)) => (0, true),
+            (0, false, Some(RequestTty::Yes)) => (1, false),
+            (0, false, Some(RequestTty::Force)) => (2, false),
+            (tty, no_tty, _) => (tty, no_tty),
+        };
+        if self.background && program == Program::Shell {
+            let error = CommandError::new(ErrorKind::Usage, "-f needs a command to run in the background, or -N");
+            return Err(error.hint("forwards alone: ec2ssh -f -N -L 8080 TARGET"));
         }
+        let no_stdin = self.no_stdin || self.background || found.no_stdin.unwrap_or_default();
+        Ok(SessionRequest { program, tty, no_tty, no_stdin })
     }
 }
 
@@ -77,33 +184,77 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
         return Err(CommandError::new(ErrorKind::Usage, "no TARGET given")
             .hint("ec2ssh [USER@]TARGET; list the instances: ec2ssh list"));
     };
-    let mut typed = args.connect.typed(args.host_keys);
-    typed.options.compress = args.compress.then_some(true);
-    let settings = settings(ctx, target, typed)?;
-    let events = prompter(ui, args.connect.yes);
+    let Resolved { settings, found } = resolve(ctx, target, args.typed(), &args.config).await?;
+    let mut events = prompter(ui, args.connect.yes);
+    if found.batch == Some(true) {
+        events = without_questions(events);
+    }
     let begun = if settings.offline { "connecting to" } else { "asking AWS for" };
-    ui.doing(&format!("{begun} {}", settings.target.selector));
     if args.dry_run {
+        ui.doing(&format!("{begun} {}", settings.target.selector));
         let (plan, survey) = ui.watch(connect::dry_run(&ctx.aws, settings, &events)).await?;
         return print_plan(ui, args.json, &plan, &survey);
     }
-    let request = session_io::SessionRequest {
-        program: args.program(),
-        tty: args.tty,
-        no_tty: args.no_tty,
-        no_stdin: args.no_stdin,
-    };
+    let request = args.request(&settings.session, &found)?;
+    let forwarding = Forwarding::bind(ui, &settings.session.forwards).await?;
+    ui.doing(&format!("{begun} {}", settings.target.selector));
     let purpose = if request.wants_pty() { Purpose::Terminal } else { Purpose::Bulk };
-    let (plan, connection) = ui.watch(connect::session(&ctx.aws, settings, purpose, &events)).await?;
-    let result = session_io::run(ui, &connection, &request, &plan.session).await;
-    connection.close().await;
+    let session = ui.watch(connect::session(&ctx.aws, settings, purpose, &events)).await?;
+    let result = match &args.forward.stdio {
+        Some(to) => forward_stdio(&session.connection, to).await,
+        None => serve(ui, &session, &request, &forwarding, args.background).await?,
+    };
+    session.connection.close().await;
+    let plan = &session.plan;
     let id = &plan.route.instance.id;
     if matches!(result, Ok(FORCED_OTHER_USER)) && plan.login.user == "root" {
         ui.notice(&format!("Hint: this image does not allow the login as root: ec2ssh ubuntu@{id}"));
     }
     result.map_err(|source| {
-        connect::Error::Ssh { plan: Box::new(plan.route), source: Box::new(source), failed: Vec::new() }.into()
+        let plan = Box::new(plan.route.clone());
+        connect::Error::Ssh { plan, source: Box::new(source), failed: Vec::new() }.into()
     })
+}
+
+/// Runs the program beside what is forwarded.
+async fn serve(
+    ui: &Ui,
+    session: &connect::Session,
+    request: &SessionRequest,
+    forwarding: &Forwarding,
+    background: bool,
+) -> Result<Result<u8, ssh::Error>, CommandError> {
+    let connection = &session.connection;
+    let (own, provider) = own_connection();
+    let opener: Arc<dyn Opener> =
+        if request.wants_pty() { Arc::new(own) } else { Arc::new(ThroughSsh(Arc::clone(connection))) };
+    // Dropped at the end, which ends the forwards.
+    let _forwards = forwarding.start(ui, opener, connection).await?;
+    if background {
+        let keeps_output = request.program != Program::Nothing || ui.verbosity().verbose > 0;
+        go_to_background(keeps_output)?;
+    }
+    tokio::select! {
+        result = session_io::run(ui, connection, request, &session.plan.session, forwarding) => Ok(result),
+        () = provider.serve(session, ui) => Ok(Ok(0)),
+    }
+}
+
+/// Joins standard input and output to a port or socket that the instance reaches.
+async fn forward_stdio(connection: &Connection, to: &Destination) -> Result<u8, ssh::Error> {
+    let stream = match to {
+        Destination::Tcp { host, port } => connection.open_tcp(host, *port, ("127.0.0.1", 0)).await?,
+        Destination::Unix(path) => connection.open_unix(path).await?,
+        Destination::Socks => return Ok(0),
+    };
+    let closed = stream.closed();
+    let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
+    let joined = tokio::select! {
+        joined = pump::join(stdin, stdout, stream, raw::close_stdout, AfterInput::Unlimited) => joined,
+        // The far side takes nothing more, so the input does not matter; what has arrived is written.
+        () = async { closed.cancelled().await; std::future::pending().await } => Ok(()),
+    };
+    joined.map(|()| 0).map_err(|source| ssh::Error::Local { stream: "standard stream", source: Arc::new(source) })
 }
 
 fn print_plan(ui: &Ui, as_json: bool, plan: &Plan, survey: &Survey) -> Result<u8, CommandError> {

@@ -31,6 +31,9 @@ use crate::trust::{self, InstanceVerifier};
 /// The rate of Session Manager's agent, in bytes per second.
 const AGENT_RATE: u32 = 770_000;
 
+/// The interval of keepalives that are never sent (ServerAliveInterval 0).
+const NO_KEEPALIVES: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Connects to one instance.
 pub(super) struct Connector {
     settings: Arc<Settings>,
@@ -39,13 +42,12 @@ pub(super) struct Connector {
     key: KeySource,
     verifier: Arc<InstanceVerifier>,
     confirmed: ConfirmGate,
-    purpose: Purpose,
 }
 
 impl Connector {
     /// Makes a connector; `key_file` is used instead of a pushed key. On a first contact the instance's console is read from now
     /// on, beside whatever follows.
-    pub(super) fn new(attempt: Attempt, key_file: Option<Arc<KeyFile>>, purpose: Purpose, events: &Events) -> Self {
+    pub(super) fn new(attempt: Attempt, key_file: Option<Arc<KeyFile>>, events: &Events) -> Self {
         let Attempt { search, located, plan, confirmed } = attempt;
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
@@ -59,7 +61,7 @@ impl Connector {
         };
         let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
         let dialer = RouteDialer::new(aws, plan, located.booting, confirmed.clone());
-        Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed, purpose }
+        Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed }
     }
 
     /// Returns the plan, with its login.
@@ -73,7 +75,7 @@ impl Connector {
 
     /// Opens the connection and logs in. An attempt is repeated once where the first one could not succeed, and for a while on
     /// an instance that was just started.
-    pub(super) async fn connect(&self, events: &Events) -> Result<Connection, Error> {
+    pub(super) async fn connect(&self, purpose: Purpose, events: &Events) -> Result<Connection, Error> {
         if let KeySource::File(file) = &self.key {
             // A prompt can outlast the server's LoginGraceTime, so the passphrase is asked for first.
             file.key(events).await?;
@@ -82,7 +84,7 @@ impl Connector {
         let mut asked_for_printed = false;
         let mut reconnected = false;
         loop {
-            let error = match self.attempt(events).await {
+            let error = match self.attempt(purpose, events).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
@@ -109,11 +111,11 @@ impl Connector {
         }
     }
 
-    async fn attempt(&self, events: &Events) -> Result<Connection, Error> {
+    async fn attempt(&self, purpose: Purpose, events: &Events) -> Result<Connection, Error> {
         if let KeySource::Pushed(keys) = &self.key {
             keys.start_over();
         }
-        let (_, mut connection) = tokio::try_join!(self.authorize(events), self.handshake(events))?;
+        let (_, mut connection) = tokio::try_join!(self.authorize(events), self.handshake(purpose, events))?;
         self.confirmed.wait().await;
         self.prepare_for(&connection);
         let user = &self.login.get(events).await.login.user;
@@ -156,9 +158,9 @@ impl Connector {
 
     /// Dials and exchanges keys. Where the host key says that another machine answers at a private address, the other routes are
     /// tried.
-    async fn handshake(&self, events: &Events) -> Result<Connection, Error> {
+    async fn handshake(&self, purpose: Purpose, events: &Events) -> Result<Connection, Error> {
         let Dialed { link, route, round_trip, failed } = self.dial(events).await?;
-        let refused = match self.exchange_keys(link, self.options(route, round_trip), events).await {
+        let refused = match self.exchange_keys(link, self.options(purpose, route, round_trip), events).await {
             Err(HandshakeError::HostKey(refused))
                 if route == Route::Direct && refused.is_contradiction() && self.dialer.may_be_foreign() =>
             {
@@ -172,7 +174,7 @@ impl Connector {
         self.dialer.disable_direct(events);
         match self.dialer.open(&ssh_identification(), events).await {
             Ok(Dialed { link, route, round_trip, .. }) => {
-                let connection = self.exchange_keys(link, self.options(route, round_trip), events).await;
+                let connection = self.exchange_keys(link, self.options(purpose, route, round_trip), events).await;
                 connection.map_err(|error| self.handshake_error(error, Vec::new()))
             }
             Err(failed) => Err(Error::host_key(self.route_plan(), refused, failed)),
@@ -184,12 +186,25 @@ impl Connector {
     }
 
     /// Session Manager's agent sends less than 1 MB/s, whatever the instance: compression makes the most of it.
-    fn options(&self, route: Route, round_trip: Duration) -> ConnectionOptions {
+    fn options(&self, purpose: Purpose, route: Route, round_trip: Duration) -> ConnectionOptions {
         ConnectionOptions {
-            window: Window::of(self.purpose, round_trip, (route == Route::Ssm).then_some(AGENT_RATE)),
-            backlog: Backlog::of(self.purpose),
-            timeouts: Timeouts::default(),
+            window: Window::of(purpose, round_trip, (route == Route::Ssm).then_some(AGENT_RATE)),
+            backlog: Backlog::of(purpose),
+            timeouts: self.timeouts(),
             compress: self.settings.compress || route == Route::Ssm,
+        }
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        let (wanted, usual) = (self.settings.patience, Timeouts::default());
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        Timeouts {
+            keepalive_interval: match wanted.server_alive_interval {
+                Some(0) => NO_KEEPALIVES,
+                other => other.map_or(usual.keepalive_interval, seconds),
+            },
+            keepalive_misses: wanted.server_alive_count_max.map_or(usual.keepalive_misses, |count| count as usize),
+            handshake: wanted.connect_timeout.filter(|limit| *limit > 0).map_or(usual.handshake, seconds),
         }
     }
 

@@ -80,6 +80,25 @@ use speculative::{Attempt, search};
 pub(crate) use error::Error;
 pub(crate) use public_key::Error as PublicKeyError;
 
+/// A connection to an instance, logged in, and the way to others like it.
+pub(crate) struct Session {
+    /// What was planned and done.
+    pub plan: Plan,
+    /// The connection.
+    pub connection: Arc<Connection>,
+    connector: Connector,
+}
+
+impl Session {
+    /// Opens one more connection to the same instance, and logs in.
+    ///
+    /// # Errors
+    /// Any error that prevents the login.
+    pub(crate) async fn another(&self, purpose: Purpose, events: &Events) -> Result<Connection, Error> {
+        Box::pin(self.connector.connect(purpose, events)).await
+    }
+}
+
 /// Finds the instance and logs in.
 ///
 /// # Errors
@@ -89,7 +108,7 @@ pub(crate) async fn session(
     settings: Settings,
     purpose: Purpose,
     events: &Events,
-) -> Result<(Plan, Connection), Error> {
+) -> Result<Session, Error> {
     let key_file = KeyFileOf::open(&settings, None, events).await?;
     let will_push = key_file.file.is_none();
     let work = |attempt: Attempt, events: Events| {
@@ -97,9 +116,9 @@ pub(crate) async fn session(
         async move {
             let KeyFileOf { file: key_file, .. } =
                 KeyFileOf::open(&attempt.search.settings, Some(key_file), &events).await?;
-            let connector = Connector::new(attempt, key_file, purpose, &events);
-            let connection = Box::pin(connector.connect(&events)).await?;
-            Ok((connector.plan(&events).await, connection))
+            let connector = Connector::new(attempt, key_file, &events);
+            let connection = Arc::new(Box::pin(connector.connect(purpose, &events)).await?);
+            Ok(Session { plan: connector.plan(&events).await, connection, connector })
         }
     };
     Box::pin(outage::connect(pool, settings, will_push, events, work)).await

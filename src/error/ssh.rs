@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use crate::plan::RoutePlan;
-use crate::ssh::Error;
+use crate::ssh::{Error, OpenRefusal};
 use crate::text::shell_word;
 
 /// Explains why the SSH connection to the planned instance failed.
@@ -34,6 +34,10 @@ pub(super) fn explain(plan: &RoutePlan, error: &Error) -> CommandError {
         }
         Error::Refused(_) => CommandError::failed(format!("{id}: {error}"))
             .hint(format!("check ForceCommand, PermitTTY and MaxSessions in its sshd_config; without a terminal: ec2ssh -T {id} COMMAND")),
+        Error::NotForwarded { refusal: OpenRefusal::Prohibited, .. } => CommandError::failed(format!("{id}: {error}"))
+            .hint(format!("check AllowTcpForwarding, AllowStreamLocalForwarding, DisableForwarding and PermitOpen in its sshd_config: ec2ssh {id} 'sudo sshd -T'")),
+        Error::NotForwarded { .. } => CommandError::failed(format!("{id}: {error}"))
+            .hint(format!("see what listens there: ec2ssh {id} ss -ltn")),
         Error::Local { source, .. } => CommandError::failed(error.to_string()).cause(source.to_string()),
         Error::SecondStep { user, wanted, answered } => {
             let word = shell_word(&format!("{user}@{id}"));

@@ -1,11 +1,12 @@
 //! Channels as byte streams: TCP connections and Unix sockets behind the server, and subsystems such as SFTP.
 
+use russh::ChannelOpenFailure;
+
 use super::client::Connection;
-use super::error::Error;
-use super::incoming::ChannelStream;
+use super::error::{Error, OpenRefusal};
+use super::stream::ChannelStream;
 use super::session;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for forwarding and copying files"))]
 impl Connection {
     /// Opens a connection from the server to a TCP port that it can reach (RFC 4254, section 7.2). `origin` is the address
     /// and port on this side that the connection is for.
@@ -15,7 +16,7 @@ impl Connection {
     pub(crate) async fn open_tcp(&self, host: &str, port: u16, origin: (&str, u16)) -> Result<ChannelStream, Error> {
         let (from, from_port) = origin;
         let opened = self.handle().channel_open_direct_tcpip(host, port.into(), from, from_port.into()).await;
-        Ok(opened.map_err(|error| self.open_error(error, "connect to the port"))?.into_stream())
+        Ok(self.channels.stream(opened.map_err(|error| self.forward_error(error))?))
     }
 
     /// Opens a connection from the server to a Unix socket there (OpenSSH's PROTOCOL, section 2.4).
@@ -24,7 +25,7 @@ impl Connection {
     /// As for [`Connection::open_tcp`].
     pub(crate) async fn open_unix(&self, path: &str) -> Result<ChannelStream, Error> {
         let opened = self.handle().channel_open_direct_streamlocal(path).await;
-        Ok(opened.map_err(|error| self.open_error(error, "connect to the socket"))?.into_stream())
+        Ok(self.channels.stream(opened.map_err(|error| self.forward_error(error))?))
     }
 
     /// Starts a subsystem of the server (RFC 4254, section 6.5) and returns its byte stream.
@@ -38,6 +39,16 @@ impl Connection {
         session::confirmed(async || channel.wait().await, "start the subsystem")
             .await
             .map_err(|error| self.with_reason(error))?;
-        Ok(channel.into_stream())
+        Ok(self.channels.stream(channel))
+    }
+
+    fn forward_error(&self, error: russh::Error) -> Error {
+        let russh::Error::ChannelOpenFailure(reason) = error else { return self.error(error) };
+        let refusal = match reason {
+            ChannelOpenFailure::AdministrativelyProhibited => OpenRefusal::Prohibited,
+            ChannelOpenFailure::ConnectFailed => OpenRefusal::ConnectFailed,
+            _ => OpenRefusal::Other,
+        };
+        Error::NotForwarded { refusal, description: self.shared.open_failures.take() }
     }
 }

@@ -19,11 +19,12 @@ use super::error::Error;
 use super::gate::{Gate, gated};
 use super::handler::{Handler, HandlerError, Refused, Shared, Verify};
 use super::host_key::{Algorithm, PresentedKey, preferred};
-use super::incoming::{ChannelStream, IncomingKind};
+use super::incoming::{IncomingChannel, IncomingKind};
 use super::keepalive::keep_alive;
 use super::last_message::with_last_message;
 use super::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use super::preamble::{FirstLines, preamble};
+use super::stream::Channels;
 use super::verifier::{HostKeyVerifier, Preferences};
 use super::write_timeout::write_timeout;
 
@@ -55,6 +56,7 @@ pub(crate) struct Connection {
     handle: Arc<Handle<Handler>>,
     pub(super) shared: Arc<Shared>,
     pub(super) gate: Gate,
+    pub(super) channels: Channels,
     pub(super) backlog: usize,
     cancelled: CancellationToken,
     timeouts: Timeouts,
@@ -82,11 +84,13 @@ impl Connection {
         let shared = Arc::new(Shared::default());
         let cancelled = CancellationToken::new();
         let gate = Gate::new();
+        let channels = Channels::new(gate.clone());
         let handler = Handler {
             verify,
             on_banner: Box::new(on_banner),
             shared: Arc::clone(&shared),
             gate: gate.clone(),
+            channels: channels.clone(),
             cancelled: cancelled.clone(),
             _closes: shared.closed.clone().drop_guard(),
         };
@@ -100,7 +104,7 @@ impl Connection {
                 Ok(handle) => {
                     abort.disarm();
                     let (handle, Backlog(backlog)) = (Arc::new(handle), options.backlog);
-                    Ok(Self { handle, shared, gate, backlog, cancelled, timeouts })
+                    Ok(Self { handle, shared, gate, channels, backlog, cancelled, timeouts })
                 }
                 Err(HandlerError::Refused) => {
                     let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -149,8 +153,7 @@ impl Connection {
     }
 
     /// Accepts channels of this kind that the server opens; without a registration they are refused.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for forwarding from the server"))]
-    pub(crate) fn accept(&self, kind: IncomingKind) -> mpsc::Receiver<ChannelStream> {
+    pub(crate) fn accept(&self, kind: IncomingKind) -> mpsc::Receiver<IncomingChannel> {
         self.shared.router.register(kind)
     }
 
@@ -173,7 +176,10 @@ impl Connection {
     /// Returns the meaning of an error on opening a channel for this.
     pub(super) fn open_error(&self, error: russh::Error, what: &'static str) -> Error {
         match error {
-            russh::Error::ChannelOpenFailure(_) => Error::Refused(what),
+            russh::Error::ChannelOpenFailure(_) => {
+                self.shared.open_failures.take();
+                Error::Refused(what)
+            }
             other => self.error(other),
         }
     }

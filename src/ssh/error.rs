@@ -66,6 +66,14 @@ pub(crate) enum Error {
     /// The server refused to open the session or to start the command.
     #[error("the server refused to {0}")]
     Refused(&'static str),
+    /// The server cannot or may not connect to where a forwarded connection leads.
+    #[error("{}", forwarding_refused(*refusal, description))]
+    NotForwarded {
+        /// The kind of refusal.
+        refusal: OpenRefusal,
+        /// The server's description; untrusted, and often empty.
+        description: String,
+    },
     /// Any other error of the SSH protocol.
     #[error("SSH protocol error: {0}")]
     Protocol(String),
@@ -77,6 +85,26 @@ pub(crate) enum Error {
         /// The error of the system.
         source: Arc<std::io::Error>,
     },
+}
+
+/// The kinds of refusals of a channel (RFC 4254, section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenRefusal {
+    /// The server's configuration does not permit it.
+    Prohibited,
+    /// The server could not connect.
+    ConnectFailed,
+    /// The server lacks something, or does not know this kind of channel.
+    Other,
+}
+
+fn forwarding_refused(refusal: OpenRefusal, description: &str) -> String {
+    let kind = match refusal {
+        OpenRefusal::Prohibited => "the server does not permit forwarding",
+        OpenRefusal::ConnectFailed => "the server cannot connect",
+        OpenRefusal::Other => "the server refused the channel",
+    };
+    if description.is_empty() { kind.to_owned() } else { format!("{kind}: {description}") }
 }
 
 fn second_step(user: &str, wanted: &[String], answered: bool) -> String {

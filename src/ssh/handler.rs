@@ -1,22 +1,24 @@
 //! The callbacks of russh: the host key, the server's banner, channels that the server opens, and the reason why the connection
 //! ended.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Msg, Session};
-use russh::{Channel, Names};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::Error;
 use super::gate::Gate;
 use super::host_key::{Algorithm, PresentedKey};
 use super::incoming::{IncomingKind, Router};
+use super::stream::Channels;
 
 /// State that the handler, which lives in russh's task, shares with its connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Shared {
     /// Set while the host key is being judged: the handshake's timeout is paused.
     pub timeout_paused: AtomicBool,
@@ -28,6 +30,8 @@ pub(super) struct Shared {
     pub host_key: OnceLock<Algorithm>,
     /// Where channels that the server opens are delivered.
     pub router: Router,
+    /// Why the server refused to open channels, in its own words.
+    pub open_failures: OpenFailures,
 }
 
 impl Shared {
@@ -39,6 +43,30 @@ impl Shared {
     /// Records why the connection ends, unless a reason is known already.
     pub(super) fn set_reason(&self, reason: Error) {
         let _ = self.reason.set(reason);
+    }
+}
+
+/// The server's descriptions of refused channels, oldest first. russh gives them to nobody who opens a channel; those are told in the
+/// order in which the refusals came.
+#[derive(Debug, Default)]
+pub(super) struct OpenFailures(Mutex<VecDeque<String>>);
+
+impl OpenFailures {
+    /// The number of descriptions that are kept, each of some 200 bytes.
+    const MAX: usize = 64;
+    const MAX_LENGTH: usize = 200;
+
+    fn push(&self, description: &str) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == Self::MAX {
+            kept.pop_front();
+        }
+        kept.push_back(description.chars().take(Self::MAX_LENGTH).collect());
+    }
+
+    /// Takes the oldest description.
+    pub(super) fn take(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or_default()
     }
 }
 
@@ -60,6 +88,8 @@ pub(super) struct Handler {
     pub shared: Arc<Shared>,
     /// The gate, which may be passed until a key exchange is done.
     pub gate: Gate,
+    /// What the channels of the connection share.
+    pub channels: Channels,
     /// Cancelled when the handshake is no longer awaited.
     pub cancelled: CancellationToken,
     /// Cancels [`Shared::closed`] when russh drops the handler, which is when its task ends.
@@ -95,7 +125,7 @@ macro_rules! route_channels {
                 reply: ChannelOpenHandle,
                 _: &mut Session,
             ) -> Result<(), HandlerError> {
-                self.shared.router.deliver($kind, channel, reply).await;
+                self.shared.router.deliver($kind, channel, reply, self.channels.clone()).await;
                 Ok(())
             }
         )*
@@ -140,6 +170,18 @@ impl russh::client::Handler for Handler {
 
     async fn kex_done(&mut self, _: Option<&[u8]>, _: &Names, _: &mut Session) -> Result<(), HandlerError> {
         self.gate.unforce();
+        Ok(())
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        _: ChannelOpenFailure,
+        description: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        self.shared.open_failures.push(description);
         Ok(())
     }
 

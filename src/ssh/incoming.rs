@@ -2,14 +2,13 @@
 //! refused otherwise.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use russh::client::{ChannelOpenHandle, Msg};
 use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::mpsc;
 
-/// A channel as a byte stream. The end of its output is a half-close: the other direction stays open.
-pub(crate) type ChannelStream = russh::ChannelStream<Msg>;
+use super::stream::{ChannelStream, Channels};
 
 /// The number of channels of one kind that may wait for their receiver; more are refused.
 const MAX_QUEUED: usize = 64;
@@ -33,32 +32,88 @@ pub(crate) enum IncomingKind {
     Agent,
 }
 
+/// A channel that the server has opened, and that nobody has accepted yet.
+pub(crate) struct IncomingChannel {
+    channel: Channel<Msg>,
+    reply: ChannelOpenHandle,
+    channels: Channels,
+}
+
+impl IncomingChannel {
+    /// Accepts the channel.
+    pub(crate) async fn accept(self) -> ChannelStream {
+        self.reply.accept().await;
+        self.channels.stream(self.channel)
+    }
+
+    /// Refuses the channel, because what it is for cannot be reached.
+    pub(crate) async fn refuse(self) {
+        self.reply.reject(ChannelOpenFailure::ConnectFailed).await;
+    }
+}
+
+type Receivers = HashMap<IncomingKind, mpsc::Sender<IncomingChannel>>;
+
 /// Delivers channels by kind. Empty, it refuses every channel.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Router {
-    receivers: Mutex<HashMap<IncomingKind, mpsc::Sender<ChannelStream>>>,
+    receivers: Mutex<Receivers>,
 }
 
 impl Router {
     /// Registers for a kind of channel; a previous registration ends. Dropping the receiver refuses the kind again.
-    pub(crate) fn register(&self, kind: IncomingKind) -> mpsc::Receiver<ChannelStream> {
+    pub(crate) fn register(&self, kind: IncomingKind) -> mpsc::Receiver<IncomingChannel> {
         let (sender, receiver) = mpsc::channel(MAX_QUEUED);
-        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, sender);
+        self.receivers().insert(kind, sender);
         receiver
     }
 
-    /// Accepts the channel and delivers it, or refuses it. Never waits for the receiver: russh's one loop would wait with it.
-    pub(super) async fn deliver(&self, kind: IncomingKind, channel: Channel<Msg>, reply: ChannelOpenHandle) {
-        let sender = self.receivers.lock().unwrap_or_else(PoisonError::into_inner).get(&kind).cloned();
-        let Some(sender) = sender.filter(|sender| !sender.is_closed()) else {
+    /// Says which port the server has chosen, where any free one was asked for.
+    pub(crate) fn chosen(&self, asked: &IncomingKind, kind: IncomingKind) {
+        let mut receivers = self.receivers();
+        if let Some(sender) = receivers.remove(asked) {
+            receivers.insert(kind, sender);
+        }
+    }
+
+    fn receivers(&self) -> MutexGuard<'_, Receivers> {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Delivers the channel, or refuses it. Never waits for the receiver: russh's one loop would wait with it.
+    pub(super) async fn deliver(
+        &self,
+        kind: IncomingKind,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        channels: Channels,
+    ) {
+        let sender = receiver_of(&self.receivers(), &kind);
+        let Some(sender) = sender else {
             return reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
         };
         match sender.try_reserve() {
-            Ok(permit) => {
-                reply.accept().await;
-                permit.send(channel.into_stream());
-            }
+            Ok(permit) => permit.send(IncomingChannel { channel, reply, channels }),
             Err(_) => reply.reject(ChannelOpenFailure::ResourceShortage).await,
         }
     }
+}
+
+/// Returns who has asked for channels of this kind. Servers spell an address as they like, so the port alone will do where only one has
+/// asked for it; and a connection may come before the answer that names a port which the server chose.
+fn receiver_of(receivers: &Receivers, kind: &IncomingKind) -> Option<mpsc::Sender<IncomingChannel>> {
+    let is_open = |sender: &&mpsc::Sender<IncomingChannel>| !sender.is_closed();
+    if let Some(exact) = receivers.get(kind).filter(is_open) {
+        return Some(exact.clone());
+    }
+    let IncomingKind::ForwardedTcp { port, .. } = kind else { return None };
+    let with_port = |wanted: u32| {
+        let has_port = move |kind: &IncomingKind| matches!(kind, IncomingKind::ForwardedTcp { port, .. } if *port == wanted);
+        let mut found = receivers.iter().filter(|(kind, _)| has_port(kind)).map(|(_, sender)| sender).filter(is_open);
+        match (found.next(), found.next()) {
+            (Some(only), None) => Some(only.clone()),
+            _ => None,
+        }
+    };
+    with_port(*port).or_else(|| with_port(0))
 }

@@ -3,7 +3,7 @@
 //! terminal.
 //!
 //! - `client` does the handshake with what `algorithms` lists and `options` says, `auth` logs in
-//! - `session` runs a program in a channel, `channel` opens channels as byte streams, `incoming` routes the server's
+//! - `session` runs a program in a channel, `channel` opens channels as byte streams (`stream`), `incoming` routes the server's
 //! - `verifier` is the interface of whoever judges the host key, `host_key` and `keys` are the key types, `agent_keys` the
 //!   caller's own agent
 //! - `output` takes what arrives and writes it at the reader's pace, `keepalive` finds out whether the server is alive
@@ -28,11 +28,13 @@ mod last_message;
 pub(crate) mod options;
 mod output;
 mod preamble;
+mod remote;
 pub(crate) mod session;
+mod stream;
 pub(crate) mod verifier;
 mod write_timeout;
 
-pub(crate) use error::Error;
+pub(crate) use error::{Error, OpenRefusal};
 
 #[cfg(test)]
 mod tests;

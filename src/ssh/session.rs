@@ -83,6 +83,9 @@ impl Session {
         for (name, value) in &launch.environment {
             self.writer.set_env(false, name.as_str(), value.as_str()).await.map_err(Error::from_protocol)?;
         }
+        if launch.agent {
+            self.writer.agent_forward(false).await.map_err(Error::from_protocol)?;
+        }
         let sent = match &launch.program {
             Program::Nothing => Ok(()),
             Program::Shell => {
@@ -92,6 +95,10 @@ impl Session {
             Program::Command(line) => {
                 asked.push("run the command");
                 self.writer.exec(true, line.as_bytes()).await
+            }
+            Program::Subsystem(name) => {
+                asked.push("start the subsystem");
+                self.writer.request_subsystem(true, name.as_str()).await
             }
         };
         sent.map_err(Error::from_protocol)?;

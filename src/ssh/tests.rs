@@ -186,7 +186,7 @@ pub(super) fn nobody(_: Challenge) -> Pin<Box<dyn Future<Output = Answers> + Sen
 
 /// A command without a terminal.
 pub(super) fn command() -> Launch {
-    Launch { program: Program::Command("x".into()), pty: None, environment: Vec::new() }
+    Launch { program: Program::Command("x".into()), pty: None, environment: Vec::new(), agent: false }
 }
 
 /// Accepts every host key.

@@ -13,6 +13,8 @@ pub(crate) enum Typed {
     Help,
     /// The escape `~^Z`: suspend ec2ssh.
     Suspend,
+    /// The escape `~#`: list the forwarded connections.
+    Connections,
 }
 
 /// The position in a typed line.
@@ -20,36 +22,49 @@ pub(crate) enum Typed {
 enum Position {
     #[default]
     LineStart,
-    AfterTilde,
+    AfterEscape,
     InLine,
 }
 
 /// The escape filter's state between reads.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct EscapeFilter {
+    /// The escape character; without one all input is passed on.
+    escape: Option<u8>,
     position: Position,
 }
 
-/// The help text for `~?`.
-pub(crate) const HELP: &str = "Supported escapes, after Enter:\n\
-    \x20 ~.   end the session\n\
-    \x20 ~^Z  suspend ec2ssh\n\
-    \x20 ~?   this list\n\
-    \x20 ~~   send the escape character by typing it twice";
-
-const TILDE: u8 = b'~';
 const CTRL_Z: u8 = 0x1a;
 
 impl EscapeFilter {
+    /// Makes a filter for this escape character.
+    pub(crate) fn new(escape: Option<u8>) -> Self {
+        Self { escape, position: Position::default() }
+    }
+
+    /// Returns the help text for `~?`.
+    pub(crate) fn help(&self) -> String {
+        let escape = match self.escape.unwrap_or(b'~') {
+            control @ ..0x20 => format!("^{}", char::from(control | 0x40)),
+            other => char::from(other).to_string(),
+        };
+        format!(
+            "Supported escapes, after Enter:\n  {escape}.   end the session\n  {escape}^Z  suspend ec2ssh\n  {escape}#   list \
+             forwarded connections\n  {escape}?   this list\n  {escape}{escape}   send the escape character by typing it twice\n\
+             There is no {escape}C: add forwards with another ec2ssh -N -L … or ec2ssh forward"
+        )
+    }
+
     /// Interprets input that was read from the terminal. Ignores everything after a `~.`.
     pub(crate) fn feed(&mut self, input: &[u8]) -> Vec<Typed> {
         let mut found = Vec::new();
         let mut bytes = Vec::with_capacity(input.len() + 1);
         for &byte in input {
             let action = match (self.position, byte) {
-                (Position::AfterTilde, b'.') => Some(Typed::Disconnect),
-                (Position::AfterTilde, b'?') => Some(Typed::Help),
-                (Position::AfterTilde, CTRL_Z) => Some(Typed::Suspend),
+                (Position::AfterEscape, b'.') => Some(Typed::Disconnect),
+                (Position::AfterEscape, b'?') => Some(Typed::Help),
+                (Position::AfterEscape, b'#') => Some(Typed::Connections),
+                (Position::AfterEscape, CTRL_Z) => Some(Typed::Suspend),
                 _ => None,
             };
             if let Some(action) = action {
@@ -75,11 +90,11 @@ impl EscapeFilter {
     /// Processes a byte that completes no escape: appends its output and returns the new position.
     fn step(&self, byte: u8, out: &mut Vec<u8>) -> Position {
         match (self.position, byte) {
-            (Position::LineStart, TILDE) => return Position::AfterTilde,
+            (Position::LineStart, byte) if Some(byte) == self.escape => return Position::AfterEscape,
             // The escape `~~` sends one tilde.
-            (Position::AfterTilde, TILDE) => {}
-            // This is not an escape, so the tilde that was held back is sent first.
-            (Position::AfterTilde, _) => out.push(TILDE),
+            (Position::AfterEscape, byte) if Some(byte) == self.escape => {}
+            // This is not an escape, so the character that was held back is sent first.
+            (Position::AfterEscape, _) => out.extend(self.escape),
             _ => {}
         }
         out.push(byte);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
 
-use super::escape::{EscapeFilter, HELP, Typed};
+use super::escape::{EscapeFilter, Typed};
 use super::raw::{self, RawMode};
 use super::signals::{TerminalEvent, TerminalEvents, is_orphan, stop_job, stop_self};
 use crate::program::{Input, PtyRequest, WindowSize};
@@ -25,6 +25,8 @@ pub(crate) trait TerminalUi {
     fn notice(&self, text: &str);
     /// Shows several lines to the user.
     fn lines(&self, text: &str);
+    /// Lists the forwarded connections for the user.
+    fn connections(&self) -> String;
 }
 
 /// The local end of a remote program.
@@ -34,6 +36,7 @@ pub(crate) struct LocalTerminal<U: TerminalUi> {
     raw: Mutex<Option<RawMode>>,
     is_terminal: bool,
     reads_stdin: bool,
+    escape: Option<u8>,
     /// The session that is fed.
     sink: watch::Sender<Option<mpsc::Sender<Input>>>,
 }
@@ -46,10 +49,10 @@ impl<U: TerminalUi> Drop for LocalTerminal<U> {
 
 impl<U: TerminalUi> LocalTerminal<U> {
     /// Takes over the terminal: in raw mode if the remote program has a pty. Without `reads_stdin` no keys are read, and Ctrl-C
-    /// keeps its usual meaning.
-    pub(crate) fn begin(ui: U, has_pty: bool, reads_stdin: bool) -> Self {
+    /// keeps its usual meaning. `escape` is the escape character.
+    pub(crate) fn begin(ui: U, has_pty: bool, reads_stdin: bool, escape: Option<u8>) -> Self {
         let is_terminal = has_pty && reads_stdin && raw::stdin_is_terminal();
-        let local = Self { ui, raw: Mutex::new(None), is_terminal, reads_stdin, sink: watch::Sender::new(None) };
+        let local = Self { ui, raw: Mutex::new(None), is_terminal, reads_stdin, escape, sink: watch::Sender::new(None) };
         local.set_raw(is_terminal);
         local
     }
@@ -108,7 +111,7 @@ impl<U: TerminalUi> LocalTerminal<U> {
 
     /// Forwards the keyboard until `~.`.
     async fn forward_keyboard(&self, to: &mpsc::UnboundedSender<Input>) {
-        let mut filter = EscapeFilter::default();
+        let mut filter = EscapeFilter::new(self.escape);
         let mut stdin = tokio::io::stdin();
         let mut chunk = vec![0; READ_SIZE];
         loop {
@@ -123,7 +126,8 @@ impl<U: TerminalUi> LocalTerminal<U> {
                 match typed {
                     Typed::Bytes(bytes) => drop(to.send(Input::Bytes(bytes))),
                     Typed::Disconnect => return,
-                    Typed::Help => self.ui.lines(HELP),
+                    Typed::Help => self.ui.lines(&filter.help()),
+                    Typed::Connections => self.ui.lines(&self.ui.connections()),
                     Typed::Suspend if is_orphan() => {
                         self.ui.notice("[ec2ssh not suspended: no shell could resume it]");
                     }
@@ -236,6 +240,9 @@ mod tests {
         fn set_raw(&self, _: bool) {}
         fn notice(&self, _: &str) {}
         fn lines(&self, _: &str) {}
+        fn connections(&self) -> String {
+            String::new()
+        }
     }
 
     fn bytes(input: Option<Input>) -> Vec<u8> {
@@ -248,7 +255,7 @@ mod tests {
     /// Input that the first session has not taken goes to the next one, in order.
     #[tokio::test]
     async fn input_follows_to_the_next_session() {
-        let local = LocalTerminal::begin(Silent, false, true);
+        let local = LocalTerminal::begin(Silent, false, true, None);
         let mut first = local.attach();
         local.deliver(Input::Bytes(b"one".to_vec())).await;
         assert_eq!(bytes(first.recv().await), b"one");

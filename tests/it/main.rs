@@ -8,6 +8,7 @@ mod botocore;
 mod complete;
 mod doctor;
 mod errors;
+mod forward;
 mod help;
 mod host_keys;
 mod info;

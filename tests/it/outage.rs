@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use ec2ssh_lab::Fault;
 
+use crate::support::agent::SshAgent;
 use crate::support::place::Place;
 use crate::support::pty::Terminal;
 use crate::support::{ID, Run, World, comes_true, keygen, tool};
@@ -181,32 +182,4 @@ fn plain_ssh_uses_the_callers_agent_without_aws() {
     terminal.wait_for("(yes/no)");
     terminal.type_in("yes\r");
     terminal.wait_for("status 0");
-}
-
-/// A real ssh-agent, which ends with this value.
-struct SshAgent {
-    child: Child,
-    socket: std::path::PathBuf,
-}
-
-impl SshAgent {
-    fn start(world: &World, keys: &[&str]) -> Self {
-        let socket = world.path("agent.sock");
-        let mut command = Command::new(tool("ssh-agent"));
-        let child = command.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-        assert!(comes_true(|| socket.exists()));
-        for key in keys {
-            let mut add = world.command(tool("ssh-add"));
-            let added = add.env("SSH_AUTH_SOCK", &socket).arg("-q").arg(world.path(key)).status().unwrap();
-            assert!(added.success(), "{key}");
-        }
-        Self { child, socket }
-    }
-}
-
-impl Drop for SshAgent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

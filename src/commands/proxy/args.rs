@@ -84,7 +84,7 @@ impl ProxyArgs {
             None => split_keyed_port(&target),
         };
         typed.options.port = port.or(typed.options.port);
-        settings(ctx, target, typed)
+        settings(ctx, target.parse()?, typed)
     }
 
     /// Returns the target for ec2ssh's own parser, which expects an IPv6 address in brackets. The block passes user and

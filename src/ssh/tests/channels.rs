@@ -4,8 +4,9 @@ use russh::ChannelMsg;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Script, command, connected, wait_for_exec};
-use crate::ssh::Error;
-use crate::ssh::incoming::{ChannelStream, IncomingKind};
+use crate::ssh::incoming::IncomingKind;
+use crate::ssh::stream::ChannelStream;
+use crate::ssh::{Error, OpenRefusal};
 
 const IDLE: Script = |channel, _| {
     Box::pin(async move {
@@ -54,14 +55,15 @@ async fn large_data_passes_in_both_directions() {
 #[tokio::test]
 async fn refused_channels_leave_the_connection_open() {
     let connection = connected(IDLE).await;
-    let refusals = [
-        (connection.open_tcp("closed", 1, ("127.0.0.1", 1)).await.err(), "connect to the port"),
-        (connection.open_unix("/closed").await.err(), "connect to the socket"),
-        (connection.open_subsystem("netconf").await.err(), "start the subsystem"),
-    ];
-    for (error, what) in refusals {
-        assert!(matches!(&error, Some(Error::Refused(refused)) if *refused == what), "{what}: {error:?}");
+    for error in [
+        connection.open_tcp("closed", 1, ("127.0.0.1", 1)).await.err(),
+        connection.open_unix("/closed").await.err(),
+    ] {
+        let is_refusal = matches!(&error, Some(Error::NotForwarded { refusal: OpenRefusal::ConnectFailed, .. }));
+        assert!(is_refusal, "{error:?}");
     }
+    let error = connection.open_subsystem("netconf").await.err();
+    assert!(matches!(&error, Some(Error::Refused("start the subsystem"))), "{error:?}");
     assert_eq!(exchange(connection.open_unix("/s").await.unwrap(), b"on").await, b"/s on");
 }
 
@@ -115,10 +117,15 @@ async fn channels_of_the_server_are_refused_unless_accepted() {
     let connection = connected(OPEN_FORWARDED).await;
     assert_eq!(open_forwarded(&connection).await, 1);
     let mut incoming = connection.accept(forwarded());
-    assert_eq!(open_forwarded(&connection).await, 0);
     let mut text = String::new();
-    incoming.recv().await.unwrap().read_to_string(&mut text).await.unwrap();
+    let accepting = async {
+        incoming.recv().await.unwrap().accept().await.read_to_string(&mut text).await.unwrap();
+    };
+    assert_eq!(tokio::join!(open_forwarded(&connection), accepting).0, 0);
     assert_eq!(text, "hello");
+    // A forward that cannot be reached here is refused, and the connection goes on.
+    let refusing = async { incoming.recv().await.unwrap().refuse().await };
+    assert_eq!(tokio::join!(open_forwarded(&connection), refusing).0, 1);
     // Registered for another port, or no longer: refused again.
     drop(incoming);
     let _other = connection.accept(IncomingKind::ForwardedTcp { address: "localhost".to_owned(), port: 81 });

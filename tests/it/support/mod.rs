@@ -1,5 +1,6 @@
 //! Test environment: the embedded cloud, a home directory of its own, and the binary.
 
+pub(crate) mod agent;
 pub(crate) mod place;
 pub(crate) mod proxy;
 pub(crate) mod pty;

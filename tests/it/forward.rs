@@ -1,0 +1,381 @@
+//! Forwarding as in ssh: `-L`, `-R`, `-D`, `-W`, `-A`, by a real sshd.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use ec2ssh_lab::Instance;
+
+use crate::support::agent::SshAgent;
+use crate::support::{ID, RealSshd, Run, World, keygen, tool, wait_for_line, wait_until};
+
+/// A world with one instance, `my-instance`, that runs a real sshd and whose host key is trusted.
+pub(crate) struct Real {
+    pub world: World,
+    pub sshd: RealSshd,
+}
+
+impl Real {
+    pub(crate) fn start(extra: &str) -> Self {
+        let world = World::empty();
+        world.add_amazon_linux();
+        world.cloud.add(Instance::named(ID, "my-instance"));
+        let sshd = RealSshd::start(&world.cloud, ID, extra);
+        let real = Self { world, sshd };
+        real.world.run(&real.line("-q --host-keys accept-new", "true")).expect(0);
+        real
+    }
+
+    /// Returns the arguments for the instance.
+    pub(crate) fn line(&self, options: &str, command: &str) -> String {
+        format!("{options} -p {} -l {} my-instance {command}", self.sshd.port, self.sshd.user)
+    }
+
+    /// Starts the binary without a command, and returns it with its standard error.
+    pub(crate) fn hold(&self, options: &str) -> Held {
+        let mut command = self.world.ec2ssh(&self.line(&format!("-N -v {options}"), ""));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Held { child }
+    }
+}
+
+/// A running ec2ssh, which is killed when dropped.
+pub(crate) struct Held {
+    pub child: Child,
+}
+
+impl Held {
+    /// Waits for a line on standard error and returns the port that it names behind the last colon of a word.
+    pub(crate) fn port_of(&mut self, text: &str) -> u16 {
+        let seen = wait_for_line(self.child.stderr.as_mut().unwrap(), text);
+        let line = seen.lines().find(|line| line.contains(text)).unwrap();
+        let number = |word: &str| word.rsplit(':').next().and_then(|port| port.parse().ok());
+        line.split(text).nth(1).unwrap().split_whitespace().find_map(number).unwrap()
+    }
+
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        wait_for_line(self.child.stderr.as_mut().unwrap(), text)
+    }
+
+    fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves connections on a free port of loopback: reads to the end, then answers with what it has read, reversed.
+fn mirror() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            std::thread::spawn(move || answer_mirrored(stream));
+        }
+    });
+    port
+}
+
+fn answer_mirrored(mut stream: impl Read + Write) {
+    let mut seen = Vec::new();
+    if stream.read_to_end(&mut seen).is_ok() {
+        seen.reverse();
+        let _ = stream.write_all(&seen);
+    }
+}
+
+fn mirror_at(path: &Path) {
+    let listener = UnixListener::bind(path).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(|stream| answer_mirrored(stream.unwrap())));
+}
+
+/// Sends, ends the input, and returns the answer.
+fn exchange(mut stream: TcpStream, sent: &[u8]) -> Vec<u8> {
+    stream.write_all(sent).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back).unwrap();
+    back
+}
+
+fn connect(port: u16) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", port)).unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Both families of loopback, a large answer behind the end of the input, and a target that is not there.
+#[test]
+fn local_forwards_keep_half_closes() {
+    let real = Real::start("");
+    let target = mirror();
+    let mut held = real.hold(&format!("-L :{target} -L 0:localhost:{}", free_port()));
+    let port = held.port_of("Forwarding ");
+    let sent: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let mut reversed = sent.clone();
+    reversed.reverse();
+    assert!(exchange(connect(port), &sent) == reversed);
+    assert_eq!(exchange(TcpStream::connect(("::1", port)).unwrap(), b"abc"), b"cba");
+    let refused = held.port_of("Forwarding ");
+    assert_eq!(exchange(connect(refused), b""), b"");
+    let line = held.wait_for(" failed: ");
+    assert!(line.contains("failed: the server cannot connect: Connection refused"), "{line}");
+    // The error has ended one connection only.
+    assert_eq!(exchange(connect(port), b"abc"), b"cba");
+}
+
+#[test]
+fn unix_sockets_work_on_both_ends() {
+    let real = Real::start("");
+    let (here, there, back) = (real.world.path("here"), real.world.path("there"), real.world.path("back"));
+    mirror_at(&there);
+    let specs = format!("-L {}:{} -R {}:{}", here.display(), there.display(), back.display(), there.display());
+    let mut held = real.hold(&specs);
+    held.wait_for("running no command");
+    for path in [&here, &back] {
+        let mut stream = UnixStream::connect(path).unwrap();
+        stream.write_all(b"abc").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "cba", "{}", path.display());
+    }
+    // Ended by a signal, it takes its socket with it.
+    let pid = rustix::process::Pid::from_child(&held.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    wait_until("the socket is removed", || !here.exists());
+}
+
+#[test]
+fn remote_forwards_reach_this_side() {
+    let real = Real::start("");
+    let target = mirror();
+    let fixed = free_port();
+    let mut held = real.hold(&format!("-R 0:localhost:{target} -R {fixed}:127.0.0.1:{target} -R 0:127.0.0.1:{}", free_port()));
+    let port = held.port_of("Allocated port");
+    let refused = held.port_of("Allocated port");
+    held.wait_for("running no command");
+    assert_eq!(exchange(connect(port), b"abc"), b"cba");
+    assert_eq!(exchange(connect(fixed), b"abc"), b"cba");
+    assert_eq!(exchange(connect(refused), b""), b"");
+    assert!(held.wait_for(" failed: ").contains("Connection refused"));
+    assert_eq!(exchange(connect(port), b"abc"), b"cba");
+}
+
+/// Serves one line over HTTP, with a Content-Length, and keeps the connection open.
+fn web(host: &str) -> Option<u16> {
+    let listener = TcpListener::bind((host, 0)).ok()?;
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes");
+            std::thread::spawn(move || drop(stream.read(&mut [0; 1])));
+        }
+    });
+    Some(port)
+}
+
+/// Curl through SOCKS 4, 4a and 5, with names that the far side resolves, IPv4 and IPv6; on both ends.
+#[test]
+fn curl_goes_through_socks() {
+    let real = Real::start("");
+    let (v4, v6) = (web("127.0.0.1").unwrap(), web("::1").unwrap());
+    let (dynamic, remote) = (free_port(), free_port());
+    let mut held = real.hold(&format!("-D {dynamic} -R {remote}"));
+    held.wait_for("running no command");
+    let curl = |options: &str, port: u16, url: &str| {
+        let mut command = real.world.command(tool("curl"));
+        command.args(["-sS", "-g", "--max-time", "20"]).args(options.split(' ')).arg(format!("127.0.0.1:{port}")).arg(url);
+        Run::of(command.output().unwrap())
+    };
+    for port in [dynamic, remote] {
+        for (options, url) in [
+            ("--socks5", format!("http://127.0.0.1:{v4}/")),
+            ("--socks5-hostname", format!("http://localhost:{v4}/")),
+            ("--socks5", format!("http://[::1]:{v6}/")),
+            ("--socks5-hostname", format!("http://[::1]:{v6}/")),
+            ("--socks4", format!("http://127.0.0.1:{v4}/")),
+            ("--socks4a", format!("http://localhost:{v4}/")),
+        ] {
+            let run = curl(options, port, &url).expect(0);
+            assert_eq!(run.out(), "yes", "{options} {url}: {run}");
+        }
+        let run = curl("--socks5-hostname", port, &format!("http://localhost:{}/", free_port()));
+        assert_eq!(run.code, 97, "a refused connection has a reply: {run}");
+        assert!(run.stderr.contains("(5)"), "{run}");
+    }
+}
+
+#[test]
+fn stdio_is_joined_to_a_port() {
+    let real = Real::start("");
+    let target = mirror();
+    let command = real.world.ec2ssh(&real.line(&format!("-q -W localhost:{target}"), ""));
+    let run = real.world.run_with_input(command, b"abc").expect(0);
+    assert_eq!(run.out(), "cba");
+    let path = real.world.path("s");
+    mirror_at(&path);
+    let command = real.world.ec2ssh(&real.line(&format!("-q -W {}", path.display()), ""));
+    assert_eq!(real.world.run_with_input(command, b"abc").expect(0).out(), "cba");
+    let run = real.world.run(&real.line(&format!("-W localhost:{}", free_port()), "")).expect(255);
+    assert!(run.stderr.contains("the server cannot connect: Connection refused"), "{run}");
+}
+
+#[test]
+fn failed_set_up_warns_or_ends_it() {
+    let real = Real::start("");
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _v6 = TcpListener::bind(("::1", busy.local_addr().unwrap().port()));
+    let port = busy.local_addr().unwrap().port();
+    let run = real.world.run(&real.line(&format!("-L {port}"), "echo on")).expect(0);
+    assert_eq!(run.out(), "on\n");
+    assert_eq!(run.stderr, format!("Warning: cannot listen on 127.0.0.1:{port}: Address already in use\n"));
+    let run = real.world.run(&real.line(&format!("-R {port}:localhost:1"), "echo on")).expect(0);
+    let expected = format!("Warning: remote port forwarding failed for listen port {port}: the server refused to listen; ");
+    assert!(run.out() == "on\n" && run.stderr.starts_with(&expected), "{run}");
+    let calls = real.world.cloud.calls().len();
+    let run = real.world.run(&real.line(&format!("-o ExitOnForwardFailure=yes -L {port}"), "echo on")).expect(255);
+    let expected = format!(
+        "Error: cannot listen on 127.0.0.1:{port}\nCaused by: Address already in use\nHint: see who listens there: ss -ltnp sport = :{port}\n"
+    );
+    assert!(run.stdout.is_empty() && run.stderr == expected, "{run}");
+    assert_eq!(real.world.cloud.calls().len(), calls, "nothing was asked of AWS");
+    let run = real.world.run(&real.line(&format!("-o ExitOnForwardFailure=yes -R {port}:localhost:1"), "echo on"));
+    assert!(run.code == 255 && run.stdout.is_empty() && run.stderr.contains("remote port forwarding failed"), "{run}");
+}
+
+/// A server that never stops sending, and counts what it was able to send.
+fn endless() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || while stream.write_all(&[7; 65536]).is_ok() {});
+        }
+    });
+    port
+}
+
+/// A client that stops reading loses its own connection in the end; the others go on meanwhile and afterwards, beyond a key
+/// exchange.
+#[test]
+fn stalled_connection_leaves_others_alone() {
+    let real = Real::start("RekeyLimit 8M");
+    let (endless, target) = (endless(), mirror());
+    let mut held = real.hold(&format!("-L :{endless} -L :{target}"));
+    let (stalling, working) = (held.port_of("Forwarding "), held.port_of("Forwarding "));
+    let mut stalled = connect(stalling);
+    stalled.read_exact(&mut [0; 1]).unwrap();
+    for _ in 0..40 {
+        assert_eq!(exchange(connect(working), b"abc"), b"cba");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    // What had arrived is read, then comes the reset.
+    let mut rest = Vec::new();
+    let ended = stalled.read_to_end(&mut rest);
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(exchange(connect(working), b"abc"), b"cba");
+}
+
+/// A slow reader gets everything.
+#[test]
+fn slow_reader_loses_nothing() {
+    let real = Real::start("");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    const SIZE: usize = 150 << 20;
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&vec![7; SIZE]).unwrap();
+    });
+    let mut held = real.hold(&format!("-L :{port}"));
+    let mut client = connect(held.port_of("Forwarding "));
+    let mut chunk = vec![0; 1 << 20];
+    let mut total = 0;
+    loop {
+        match client.read(&mut chunk).unwrap() {
+            0 => break,
+            read => total += read,
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(total, SIZE);
+}
+
+#[test]
+fn many_connections_leave_nothing_behind() {
+    let real = Real::start("");
+    let target = mirror();
+    let mut held = real.hold(&format!("-L :{target}"));
+    let port = held.port_of("Forwarding ");
+    assert_eq!(exchange(connect(port), b"abc"), b"cba");
+    let before = held.descriptors();
+    for number in 0..1000_u32 {
+        let sent = number.to_string();
+        assert_eq!(exchange(connect(port), sent.as_bytes()), sent.bytes().rev().collect::<Vec<_>>());
+    }
+    let open: Vec<TcpStream> = (0..400)
+        .map(|_| {
+            let mut stream = connect(port);
+            stream.write_all(b"abc").unwrap();
+            stream
+        })
+        .collect();
+    wait_until("all are forwarded", || held.descriptors() >= before + 400);
+    for stream in open {
+        assert_eq!(exchange(stream, b""), b"cba");
+    }
+    wait_until("all descriptors are closed", || held.descriptors() <= before);
+}
+
+#[test]
+fn agent_is_forwarded_when_asked() {
+    let real = Real::start("");
+    keygen(real.world.home.path(), "mine", &["-t", "ed25519", "-N", ""]);
+    let agent = SshAgent::start(&real.world, &["mine"]);
+    let fingerprint = Command::new(tool("ssh-keygen")).arg("-lf").arg(real.world.path("mine")).output().unwrap();
+    let fingerprint = String::from_utf8(fingerprint.stdout).unwrap().split(' ').nth(1).unwrap().to_owned();
+    let listed = |options: &str| {
+        let mut command = real.world.ec2ssh(&real.line(options, "ssh-add -l"));
+        Run::of(command.env("SSH_AUTH_SOCK", &agent.socket).output().unwrap())
+    };
+    let run = listed("-A").expect(0);
+    assert!(run.out().contains(&fingerprint), "{run}");
+    // Without -A there is none.
+    assert_eq!(listed("").code, 2);
+    let mut command = real.world.ec2ssh(&real.line("-A", "true"));
+    let run = Run::of(command.env_remove("SSH_AUTH_SOCK").output().unwrap()).expect(0);
+    assert_eq!(run.stderr, "Warning: there is no agent to forward: SSH_AUTH_SOCK is not set\n");
+}
+
+/// Like ssh, it stays until the forwarded connections have ended.
+#[test]
+fn end_of_command_waits_for_forwards() {
+    let real = Real::start("");
+    let target = mirror();
+    let port = free_port();
+    let mut command = real.world.ec2ssh(&real.line(&format!("-L {port}:localhost:{target}"), "echo ready; read line"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_line(child.stdout.as_mut().unwrap(), "ready");
+    let mut open = connect(port);
+    open.write_all(b"abc").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    wait_for_line(child.stderr.as_mut().unwrap(), "Waiting for 1 forwarded connection to end");
+    assert_eq!(exchange(open, b""), b"cba");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
