@@ -4,6 +4,7 @@ use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
 use super::probe::{Probe, ProbeError};
+use super::prompt::Prompt;
 use crate::io::{Holding, Layered, Prefix, Stream};
 
 /// A connection to a port of the far side.
@@ -44,9 +45,9 @@ impl Link {
     }
 
     /// Returns the link as one stream.
-    pub(crate) fn into_stream(self) -> Either<TcpStream, Box<dyn Stream>> {
+    pub(crate) fn into_stream(self) -> Either<Prompt, Box<dyn Stream>> {
         match self {
-            Self::Socket(socket) => Either::Left(socket),
+            Self::Socket(socket) => Either::Left(Prompt(socket)),
             Self::Tunnel(stream) => Either::Right(stream),
         }
     }

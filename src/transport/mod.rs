@@ -2,5 +2,6 @@
 
 pub(crate) mod link;
 pub(crate) mod probe;
+mod prompt;
 pub(crate) mod pump;
 pub(crate) mod tcp;

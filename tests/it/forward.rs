@@ -1,10 +1,10 @@
 //! Forwarding as in ssh: `-L`, `-R`, `-D`, `-W`, `-A`, by a real sshd.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use ec2ssh_lab::Instance;
 
@@ -36,27 +36,39 @@ impl Real {
     /// Starts the binary without a command, and returns it with its standard error.
     pub(crate) fn hold(&self, options: &str) -> Held {
         let mut command = self.world.ec2ssh(&self.line(&format!("-N -v {options}"), ""));
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Held { child }
+        Held::of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 }
 
 /// A running ec2ssh, which is killed when dropped.
 pub(crate) struct Held {
     pub child: Child,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Held {
-    /// Waits for a line on standard error and returns the port that it names behind the last colon of a word.
-    pub(crate) fn port_of(&mut self, text: &str) -> u16 {
-        let seen = wait_for_line(self.child.stderr.as_mut().unwrap(), text);
-        let line = seen.lines().find(|line| line.contains(text)).unwrap();
-        let number = |word: &str| word.rsplit(':').next().and_then(|port| port.parse().ok());
-        line.split(text).nth(1).unwrap().split_whitespace().find_map(number).unwrap()
+    pub(crate) fn of(mut child: Child) -> Self {
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr }
     }
 
+    /// Waits for a line with this text and returns it.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
-        wait_for_line(self.child.stderr.as_mut().unwrap(), text)
+        let mut seen = String::new();
+        loop {
+            let before = seen.len();
+            assert_ne!(self.stderr.read_line(&mut seen).unwrap(), 0, "it ended without {text:?}: {seen}");
+            if seen[before..].contains(text) {
+                return seen[before..].to_owned();
+            }
+        }
+    }
+
+    /// Waits for a line with this text and returns the port that it names behind it.
+    pub(crate) fn port_of(&mut self, text: &str) -> u16 {
+        let line = self.wait_for(text);
+        let number = |word: &str| word.rsplit(':').next().and_then(|port| port.parse().ok());
+        line.split(text).nth(1).unwrap().split_whitespace().find_map(number).unwrap()
     }
 
     fn descriptors(&self) -> usize {

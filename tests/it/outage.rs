@@ -1,13 +1,12 @@
 //! When AWS cannot be asked: `--offline`, and the offer after a look-up that failed. An answer that says no is never overridden.
 
-use std::process::{Child, Command, Stdio};
 
 use ec2ssh_lab::Fault;
 
 use crate::support::agent::SshAgent;
 use crate::support::place::Place;
 use crate::support::pty::Terminal;
-use crate::support::{ID, Run, World, comes_true, keygen, tool};
+use crate::support::{ID, Run, World, keygen};
 
 /// Creates a world whose instance has been connected to, and a key file that it knows.
 fn world() -> (World, String) {
