@@ -21,6 +21,8 @@ use crate::commands::config::{self, ConfigArgs};
 use crate::commands::credentials::{self, offer_login};
 use crate::commands::doctor::{self, DoctorArgs};
 #[cfg(unix)]
+use crate::commands::forward::{self, ForwardArgs};
+#[cfg(unix)]
 use crate::commands::hold_key::{self, HoldKeyArgs};
 use crate::commands::info::{self, InfoArgs};
 use crate::commands::known_hosts::{self, KnownHostsArgs};
@@ -69,6 +71,9 @@ enum Command {
     Ssh(Box<SshArgs>),
     /// Connect standard input and output to an instance's SSH port, for ssh_config
     Proxy(Box<ProxyArgs>),
+    /// Forward ports of an instance, or of hosts behind it; reconnects by itself
+    #[cfg(unix)]
+    Forward(Box<ForwardArgs>),
     /// List instances in a table
     List(ListArgs),
     /// Show all that AWS knows of an instance: addresses, groups, agent, user data, console
@@ -98,7 +103,7 @@ impl Command {
         match self {
             Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
             #[cfg(unix)]
-            Self::Config(_) | Self::HoldKey(_) => CommandKind::Tool,
+            Self::Config(_) | Self::HoldKey(_) | Self::Forward(_) => CommandKind::Tool,
             Self::List(_)
             | Self::Info(_)
             | Self::Doctor(_)
@@ -118,6 +123,8 @@ impl Command {
             Self::Doctor(args) => args.output,
             Self::Metadata(args) => args.connect.output,
             Self::KnownHosts(args) => args.output,
+            #[cfg(unix)]
+            Self::Forward(args) => args.connect.output,
             #[cfg(unix)]
             Self::Config(args) => args.output,
             #[cfg(unix)]
@@ -344,6 +351,8 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
     match command {
         Command::Ssh(args) => Box::pin(ssh::run(ctx, *args)).await,
         Command::Proxy(args) => Box::pin(proxy::run(ctx, *args)).await,
+        #[cfg(unix)]
+        Command::Forward(args) => Box::pin(forward::run(ctx, *args)).await,
         Command::List(args) => Box::pin(list::run(ctx, args)).await,
         Command::Info(args) => Box::pin(info::run(ctx, *args)).await,
         Command::Doctor(args) => Box::pin(doctor::run(ctx, *args)).await,

@@ -18,6 +18,8 @@ pub(crate) enum Event {
     Step(String),
     /// A line that the user should see.
     Notice(String),
+    /// The announcement that the connection's time will soon be over.
+    Ending(String),
     /// The chosen route and the reason, in one line.
     Route(String),
     /// A progress line; it replaces the previous one.
@@ -105,7 +107,7 @@ impl Event {
     /// Whether an answer is awaited.
     fn is_question(&self) -> bool {
         match self {
-            Self::Step(_) | Self::Notice(_) | Self::Route(_) | Self::Progress(_) | Self::Doing(_) | Self::Banner(_) => false,
+            Self::Step(_) | Self::Notice(_) | Self::Ending(_) | Self::Route(_) | Self::Progress(_) | Self::Doing(_) | Self::Banner(_) => false,
             Self::HostKey { .. }
             | Self::Passphrase { .. }
             | Self::Challenge { .. }

@@ -72,13 +72,6 @@ pub(crate) struct Forwards {
     pub unlink: bool,
 }
 
-impl Forwards {
-    /// Whether nothing is forwarded by listeners on either side.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.local.is_empty() && self.remote.is_empty()
-    }
-}
-
 /// Why a specification is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid forwarding {spec:?}: {problem}")]

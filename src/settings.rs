@@ -8,7 +8,7 @@ use crate::aws::model::{Access, Instance};
 use crate::config::{AddressKind, Config, Escape, HostKeyPolicy, Options, RequestTty, Via, expand_home};
 use crate::forward_spec::{Forward, Forwards};
 use crate::login::{LoginSource, LoginUser};
-use crate::target::Target;
+use crate::target::{Selector, Target};
 use crate::transport::tcp::IpFamily;
 
 /// The default SSH port.
@@ -143,12 +143,27 @@ impl Settings {
         Self::new(self.target.clone(), typed, Arc::clone(&self.config))
     }
 
+    /// Returns these settings for the same instance once more, whose host key is known by now.
+    pub(crate) fn again(&self, instance: &Instance) -> Self {
+        let mut typed = self.typed.clone();
+        typed.options = Options { host_keys: Some(HostKeyPolicy::Strict), user: self.user.as_ref().map(|login| login.user.clone()), ..typed.options };
+        (typed.pick, typed.start) = (Pick::Only, false);
+        let target = Target { selector: Selector::Id(instance.id.clone()), ..self.target.clone() };
+        let configured = Options { port: Some(self.port), ..self.configured(instance) };
+        let merged = Self::merge(target, typed, &configured, Arc::clone(&self.config));
+        Self { access: self.access.clone(), ..merged }
+    }
+
+    fn configured(&self, instance: &Instance) -> Options {
+        let typed = self.target.selector.to_string();
+        let names = [Some(typed.as_str()), instance.name.as_deref(), Some(instance.id.as_str())];
+        self.config.options_for(&names.into_iter().flatten().collect::<Vec<_>>())
+    }
+
     /// Merges again for the instance that was found: the tables that match its Name tag or its id count as well. Profile and region,
     /// by which it was found, stay.
     pub(crate) fn for_instance(&self, instance: &Instance) -> Self {
-        let typed = self.target.selector.to_string();
-        let names = [Some(typed.as_str()), instance.name.as_deref(), Some(instance.id.as_str())];
-        let configured = self.config.options_for(&names.into_iter().flatten().collect::<Vec<_>>());
+        let configured = self.configured(instance);
         let merged = Self::merge(self.target.clone(), self.typed.clone(), &configured, Arc::clone(&self.config));
         Self { access: self.access.clone(), ..merged }
     }

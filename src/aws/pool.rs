@@ -23,6 +23,12 @@ impl AwsPool {
         Self { interaction, clients: Mutex::default() }
     }
 
+    /// Makes an empty pool like this one, whose credentials are loaded afresh.
+    #[must_use]
+    pub(crate) fn fresh(&self) -> Self {
+        Self::new(self.interaction.clone())
+    }
+
     /// Returns the clients for a profile and region. The first call loads the credentials and opens connections early: to EC2,
     /// and to EC2 Instance Connect if a key will be pushed.
     ///

@@ -9,6 +9,8 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod credentials;
 pub(crate) mod doctor;
+#[cfg(unix)]
+pub(crate) mod forward;
 mod forwarding;
 #[cfg(unix)]
 pub(crate) mod hold_key;

@@ -26,7 +26,7 @@ pub(crate) fn prompter(ui: &Ui, yes: bool) -> Events {
 fn answer(ui: &Ui, yes: bool, event: Event) {
     match event {
         Event::Step(text) => ui.step(&text),
-        Event::Notice(text) => ui.notice(&text),
+        Event::Notice(text) | Event::Ending(text) => ui.notice(&text),
         Event::Route(text) => ui.remark(&text),
         Event::Progress(text) => ui.progress(&text),
         Event::Doing(text) => ui.doing(&text),

@@ -94,14 +94,6 @@ impl Listener {
         let accepts = self.sockets.iter().map(|socket| Box::pin(accept_on(socket)));
         futures_util::future::select_all(accepts).await.0
     }
-
-    /// Returns the port that was bound, of a TCP listener.
-    pub(crate) fn port(&self) -> Option<u16> {
-        self.sockets.iter().find_map(|socket| match socket {
-            Socket::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
-            Socket::Unix(..) => None,
-        })
-    }
 }
 
 async fn accept_on(socket: &Socket) -> io::Result<(Accepted, Option<SocketAddr>)> {

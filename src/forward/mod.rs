@@ -9,3 +9,4 @@ mod relay;
 pub(crate) mod remote;
 mod socks;
 pub(crate) mod through_ssh;
+pub(crate) mod tunnel;

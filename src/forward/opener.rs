@@ -17,6 +17,8 @@ pub(crate) enum Reason {
     Unreachable,
     /// The port refuses connections.
     Refused,
+    /// What carries the connections has ended.
+    Lost,
     /// Anything else.
     Other,
 }

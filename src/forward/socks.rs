@@ -63,7 +63,7 @@ impl Socks {
             Some(Reason::Prohibited) => 2,
             Some(Reason::Unreachable) => 4,
             Some(Reason::Refused) => 5,
-            Some(Reason::Other) => 1,
+            Some(Reason::Lost | Reason::Other) => 1,
         };
         reply_5(code)
     }

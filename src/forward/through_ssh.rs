@@ -38,6 +38,7 @@ fn open_error(error: &Error) -> OpenError {
         Error::NotForwarded { refusal: OpenRefusal::ConnectFailed, description } => {
             if description.to_ascii_lowercase().contains("refused") { Reason::Refused } else { Reason::Unreachable }
         }
+        Error::Lost(_) | Error::KeepaliveTimeout | Error::Protocol(_) => Reason::Lost,
         _ => Reason::Other,
     };
     OpenError { reason, message: error.to_string() }

@@ -32,6 +32,7 @@ impl Connection {
     ///
     /// # Errors
     /// The server refuses the channel or does not have the subsystem, or the connection has ended.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for copying files"))]
     pub(crate) async fn open_subsystem(&self, name: &str) -> Result<ChannelStream, Error> {
         let opened = self.handle().channel_open_session().await;
         let mut channel = opened.map_err(|error| self.open_error(error, "open a session"))?;

@@ -32,6 +32,8 @@ use super::write_timeout::write_timeout;
 const READ_BUFFER_SIZE: usize = 256 * 1024;
 /// The number of received messages (up to 32 KiB each) that russh holds until a channel takes them, which it does at once.
 const BUFFERED_MESSAGES: usize = 64;
+/// The interval at which it is looked whether the server has answered.
+const ANSWER_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The time limit for the disconnect message; the server may have closed the connection already.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -145,6 +147,25 @@ impl Connection {
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.handle.is_closed()
+    }
+
+    /// Whether the server still answers, within this time.
+    pub(crate) async fn answers(&self, within: Duration) -> bool {
+        let begun = Instant::now();
+        let asked = async {
+            self.handle.send_keepalive(true).await.is_ok()
+                && loop {
+                    // Nothing is read at present, because of a slow reader: then it is not dead.
+                    if self.gate.is_shut() || self.gate.heard() > begun {
+                        break true;
+                    }
+                    sleep(ANSWER_POLL_INTERVAL).await;
+                }
+        };
+        tokio::select! {
+            answered = tokio::time::timeout(within, asked) => answered.unwrap_or(false),
+            () = self.shared.closed.cancelled() => false,
+        }
     }
 
     /// Whether the server presented an ed25519 host key.

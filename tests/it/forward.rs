@@ -33,6 +33,11 @@ impl Real {
         format!("{options} -p {} -l {} my-instance {command}", self.sshd.port, self.sshd.user)
     }
 
+    /// Has the server present other host keys from now on.
+    pub(crate) fn replace_host_keys(&mut self) {
+        self.sshd.replace_host_keys();
+    }
+
     /// Starts the binary without a command, and returns it with its standard error.
     pub(crate) fn hold(&self, options: &str) -> Held {
         let mut command = self.world.ec2ssh(&self.line(&format!("-N -v {options}"), ""));
@@ -84,7 +89,7 @@ impl Drop for Held {
 }
 
 /// Serves connections on a free port of loopback: reads to the end, then answers with what it has read, reversed.
-fn mirror() -> u16 {
+pub(crate) fn mirror() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -104,13 +109,13 @@ fn answer_mirrored(mut stream: impl Read + Write) {
     }
 }
 
-fn mirror_at(path: &Path) {
+pub(crate) fn mirror_at(path: &Path) {
     let listener = UnixListener::bind(path).unwrap();
     std::thread::spawn(move || listener.incoming().for_each(|stream| answer_mirrored(stream.unwrap())));
 }
 
 /// Sends, ends the input, and returns the answer.
-fn exchange(mut stream: TcpStream, sent: &[u8]) -> Vec<u8> {
+pub(crate) fn exchange(mut stream: TcpStream, sent: &[u8]) -> Vec<u8> {
     stream.write_all(sent).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let mut back = Vec::new();
@@ -122,7 +127,7 @@ fn connect(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).unwrap()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -9,6 +9,7 @@ mod complete;
 mod doctor;
 mod errors;
 mod forward;
+mod forward_command;
 mod help;
 mod host_keys;
 mod info;

@@ -106,6 +106,20 @@ impl RealSshd {
         self.up()
     }
 
+    /// Makes new host keys, which the server presents to the next connections.
+    ///
+    /// # Panics
+    /// If ssh-keygen fails.
+    pub fn replace_host_keys(&mut self) {
+        for kind in ["ed25519", "ecdsa"] {
+            fs::remove_file(self.folder.path().join(kind)).unwrap();
+            keygen(self.folder.path(), kind, &["-t", kind, "-N", ""]);
+        }
+        let id = self.child.id().to_string();
+        let hung_up = Command::new("kill").args(["-HUP", &id]).status().unwrap();
+        assert!(hung_up.success());
+    }
+
     fn up(self) -> Self {
         let sshd = self;
         let begun = Instant::now();
