@@ -1,14 +1,49 @@
 //! Session Manager sessions: starts a session, resumes it after its connection was lost, and terminates it
 //! (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartSession.html>).
 
+use std::collections::HashMap;
+
 use super::call::Call;
 use super::clients::Aws;
 use super::error::Error;
 use super::sign::Header;
 use crate::secret::Secret;
 
-/// The SSM document for SSH sessions, which connects a session to a port of the instance.
-const SSH_DOCUMENT: &str = "AWS-StartSSHSession";
+/// What a session is connected to, by one of AWS's documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SessionTo {
+    /// The port of the instance's SSH server: one byte stream.
+    Ssh(u16),
+    /// A port of the instance: as many connections as are opened.
+    Port(u16),
+    /// A port of a host that the instance reaches.
+    RemotePort {
+        /// The name or address of the host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl SessionTo {
+    /// Returns the name of the document.
+    pub(crate) fn document(&self) -> &'static str {
+        match self {
+            Self::Ssh(_) => "AWS-StartSSHSession",
+            Self::Port(_) => "AWS-StartPortForwardingSession",
+            Self::RemotePort { .. } => "AWS-StartPortForwardingSessionToRemoteHost",
+        }
+    }
+
+    fn parameters(&self) -> HashMap<String, Vec<String>> {
+        let (host, port) = match self {
+            Self::Ssh(port) | Self::Port(port) => (None, port),
+            Self::RemotePort { host, port } => (Some(("host".to_owned(), vec![host.clone()])), port),
+        };
+        host.into_iter().chain([("portNumber".to_owned(), vec![port.to_string()])]).collect()
+    }
+}
+
 /// The service name in the signature of the data channel's URL.
 const SERVICE: &str = "ssmmessages";
 const HOST_LABELS: &[&str] = &["ssmmessages", "ssmmessages-fips"];
@@ -38,19 +73,19 @@ impl Aws {
         Ok(answer.status().is_some_and(|status| status.as_str() == "connected"))
     }
 
-    /// Starts a session to a port of the instance. The caller must terminate it.
+    /// Starts a session. The caller must terminate it.
     ///
     /// # Errors
     /// Any error of the API call (`TargetNotConnected` if the agent is not online), or an invalid response.
-    pub(crate) async fn start_session(&self, instance_id: &str, port: u16) -> Result<ChannelToken, Error> {
+    pub(crate) async fn start_session(&self, instance_id: &str, to: &SessionTo) -> Result<ChannelToken, Error> {
         let call = Call::StartSession;
         let request = self
             .ssm
             .start_session()
             .target(instance_id)
-            .document_name(SSH_DOCUMENT)
+            .document_name(to.document())
             .reason("ec2ssh")
-            .parameters("portNumber", vec![port.to_string()]);
+            .set_parameters(Some(to.parameters()));
         let answer = request.send().await.map_err(|error| self.classify(call, instance_id, error))?;
         let text = |value: Option<&str>, what: &str| match value.filter(|text| !text.is_empty()) {
             Some(text) => Ok(text.to_owned()),

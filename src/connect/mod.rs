@@ -55,6 +55,7 @@ mod login;
 #[cfg(unix)]
 pub(crate) mod openssh;
 mod outage;
+mod ports;
 mod public_key;
 mod pushed_key;
 mod speculative;
@@ -78,6 +79,7 @@ use login::LoginLookup;
 use speculative::{Attempt, search};
 
 pub(crate) use error::Error;
+pub(crate) use ports::ports;
 pub(crate) use public_key::Error as PublicKeyError;
 
 /// A connection to an instance, logged in, and the way to others like it.

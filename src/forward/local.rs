@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::connections::Connections;
 use super::listen::{Accepted, Listener};
-use super::opener::{OpenError, Opener};
+use super::opener::Opener;
 use super::relay::relay;
 use super::socks::{Socks, Step};
 use crate::forward_spec::Destination;
@@ -76,15 +76,18 @@ async fn forward(
     }
     match opened {
         Ok(far) => {
-            failures.forget(&to);
             let from = origin.map_or("a local client".to_owned(), |origin| origin.to_string());
             let entry = context.connections.open(format!("{from} -> {to}"));
-            relay(local, first, far, Arc::clone(&entry.meter)).await;
+            match relay(local, first, far, Arc::clone(&entry.meter)).await {
+                // Session Manager's agent says afterwards that it could not connect.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                    failures.report(&to, error.to_string(), &context.report);
+                }
+                _ => failures.forget(&to),
+            }
         }
         Err(error) => {
-            if failures.is_news(&to, &error) {
-                (context.report)(format!("Forwarding to {to} failed: {error}"));
-            }
+            failures.report(&to, error.to_string(), &context.report);
             let _ = local.shutdown().await;
         }
     }
@@ -122,18 +125,19 @@ impl Failures {
     /// The number of destinations that are remembered; a browser behind SOCKS has many.
     const MAX: usize = 64;
 
-    fn is_news(&self, to: &Destination, error: &OpenError) -> bool {
-        let entry = (to.clone(), error.message.clone());
+    fn report(&self, to: &Destination, message: String, report: &Report) {
+        let text = format!("Forwarding to {to} failed: {message}");
+        let entry = (to.clone(), message);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.contains(&entry) {
-            return false;
+            return;
         }
         known.retain(|(other, _)| other != to);
         if known.len() == Self::MAX {
             known.remove(0);
         }
         known.push(entry);
-        true
+        report(text);
     }
 
     fn forget(&self, to: &Destination) {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::forward_spec::Destination;
@@ -52,4 +53,39 @@ pub(crate) trait Opener: Send + Sync + 'static {
         to: &'a Destination,
         origin: Option<SocketAddr>,
     ) -> BoxFuture<'a, Result<Opened, OpenError>>;
+}
+
+/// A connection that is asked for.
+pub(crate) struct Ask {
+    /// Where it leads.
+    pub to: Destination,
+    /// Receives the connection.
+    pub reply: oneshot::Sender<Result<Opened, OpenError>>,
+}
+
+/// An opener whose connections are opened by another task, which may be bound to its thread.
+pub(crate) struct Asking(mpsc::Sender<Ask>);
+
+/// The number of connections that wait to be opened; more wait at their listeners.
+const MAX_WAITING: usize = 64;
+
+/// Makes an opener, and what receives the connections that are asked for.
+pub(crate) fn asking() -> (Asking, mpsc::Receiver<Ask>) {
+    let (ask, asked) = mpsc::channel(MAX_WAITING);
+    (Asking(ask), asked)
+}
+
+impl Opener for Asking {
+    fn open<'a>(
+        &'a self,
+        to: &'a Destination,
+        _: Option<SocketAddr>,
+    ) -> BoxFuture<'a, Result<Opened, OpenError>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let _ = self.0.send(Ask { to: to.clone(), reply }).await;
+            let ended = |_| OpenError { reason: Reason::Lost, message: "the connection has ended".to_owned() };
+            answer.await.unwrap_or_else(|gone| Err(ended(gone)))
+        })
+    }
 }

@@ -27,7 +27,10 @@ pub(crate) struct Meter {
 ///
 /// Where the connection to the far side was lost, the local client sees a reset and not an end, which might be taken for the end of
 /// the data.
-pub(crate) async fn relay(local: Accepted, first: Vec<u8>, far: Opened, meter: Arc<Meter>) {
+///
+/// # Errors
+/// The error of the side that failed.
+pub(crate) async fn relay(local: Accepted, first: Vec<u8>, far: Opened, meter: Arc<Meter>) -> io::Result<()> {
     let Opened { stream, closed } = far;
     let (mut from_far, mut to_far) = tokio::io::split(stream);
     let (mut from_local, mut to_local) = tokio::io::split(local);
@@ -45,9 +48,11 @@ pub(crate) async fn relay(local: Accepted, first: Vec<u8>, far: Opened, meter: A
     };
     let result = both(up, down, closed.cancelled()).await;
     drop((from_far, to_far));
-    if result.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionAborted) {
+    let is_cut = |error: &io::Error| matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionRefused);
+    if result.as_ref().is_err_and(is_cut) {
         reset(from_local.unsplit(to_local));
     }
+    result
 }
 
 /// Waits for both directions. When the far side is closed, what has arrived is still delivered.

@@ -106,7 +106,7 @@ async fn forward(
     let stream = channel.accept().await;
     let closed = stream.closed();
     let entry = connections.open(format!("{from} (remote) -> {to}"));
-    relay(local, Vec::new(), Opened { stream: Box::new(stream), closed }, Arc::clone(&entry.meter)).await;
+    let _ = relay(local, Vec::new(), Opened { stream: Box::new(stream), closed }, Arc::clone(&entry.meter)).await;
 }
 
 /// Serves a client of SOCKS on the server's side.
@@ -123,7 +123,7 @@ async fn dynamic(channel: IncomingChannel, from: &str, connections: Connections)
         return;
     }
     let entry = connections.open(format!("{from} (remote) -> {to}"));
-    relay(local, Vec::new(), Opened { stream: Box::new(stream), closed }, Arc::clone(&entry.meter)).await;
+    let _ = relay(local, Vec::new(), Opened { stream: Box::new(stream), closed }, Arc::clone(&entry.meter)).await;
 }
 
 fn reason(error: &io::Error) -> Reason {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::opener::{BoxFuture, OpenError, Opened, Opener, Reason};
@@ -31,7 +33,7 @@ pub(crate) struct Live {
     /// Opens connections through it.
     pub opener: Arc<dyn Opener>,
     /// Resolves to the reason when it has ended.
-    pub ended: BoxFuture<'static, String>,
+    pub ended: LocalBoxFuture<'static, String>,
     /// Resolves some time before its end, where that is known.
     pub expires: BoxFuture<'static, ()>,
     /// Finds out whether it still answers.
@@ -72,13 +74,13 @@ pub(crate) struct Tunnel(watch::Receiver<Option<Arc<dyn Opener>>>);
 pub(crate) struct Keeper {
     current: watch::Sender<Option<Arc<dyn Opener>>>,
     /// The tunnels that were replaced, whose connections go on.
-    old: JoinSet<()>,
+    old: FuturesUnordered<LocalBoxFuture<'static, ()>>,
 }
 
 /// Makes a tunnel that is not dialed yet.
 pub(crate) fn tunnel() -> (Tunnel, Keeper) {
     let (sender, receiver) = watch::channel(None);
-    (Tunnel(receiver), Keeper { current: sender, old: JoinSet::new() })
+    (Tunnel(receiver), Keeper { current: sender, old: FuturesUnordered::new() })
 }
 
 impl Opener for Tunnel {
@@ -141,6 +143,7 @@ impl Keeper {
                     live = self.renew(&mut dial, live, &report).await;
                     continue;
                 }
+                Some(()) = self.old.next() => continue,
                 Ok(()) = woken.changed() => match (live.answers)().await {
                     true => continue,
                     false => "it no longer answers".to_owned(),
@@ -172,10 +175,10 @@ impl Keeper {
         };
         self.current.send_replace(Some(Arc::clone(&new.opener)));
         report(Change::Renewed);
-        self.old.spawn(async move {
+        self.old.push(Box::pin(async move {
             let _ = timeout(OLD_TUNNEL_LIFETIME, old.ended).await;
             drop(old.opener);
-        });
+        }));
         new
     }
 }

@@ -8,6 +8,7 @@ use super::race::Slot;
 use super::{boot, queries, session};
 use crate::aws::Aws;
 use crate::aws::endpoints;
+use crate::aws::sessions::SessionTo;
 use crate::eice::Tunnel;
 use crate::event::{Event, Events};
 use crate::plan::RoutePlan;
@@ -156,7 +157,7 @@ impl RouteOpener<'_> {
         }
         slot.wait_turn().await;
         let (aws, plan) = (self.aws, self.plan);
-        let stream = session::open(aws, &plan.instance.id, plan.port, self.events).await?;
+        let stream = session::open_session(aws, &plan.instance.id, SessionTo::Ssh(plan.port), self.events).await?.stream;
         slot.report_progress();
         let (link, round_trip) = self.prove(Link::tunnel(stream), None).await?;
         Ok(Opened { link, through: "Session Manager".to_owned(), proven: true, round_trip, limit: None })

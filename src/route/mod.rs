@@ -36,8 +36,11 @@ mod race;
 mod session;
 mod ssh_probe;
 mod survey;
+mod tcp_probe;
 
 pub(crate) use dialer::{Dialed, RouteDialer};
 pub(crate) use error::{FailedRoute, RouteError};
+pub(crate) use session::open_session;
 pub(crate) use ssh_probe::ssh_identification;
+pub(crate) use tcp_probe::tcp_connection;
 pub(crate) use survey::{Survey, survey};

@@ -6,24 +6,28 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::error::RouteError;
-use crate::aws::{self, Aws, sessions};
+use crate::aws::sessions::{self, SessionTo};
+use crate::aws::{self, Aws};
 use crate::event::{Event, Events};
 use crate::ssm;
 use crate::ssm::api::{BoxFuture, ChannelToken, ResumeError, SessionApi};
 use crate::ssm::registry;
-use crate::ssm::stream::SessionStream;
+use crate::ssm::channel::OpenChannel;
 
-/// Starts a session to a port of the instance and waits for its agent. A caller that stops waiting leaves no session behind.
-pub(super) async fn open(
+/// Starts a session and waits for its agent. A caller that stops waiting leaves no session behind.
+///
+/// # Errors
+/// The session cannot be started, or its agent does not answer.
+pub(crate) async fn open_session(
     aws: &Aws,
     instance_id: &str,
-    port: u16,
+    to: SessionTo,
     events: &Events,
-) -> Result<SessionStream, RouteError> {
+) -> Result<OpenChannel, RouteError> {
     let (mut reply, answer) = oneshot::channel();
     let (aws, instance_id, events) = (aws.clone(), instance_id.to_owned(), Arc::clone(events));
     registry::spawn(async move {
-        let started = match aws.start_session(&instance_id, port).await {
+        let started = match aws.start_session(&instance_id, &to).await {
             Ok(started) => started,
             Err(error) => return drop(reply.send(Err(error.into()))),
         };
@@ -31,7 +35,7 @@ pub(super) async fn open(
         let api = Arc::new(AwsSession { aws: aws.clone(), session_id: started.session_id.clone(), events });
         let ended_by = Arc::clone(&api);
         tokio::select! {
-            opened = ssm::channel::open(aws.connector().clone(), token(started), api) => {
+            opened = ssm::channel::open(aws.connector().clone(), token(started), api, !matches!(to, SessionTo::Ssh(_))) => {
                 // A stream that is not received is dropped, which ends its session.
                 let _ = reply.send(opened.map_err(RouteError::from));
             }

@@ -53,6 +53,10 @@ enum Phase {
 pub(crate) struct DataChannel {
     phase: Phase,
     agent: Version,
+    /// Whether the session forwards a port, by a document that can carry several connections.
+    forwards: bool,
+    /// The number of reports that the agent cannot connect, of a session that carries several connections.
+    refusals: usize,
     /// Whether the agent's handshake request has been answered.
     answered: bool,
     incoming: ReceiveWindow<PendingMessage>,
@@ -97,6 +101,8 @@ impl DataChannel {
         Self {
             phase: Phase::Handshake,
             agent: Version::default(),
+            forwards: false,
+            refusals: 0,
             answered: false,
             incoming: ReceiveWindow::default(),
             outgoing: SendWindow::default(),
@@ -111,6 +117,22 @@ impl DataChannel {
             message: None,
             next_id: seed,
         }
+    }
+
+    /// Makes this the channel of a session that forwards a port.
+    #[must_use]
+    pub(crate) fn forwarding(self) -> Self {
+        Self { forwards: true, ..self }
+    }
+
+    /// Returns the version of the agent, once the channel is open.
+    pub(crate) fn agent(&self) -> Version {
+        self.agent
+    }
+
+    /// Takes the number of reports that the agent cannot connect.
+    pub(crate) fn take_refusals(&mut self) -> usize {
+        std::mem::take(&mut self.refusals)
     }
 
     /// Processes a message from the websocket.
@@ -180,7 +202,13 @@ impl DataChannel {
                 self.received.push_back(bytes);
                 Ok(())
             }
-            payload::FLAG if bytes[..] == flag::CONNECT_TO_PORT_ERROR.to_be_bytes() => Err(Error::PortRefused),
+            payload::FLAG if bytes[..] == flag::CONNECT_TO_PORT_ERROR.to_be_bytes() => {
+                if !self.forwards || !self.agent.supports_mux() {
+                    return Err(Error::PortRefused);
+                }
+                self.refusals += 1;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -36,6 +36,16 @@ impl FromStr for Version {
 }
 
 impl Version {
+    /// Whether the agent carries several connections over one session (newer than 3.0.196.0).
+    pub(crate) fn supports_mux(self) -> bool {
+        self > Self([3, 0, 196, 0])
+    }
+
+    /// Whether the agent ends a session without keepalives (up to 3.1.1511.0).
+    pub(crate) fn wants_keepalives(self) -> bool {
+        self <= Self([3, 1, 1511, 0])
+    }
+
     /// Whether the agent can end a session on request (newer than 2.3.722.0).
     pub(crate) fn supports_terminate(self) -> bool {
         self > Self([2, 3, 722, 0])

@@ -24,6 +24,7 @@ pub(crate) mod data_channel;
 mod error;
 pub(crate) mod frame;
 pub(crate) mod handshake;
+pub(crate) mod mux;
 mod pace;
 pub(crate) mod registry;
 mod relay;

@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
-use uuid::Uuid;
 
 use super::api::{ResumeError, SessionApi};
 use super::data_channel::{DataChannel, Now};
 use super::error::Error;
+use super::handshake::Version;
 use super::resume::Resumption;
 use super::ws::{self, Received, WsSink, WsStream, connect};
 use crate::web::Connector;
@@ -76,27 +76,46 @@ pub(super) struct Relay {
     connector: Connector,
     url: String,
     api: Arc<dyn SessionApi>,
+    /// Receives the reports that the agent cannot connect.
+    refusals: mpsc::UnboundedSender<()>,
     /// The error that ended the session, if any; shared with the local stream.
     pub(super) end: Arc<OnceLock<Error>>,
 }
 
 impl Relay {
-    pub(super) fn new(socket: WebSocket, connector: Connector, url: String, api: Arc<dyn SessionApi>) -> Self {
+    pub(super) fn new(
+        data_channel: DataChannel,
+        socket: WebSocket,
+        connector: Connector,
+        url: String,
+        api: Arc<dyn SessionApi>,
+        refusals: mpsc::UnboundedSender<()>,
+    ) -> Self {
         let (ws_sink, ws_stream) = ws::split(socket);
         Self {
-            data_channel: DataChannel::new(Uuid::new_v4().as_u128()),
+            data_channel,
             ws_sink,
             ws_stream,
             resumption: Resumption::default(),
             connector,
             url,
             api,
+            refusals,
             end: Arc::default(),
         }
     }
 
     fn take(&mut self, messages: &[Bytes]) -> Result<(), Error> {
-        messages.iter().try_for_each(|bytes| self.data_channel.take(bytes, now()))
+        let taken = messages.iter().try_for_each(|bytes| self.data_channel.take(bytes, now()));
+        for _ in 0..self.data_channel.take_refusals() {
+            let _ = self.refusals.send(());
+        }
+        taken
+    }
+
+    /// Returns the version of the agent, after the handshake.
+    pub(super) fn agent(&self) -> Version {
+        self.data_channel.agent()
     }
 
     /// Runs the handshake until data may be sent.

@@ -33,7 +33,6 @@ pub(crate) struct Probe {
 #[derive(Clone, Debug)]
 pub(crate) enum Proof {
     /// The connection itself is the proof: no byte is awaited.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for ports whose server waits for the client"))]
     Connection,
     /// A line that starts with these bytes, among the first `within` bytes.
     Line {

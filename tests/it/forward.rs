@@ -123,7 +123,7 @@ pub(crate) fn exchange(mut stream: TcpStream, sent: &[u8]) -> Vec<u8> {
     back
 }
 
-fn connect(port: u16) -> TcpStream {
+pub(crate) fn connect(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).unwrap()
 }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use ec2ssh_lab::Endpoint;
 
 use crate::forward::{Held, Real, exchange, free_port, mirror, mirror_at};
-use crate::support::{EICE, ID, wait_until};
+use crate::support::{EICE, ID, World, wait_until};
 
 /// A running `ec2ssh forward` that stands.
-struct Forward {
-    held: Held,
+pub(crate) struct Forward {
+    pub held: Held,
     stdout: BufReader<ChildStdout>,
 }
 
@@ -23,9 +23,14 @@ impl Forward {
     }
 
     fn run(real: &Real, line: &str) -> Self {
+        Self::in_world(&real.world, line)
+    }
+
+    /// Starts it with these arguments.
+    pub(crate) fn in_world(world: &World, line: &str) -> Self {
         let line = format!("forward {line}");
         let mut child =
-            real.world.ec2ssh(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            world.ec2ssh(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Self { held: Held::of(child), stdout }
     }
@@ -38,7 +43,7 @@ impl Forward {
     }
 
     /// Returns the port of the next line of standard output.
-    fn port(&mut self) -> u16 {
+    pub(crate) fn port(&mut self) -> u16 {
         let line = self.line();
         let address = line.split_whitespace().nth(1).unwrap_or_else(|| panic!("no address: {line:?}"));
         address.rsplit(':').next().unwrap().parse().unwrap()

@@ -17,6 +17,7 @@ mod list;
 mod lookup;
 mod metadata;
 mod moto;
+mod no_login;
 mod openssh;
 mod outage;
 mod playground;

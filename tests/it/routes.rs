@@ -350,7 +350,7 @@ fn tunnel_end_is_announced_and_reported() {
     let world = World::private();
     let run = world.run("--via eice --max-tunnel-duration 3 db-1 sleep 30").expect(255);
     let lines: Vec<&str> = run.stderr.lines().collect();
-    let announced = "This connection ends in 3 s: a tunnel through an EC2 Instance Connect Endpoint lasts 3 s at most.";
+    let announced = "This connection ends in 1 s: a tunnel through an EC2 Instance Connect Endpoint lasts 3 s at most.";
     assert_eq!(lines[0], announced, "{run}");
     assert!(lines[1].starts_with("Error:") && run.stderr.contains("Max tunnel duration reached"), "{run}");
     wait_until("the tunnel is closed", || world.cloud.open_tunnels() == 0);

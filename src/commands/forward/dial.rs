@@ -1,5 +1,5 @@
-//! Dials the tunnel of `ec2ssh forward` as an SSH connection: each time with fresh credentials and a fresh key, and after the first time
-//! to the same instance with the same host key.
+//! Dials the tunnel of `ec2ssh forward`: as an SSH connection, each time with fresh credentials and a fresh key, and after the first time to
+//! the same instance with the same host key; or without a login, by sessions to the ports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::aws::AwsPool;
+use crate::config::Via;
 use crate::connect::{self, Session};
 use crate::context::Ctx;
 use crate::event::{Event, Events};
+use crate::forward::opener::asking;
 use crate::forward::through_ssh::ThroughSsh;
 use crate::forward::tunnel::{Dial, Live};
+use crate::forward_spec::Destination;
 use crate::program::Purpose;
+use crate::route::{FailedRoute, RouteError};
 use crate::settings::Settings;
 use crate::ssh;
 use crate::ui::Ui;
@@ -20,18 +24,56 @@ use crate::ui::Ui;
 /// The time within which a server answers after the machine has slept.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Dials SSH connections.
-pub(super) struct SshDial {
+/// Dials the tunnel.
+pub(super) struct TunnelDial {
     pool: AwsPool,
     ui: Ui,
     settings: Settings,
     events: Events,
+    /// Where the forwards lead.
+    destinations: Vec<Destination>,
     is_first: bool,
+    logs_in: bool,
 }
 
-impl SshDial {
-    pub(super) fn new(ctx: &Ctx, settings: Settings, events: Events) -> Self {
-        Self { pool: ctx.aws.fresh(), ui: ctx.ui.clone(), settings, events, is_first: true }
+impl TunnelDial {
+    /// Makes what dials; `logs_in` says whether it begins with an SSH connection.
+    pub(super) fn new(ctx: &Ctx, settings: Settings, events: Events, destinations: Vec<Destination>, logs_in: bool) -> Self {
+        Self { pool: ctx.aws.fresh(), ui: ctx.ui.clone(), settings, events, destinations, is_first: true, logs_in }
+    }
+
+    /// Whether the ports may be reached where a login is impossible.
+    fn may_go_without_login(&self, error: &connect::Error) -> bool {
+        let are_ports = self.destinations.iter().all(|to| matches!(to, Destination::Tcp { .. }));
+        let by_sessions = matches!(self.settings.via, Via::Auto | Via::Ssm);
+        self.is_first && are_ports && by_sessions && needs_no_login(error)
+    }
+
+    async fn log_in(&mut self) -> Result<Live, connect::Error> {
+        let expires = Arc::new(Notify::new());
+        let events = self.events(&expires);
+        let connecting = connect::session(&self.pool, self.settings.clone(), Purpose::Bulk, &events);
+        let session = if self.is_first { self.ui.watch(connecting).await? } else { connecting.await? };
+        self.settings = self.settings.again(&session.plan.route.instance);
+        Ok(live(session, expires))
+    }
+
+    /// Reaches the ports without a login; the sessions come and go by themselves.
+    async fn without_login(&mut self) -> Result<Live, connect::Error> {
+        let events = self.events(&Arc::default());
+        let finding = connect::ports(&self.pool, self.settings.clone(), &self.destinations, &events);
+        let ports = if self.is_first { self.ui.watch(finding).await? } else { finding.await? };
+        self.settings = self.settings.again(&ports.plan().instance);
+        let (opener, asked) = asking();
+        Ok(Live {
+            opener: Arc::new(opener),
+            ended: Box::pin(async move {
+                ports.serve(asked).await;
+                "its sessions have ended".to_owned()
+            }),
+            expires: Box::pin(std::future::pending()),
+            answers: Arc::new(|| Box::pin(std::future::ready(true))),
+        })
     }
 
     /// Returns the events of one attempt. Its announcement that the time is over is for the tunnel; and what is told each time would
@@ -47,18 +89,46 @@ impl SshDial {
     }
 }
 
-impl Dial for SshDial {
+/// Whether this failure is about the login, so that a session to the port may do.
+fn needs_no_login(error: &connect::Error) -> bool {
+    match error {
+        // A policy that allows only sessions to ports, or no Instance Connect.
+        connect::Error::Aws(error) => error.is_denial(),
+        connect::Error::NoRoute { plan, failed, .. } => {
+            let is_windows = plan.instance.platform_details.as_deref().is_some_and(|platform| platform.starts_with("Windows"));
+            let is_denied = |failed: &FailedRoute| matches!(&failed.error, RouteError::Aws(error) if error.is_denial());
+            is_windows || failed.iter().any(is_denied)
+        }
+        connect::Error::Denied { .. } => true,
+        _ => false,
+    }
+}
+
+impl Dial for TunnelDial {
     type Error = connect::Error;
 
     async fn dial(&mut self) -> Result<Live, connect::Error> {
-        let expires = Arc::new(Notify::new());
-        let events = self.events(&expires);
-        let connecting = connect::session(&self.pool, self.settings.clone(), Purpose::Bulk, &events);
-        let session = if self.is_first { self.ui.watch(connecting).await? } else { connecting.await? };
-        self.settings = self.settings.again(&session.plan.route.instance);
+        let live = if self.logs_in {
+            match Box::pin(self.log_in()).await {
+                Err(error) if self.may_go_without_login(&error) => {
+                    (self.events)(Event::Notice(format!("{error}: forwarding by Session Manager, without a login")));
+                    match Box::pin(self.without_login()).await {
+                        Ok(live) => {
+                            self.logs_in = false;
+                            live
+                        }
+                        // The first failure says what is usual.
+                        Err(_) => return Err(error),
+                    }
+                }
+                other => other?,
+            }
+        } else {
+            Box::pin(self.without_login()).await?
+        };
         self.pool = self.pool.fresh();
         self.is_first = false;
-        Ok(live(session, expires))
+        Ok(live)
     }
 
     fn is_permanent(&self, error: &connect::Error) -> bool {

@@ -27,7 +27,7 @@ use crate::store;
 use crate::text::sanitize;
 use crate::ui::Ui;
 
-use dial::SshDial;
+use dial::TunnelDial;
 use wake::watch_for_changes;
 
 /// The arguments of `ec2ssh forward`.
@@ -44,6 +44,9 @@ pub(crate) struct ForwardArgs {
     /// Listen on this address instead of 127.0.0.1 and ::1; * is all addresses
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<String>,
+    /// Forward without a login, by Session Manager's port sessions or an endpoint: no user, key or sshd is needed
+    #[arg(long)]
+    pub no_login: bool,
     /// End when the connection is lost, instead of connecting again
     #[arg(long)]
     pub once: bool,
@@ -70,6 +73,10 @@ pub(crate) async fn run(ctx: &Ctx, args: ForwardArgs) -> Result<u8, CommandError
     let mut typed = args.connect.typed(args.host_keys);
     typed.clear_forwards = true;
     let Resolved { settings, found } = resolve(ctx, &args.target, typed, &args.config).await?;
+    if args.no_login && args.forwards.iter().any(|forward| matches!(forward.to, Destination::Unix(_))) {
+        let error = CommandError::new(ErrorKind::Usage, "a Unix socket of the instance needs a login");
+        return Err(error.hint("leave out --no-login"));
+    }
     let label = settings.target.selector.to_string();
     let bound = bind(&args, &label).await?;
     let mut events = prompter(ui, args.connect.yes);
@@ -84,7 +91,8 @@ pub(crate) async fn run(ctx: &Ctx, args: ForwardArgs) -> Result<u8, CommandError
         serving.spawn(local::serve(Arc::clone(listener), to.clone(), context.clone()));
     }
     let (changes, woken) = watch::channel(0);
-    let dial = SshDial::new(ctx, settings, events);
+    let destinations = bound.iter().map(|bound| bound.to.clone()).collect();
+    let dial = TunnelDial::new(ctx, settings, events, destinations, !args.no_login);
     let told = |change: Change| tell(ui, &label, &bound, change);
     let ended = tokio::select! {
         ended = keeper.keep(dial, woken, args.once, told) => ended?,

@@ -52,7 +52,7 @@ async fn mute_agent_ends_the_session() {
     let token = ChannelToken { url: Secret::new(url), token: Secret::new("token".to_owned()), headers: Vec::new() };
     let service = Arc::new(Service::default());
     let connector = Connector::with_proxies(Matcher::builder().build(), None);
-    let error = open(connector, token, Arc::clone(&service) as _).await.err().unwrap();
+    let error = open(connector, token, Arc::clone(&service) as _, false).await.err().unwrap();
     assert!(matches!(error, Error::NoHandshake(15)), "{error}");
     assert_eq!(service.terminated.load(Ordering::Relaxed), 1);
 }

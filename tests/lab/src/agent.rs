@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::lock;
 use crate::sigv4::{self, Expected};
+use crate::smux::{Smux, ToClient};
 use crate::streams::{Service, Socket, refuse};
 
 /// The payload size of a message in bytes, as AWS's plugin and agent use it.
@@ -55,8 +56,16 @@ pub struct Agent {
     pub pause: bool,
     /// The message of the account's administrators to all users (`CustomerMessage`).
     pub message: Option<String>,
+    /// Whether the session's document forwards a port, so that it can carry several connections.
+    pub forwards: bool,
+    /// Whether the agent refuses the host that is asked for.
+    pub forbids: bool,
     /// The protocol errors that the client made.
     pub protocol_errors: Arc<Mutex<Vec<String>>>,
+    /// The largest number of connections that one session has carried.
+    pub most_streams: Arc<Mutex<usize>>,
+    /// The number of keepalives that the client has sent to its multiplexer.
+    pub keepalives: Arc<Mutex<usize>>,
 }
 
 impl Agent {
@@ -76,8 +85,18 @@ impl Agent {
             mute: false,
             pause: false,
             message: None,
+            forwards: false,
+            forbids: false,
             protocol_errors: Arc::default(),
+            most_streams: Arc::default(),
+            keepalives: Arc::default(),
         }
+    }
+
+    /// Whether the agent is newer than 3.0.196.0, and carries several connections over a session.
+    fn multiplexes(&self) -> bool {
+        let numbers: Vec<u32> = self.version.split('.').filter_map(|number| number.parse().ok()).collect();
+        self.forwards && numbers > vec![3, 0, 196, 0]
     }
 }
 
@@ -209,13 +228,23 @@ impl AgentSession {
             while let Some(Ok(_)) = socket.next().await {}
             return;
         }
-        let target = TcpStream::connect(("127.0.0.1", port.unwrap_or(1))).await;
-        let refused = self.agent.refuse_port || target.is_err();
+        let (mut smux, mut to_client) = match self.agent.multiplexes() {
+            true => Some(Smux::new(port.unwrap_or(1))).unzip(),
+            false => (None, None),
+        };
+        let target = match smux {
+            Some(_) => Err(std::io::ErrorKind::Unsupported.into()),
+            None => TcpStream::connect(("127.0.0.1", port.unwrap_or(1))).await,
+        };
+        let refused = smux.is_none() && (self.agent.refuse_port || target.is_err());
         let mut target = target.ok();
         if let Some(target) = &target {
             let _ = target.set_nodelay(true);
         }
         self.request_handshake(&mut socket).await;
+        if self.agent.forbids {
+            return self.close(&mut socket, "Forwarding to IP address 169.254.169.254 is forbidden.").await;
+        }
         let (mut chunk, mut sent_since_cut) = (vec![0; PAYLOAD], 0);
         let (mut cuts, mut close_after) = (self.agent.cut, self.agent.close_after);
         let mut tick = tokio::time::interval(POLL_INTERVAL);
@@ -226,6 +255,7 @@ impl AgentSession {
                     Some(Ok(Message::Binary(bytes))) => {
                         for action in self.take(&mut socket, &bytes).await {
                             match action {
+                                ClientAction::Bytes(bytes) if smux.is_some() => self.multiplexed(smux.as_mut(), &bytes).await,
                                 ClientAction::Bytes(bytes) => match &mut target {
                                     Some(target) => drop(target.write_all(&bytes).await),
                                     None if refused => self.send(&mut socket, 10, &3_u32.to_be_bytes()).await,
@@ -275,6 +305,22 @@ impl AgentSession {
                         }
                     }
                 },
+                Some(next) = from_streams(&mut to_client), if self.in_flight.len() < MAX_IN_FLIGHT => match next {
+                    ToClient::Bytes(bytes) => {
+                        for chunk in bytes.chunks(PAYLOAD) {
+                            self.send(&mut socket, 1, chunk).await;
+                        }
+                        sent_since_cut += bytes.len();
+                        if let Some((after, times)) = cuts && times > 0 && sent_since_cut >= after {
+                            (cuts, sent_since_cut) = (Some((after, times - 1)), 0);
+                            let next = tokio::time::timeout(Duration::from_secs(60), drop_and_wait_for_next(socket, &mut sockets)).await;
+                            let Ok(Some(next)) = next else { return };
+                            socket = next;
+                            self.retransmit_all(&mut socket).await;
+                        }
+                    }
+                    ToClient::Refused => self.send(&mut socket, 10, &3_u32.to_be_bytes()).await,
+                },
                 _ = end.recv() => return self.close(&mut socket, "").await,
                 _ = tick.tick() => {
                     self.retransmit_oldest(&mut socket).await;
@@ -284,6 +330,16 @@ impl AgentSession {
                 }
             }
         }
+    }
+
+    async fn multiplexed(&self, smux: Option<&mut Smux>, bytes: &[u8]) {
+        let Some(smux) = smux else { return };
+        if let Err(wrong) = smux.take(bytes).await {
+            self.record_error(wrong);
+        }
+        let mut most = lock(&self.agent.most_streams);
+        *most = smux.most.max(*most);
+        *lock(&self.agent.keepalives) = smux.keepalives;
     }
 
     async fn request_handshake(&mut self, socket: &mut Socket) {
@@ -455,6 +511,13 @@ impl AgentSession {
 async fn drop_and_wait_for_next(old: Box<Socket>, sockets: &mut UnboundedReceiver<Box<Socket>>) -> Option<Box<Socket>> {
     drop(old);
     sockets.recv().await
+}
+
+async fn from_streams(streams: &mut Option<Receiver<ToClient>>) -> Option<ToClient> {
+    match streams {
+        Some(streams) => streams.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn read(target: &mut Option<TcpStream>, chunk: &mut [u8]) -> usize {

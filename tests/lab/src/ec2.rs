@@ -177,7 +177,7 @@ fn item(instance: &Instance) -> String {
          <instanceState><code>{code}</code><name>{state}</name></instanceState>\
          {private_dns}{public_dns}{key_name}<instanceType>{kind}</instanceType><launchTime>{launched}</launchTime>\
          <placement><availabilityZone>{zone}</availabilityZone></placement>{private_ip}{public_ip}{ipv6}\
-         <platformDetails>Linux/UNIX</platformDetails><vpcId>{vpc}</vpcId><subnetId>{subnet}</subnetId>\
+         <platformDetails>{platform}</platformDetails><vpcId>{vpc}</vpcId><subnetId>{subnet}</subnetId>\
          <tagSet>{tags}</tagSet><metadataOptions><state>applied</state><httpTokens>required</httpTokens>\
          <httpPutResponseHopLimit>2</httpPutResponseHopLimit><httpEndpoint>{metadata}</httpEndpoint></metadataOptions>\
          {profile}<architecture>x86_64</architecture>\
@@ -197,6 +197,7 @@ fn item(instance: &Instance) -> String {
         private_ip = element("privateIpAddress", &instance.private_ip),
         public_ip = element("ipAddress", &instance.public_ip),
         metadata = instance.metadata,
+        platform = escape(&instance.platform),
         vpc = instance.vpc_id,
         subnet = instance.subnet_id,
     )

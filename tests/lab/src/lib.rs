@@ -14,6 +14,7 @@
 //! ssm.rs         Session Manager's calls
 //! imds.rs        the instance metadata service
 //! sts.rs         AssumeRole
+//! smux.rs        several connections in one of its sessions
 //! agent.rs       its data channel: service and agent in one, with configurable faults
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
@@ -41,6 +42,7 @@ pub mod openssh;
 mod program;
 mod relay;
 mod sigv4;
+mod smux;
 mod sshd;
 mod ssm;
 mod state;

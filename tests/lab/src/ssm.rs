@@ -40,10 +40,12 @@ pub(crate) fn describe_instance_information(state: &State, body: &str) -> Respon
     answer(&json!({ "InstanceInformationList": found.into_iter().collect::<Vec<_>>() }))
 }
 
-/// Answers StartSession for the SSH document.
+/// Answers StartSession for the documents of ports.
 pub(crate) fn start_session(state: &mut State, body: &str) -> Response<Body> {
     let (target, document) = (field(body, "Target"), field(body, "DocumentName"));
-    if document != "AWS-StartSSHSession" {
+    let documents =
+        ["AWS-StartSSHSession", "AWS-StartPortForwardingSession", "AWS-StartPortForwardingSessionToRemoteHost"];
+    if !documents.contains(&document.as_str()) {
         return error(400, "InvalidDocument", "Document with name does not exist.", true);
     }
     let Some(agent) = state.agents.get(&target).filter(|agent| agent.ping == "Online").cloned() else {
@@ -51,8 +53,16 @@ pub(crate) fn start_session(state: &mut State, body: &str) -> Response<Body> {
         return error(400, "TargetNotConnected", &words, true);
     };
     let request: Value = serde_json::from_str(body).unwrap_or_default();
-    let port: u16 = request["Parameters"]["portNumber"][0].as_str().and_then(|port| port.parse().ok()).unwrap_or(22);
-    let port = state.port_of(&target, port);
+    let parameter = |name: &str| request["Parameters"][name][0].as_str().map(str::to_owned);
+    let number: u16 = parameter("portNumber").and_then(|port| port.parse().ok()).unwrap_or(22);
+    let port = match parameter("host") {
+        // Newer agents refuse themselves as a host behind them, and always the metadata service.
+        Some(host) if ["127.0.0.1", "localhost", "169.254.169.254"].contains(&host.as_str()) => None,
+        Some(_) => Some(number),
+        None => state.port_of(&target, number),
+    };
+    let is_forbidden = port.is_none() && parameter("host").is_some();
+    let agent = Agent { forwards: document != documents[0], forbids: agent.forbids || is_forbidden, ..agent };
     let id = format!("lab-{}", &Uuid::new_v4().simple().to_string()[..17]);
     let session = session(agent, port, &id);
     let granted = grant(&session, state.streams, state.stream_base.clone());

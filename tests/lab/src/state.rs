@@ -22,6 +22,8 @@ pub struct Instance {
     /// The region that it is in; without it, whichever is asked.
     pub region: Option<&'static str>,
     pub image_id: String,
+    /// The platform, for example `Linux/UNIX` or `Windows`.
+    pub platform: String,
     pub public_ip: Option<String>,
     pub private_ip: Option<String>,
     pub ipv6: Option<String>,
@@ -63,6 +65,7 @@ impl Instance {
             instance_type: "t3.micro".to_owned(),
             zone: "eu-west-1a".to_owned(),
             region: None,
+            platform: "Linux/UNIX".to_owned(),
             image_id: "ami-0a1b2c3d4e5f60718".to_owned(),
             public_ip: Some("127.0.0.1".to_owned()),
             private_ip: Some(format!("10.0.{high}.{low}")),
