@@ -15,6 +15,7 @@ mod forwarding;
 #[cfg(unix)]
 pub(crate) mod hold_key;
 pub(crate) mod info;
+mod jump;
 pub(crate) mod known_hosts;
 pub(crate) mod list;
 pub(crate) mod metadata;

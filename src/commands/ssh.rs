@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::background::go_to_background;
+use super::jump;
 use super::forwarding::{Forwarding, own_connection};
 use super::options::ConnectArgs;
 use super::prompts::prompter;
@@ -104,6 +105,9 @@ pub(crate) struct ForwardArgs {
     /// Connect standard input and output to a port that the instance reaches, or to its Unix socket
     #[arg(short = 'W', value_name = "HOST:PORT", value_parser = stdio, conflicts_with_all = ["command", "subsystem"])]
     pub stdio: Option<Destination>,
+    /// Go through these hosts: instances, or hosts that ssh knows
+    #[arg(short = 'J', value_name = "HOST[,HOST]")]
+    pub jump: Option<String>,
     /// Let other hosts connect to forwarded ports here
     #[arg(short = 'g')]
     pub gateway: bool,
@@ -122,6 +126,7 @@ impl ForwardArgs {
         options.local_forward = some(&self.local);
         options.remote_forward = some(&self.remote);
         options.dynamic_forward = some(&self.dynamic);
+        options.proxy_jump.clone_from(&self.jump);
         options.gateway_ports = self.gateway.then_some(true);
         options.forward_agent = match (self.agent, self.no_agent) {
             (false, false) => None,
@@ -199,7 +204,11 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
     let forwarding = Forwarding::bind(ui, &settings.session.forwards).await?;
     ui.doing(&format!("{begun} {}", settings.target.selector));
     let purpose = if request.wants_pty() { Purpose::Terminal } else { Purpose::Bulk };
-    let session = ui.watch(connect::session(&ctx.aws, settings, purpose, &events)).await?;
+    let jump = match settings.jump.clone() {
+        Some(hosts) => Box::pin(jump::through(ctx, &hosts, &args.config, &events)).await?,
+        None => None,
+    };
+    let session = ui.watch(connect::session_through(&ctx.aws, jump, settings, purpose, &events)).await?;
     let result = match &args.forward.stdio {
         Some(to) => forward_stdio(&session.connection, to).await,
         None => serve(ui, &session, &request, &forwarding, args.background).await?,

@@ -9,6 +9,7 @@ use super::boot::{self, BootRetry};
 use super::caller_key::CallerKey;
 use super::ephemeral_keys::EphemeralKeys;
 use super::error::Error;
+use super::jump::Jump;
 use super::key_file;
 use super::login::LoginLookup;
 use super::outage;
@@ -19,7 +20,7 @@ use crate::event::{Event, Events};
 use crate::plan::order::Route;
 use crate::plan::{self, Plan, RoutePlan};
 use crate::program::Purpose;
-use crate::route::{Dialed, RouteDialer, ssh_identification};
+use crate::route::{Dialed, FailedRoute, RouteDialer, ssh_identification};
 use crate::settings::Settings;
 use crate::ssh;
 use crate::ssh::client::{Connection, HandshakeError};
@@ -42,12 +43,13 @@ pub(super) struct Connector {
     key: KeySource,
     verifier: Arc<InstanceVerifier>,
     confirmed: ConfirmGate,
+    jump: Option<Arc<Jump>>,
 }
 
 impl Connector {
     /// Makes a connector; `key_file` is used instead of a pushed key. On a first contact the instance's console is read from now
     /// on, beside whatever follows.
-    pub(super) fn new(attempt: Attempt, key_file: Option<Arc<KeyFile>>, events: &Events) -> Self {
+    pub(super) fn new(attempt: Attempt, key_file: Option<Arc<KeyFile>>, jump: Option<Arc<Jump>>, events: &Events) -> Self {
         let Attempt { search, located, plan, confirmed } = attempt;
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
@@ -61,7 +63,7 @@ impl Connector {
         };
         let login = LoginLookup::new(aws.clone(), located.clone(), settings.user.clone());
         let dialer = RouteDialer::new(aws, plan, located.booting, confirmed.clone());
-        Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed }
+        Self { settings, dialer, login, key, verifier: Arc::new(verifier), confirmed, jump }
     }
 
     /// Returns the plan, with its login.
@@ -182,7 +184,10 @@ impl Connector {
     }
 
     async fn dial(&self, events: &Events) -> Result<Dialed, Error> {
-        dial(&self.dialer, events).await
+        match &self.jump {
+            Some(jump) => jump.dial(self.route_plan()).await.map_err(|failed| no_route(&self.dialer, failed)),
+            None => dial(&self.dialer, events).await,
+        }
     }
 
     /// Session Manager's agent sends less than 1 MB/s, whatever the instance: compression makes the most of it.
@@ -223,7 +228,7 @@ impl Connector {
         Ok(connection)
     }
 
-    fn handshake_error(&self, error: HandshakeError<trust::Error>, failed: Vec<crate::route::FailedRoute>) -> Error {
+    fn handshake_error(&self, error: HandshakeError<trust::Error>, failed: Vec<FailedRoute>) -> Error {
         match error {
             HandshakeError::Ssh(source) => Error::ssh(self.route_plan(), source, failed),
             HandshakeError::HostKey(source) => Error::host_key(self.route_plan(), source, failed),
@@ -238,7 +243,11 @@ fn was_cut_off(error: &ssh::Error) -> bool {
 /// Opens a link to the SSH port.
 pub(super) async fn dial(dialer: &RouteDialer, events: &Events) -> Result<Dialed, Error> {
     let dialed = dialer.open(&ssh_identification(), events).await;
-    dialed.map_err(|failed| Error::NoRoute { plan: Box::new(dialer.plan.clone()), failed: failed.into(), groups: None })
+    dialed.map_err(|failed| no_route(dialer, failed))
+}
+
+fn no_route(dialer: &RouteDialer, failed: Vec<FailedRoute>) -> Error {
+    Error::NoRoute { plan: Box::new(dialer.plan.clone()), failed: failed.into(), groups: None }
 }
 
 /// Dials without AWS: ssh logs in with a key that the instance knows already, once its host key has proven it.

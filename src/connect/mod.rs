@@ -50,6 +50,7 @@ mod connector;
 mod ephemeral_keys;
 mod error;
 mod explained;
+mod jump;
 mod key_file;
 mod login;
 #[cfg(unix)]
@@ -79,6 +80,7 @@ use login::LoginLookup;
 use speculative::{Attempt, search};
 
 pub(crate) use error::Error;
+pub(crate) use jump::{Jump, Through};
 pub(crate) use ports::ports;
 pub(crate) use public_key::Error as PublicKeyError;
 
@@ -111,14 +113,28 @@ pub(crate) async fn session(
     purpose: Purpose,
     events: &Events,
 ) -> Result<Session, Error> {
+    session_through(pool, None, settings, purpose, events).await
+}
+
+/// Finds the instance and logs in, through other machines.
+///
+/// # Errors
+/// As for [`session`].
+pub(crate) async fn session_through(
+    pool: &AwsPool,
+    jump: Option<Arc<Jump>>,
+    settings: Settings,
+    purpose: Purpose,
+    events: &Events,
+) -> Result<Session, Error> {
     let key_file = KeyFileOf::open(&settings, None, events).await?;
     let will_push = key_file.file.is_none();
     let work = |attempt: Attempt, events: Events| {
-        let key_file = key_file.clone();
+        let (key_file, jump) = (key_file.clone(), jump.clone());
         async move {
             let KeyFileOf { file: key_file, .. } =
                 KeyFileOf::open(&attempt.search.settings, Some(key_file), &events).await?;
-            let connector = Connector::new(attempt, key_file, &events);
+            let connector = Connector::new(attempt, key_file, jump, &events);
             let connection = Arc::new(Box::pin(connector.connect(purpose, &events)).await?);
             Ok(Session { plan: connector.plan(&events).await, connection, connector })
         }

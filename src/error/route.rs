@@ -70,6 +70,11 @@ fn explain(plan: &RoutePlan, route_error: &RouteError, failed: &[Route], closed:
         RouteError::Tunnel { endpoint_id, source, has_max_duration } => {
             tunnel(plain, (plan, failed), endpoint_id, source, *has_max_duration)
         }
+        RouteError::Jump { name, .. } => plain.hint(format!(
+            "see whether it has a way to port {} there, and whether its sshd allows AllowTcpForwarding: ec2ssh {}",
+            plan.port,
+            shell_word(name)
+        )),
         RouteError::AgentOffline => plain
             .cause("the agent is stopped or not installed, its role lacks AmazonSSMManagedInstanceCore, or it cannot reach the service on port 443")
             .hint(format!(

@@ -36,6 +36,14 @@ pub(crate) enum RouteError {
         /// Set when a maximum duration was sent.
         has_max_duration: bool,
     },
+    /// The last of the jump hosts cannot reach the instance.
+    #[error("{} cannot reach it: {}", sanitize(.name), sanitize(.problem))]
+    Jump {
+        /// The jump host.
+        name: String,
+        /// What it says of each address; untrusted.
+        problem: String,
+    },
     /// The instance's agent is not online.
     #[error("the SSM Agent of the instance is not connected")]
     AgentOffline,
@@ -106,7 +114,7 @@ impl RouteError {
             Self::Endpoint(_) | Self::Port(_) => false,
             Self::Aws(error) => error.code() == Some("TargetNotConnected"),
             Self::Tunnel { source, .. } => matches!(**source, websocket::Error::Closed { .. }),
-            Self::AgentOffline | Self::Session(_) | Self::Unproven { .. } => true,
+            Self::AgentOffline | Self::Session(_) | Self::Unproven { .. } | Self::Jump { .. } => true,
         }
     }
 }

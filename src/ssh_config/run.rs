@@ -1,4 +1,5 @@
-//! Has ssh read its files: `ssh -G NAME`, beside `ssh -F none -G NAME`, which shows what is ssh's own default and not the user's wish.
+//! Has ssh read its files: `ssh -G NAME`, beside `ssh -F none -G NAME`, which shows what is ssh's own default and not the user's wish. A
+//! third one tells a user who is set from the local one, who is the default.
 //!
 //! `ssh -G` runs the commands of `Match exec`, so it is asked once, within a time limit, and never for lists or completions.
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -42,9 +44,15 @@ pub(crate) async fn read(name: &str, files: &Files) -> Outcome {
     if name.starts_with('-') || name.is_empty() {
         return Outcome::Nothing;
     }
-    let both = async { tokio::try_join!(ask(only, name), ask(Some(Path::new("none")), name)) };
-    match timeout(TIMEOUT, both).await {
-        Ok(Ok((said, defaults))) => compare(name, only, &said, &defaults).await,
+    let all = async { tokio::try_join!(ask(only, name), ask(Some(Path::new("none")), name), user(only, name)) };
+    match timeout(TIMEOUT, all).await {
+        Ok(Ok((said, defaults, user))) => match compare(name, only, &said, &defaults).await {
+            Outcome::Found(mut found) => {
+                found.options.user = user.or(found.options.user);
+                Outcome::Found(found)
+            }
+            other => other,
+        },
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
             Outcome::Unknown("there is no ssh to read ssh_config".to_owned())
         }
@@ -53,18 +61,50 @@ pub(crate) async fn read(name: &str, files: &Files) -> Outcome {
     }
 }
 
-fn has_files() -> bool {
-    let own: Option<PathBuf> = dirs::home_dir().map(|home| home.join(".ssh").join("config"));
-    own.is_some_and(|path| path.exists()) || Path::new(SYSTEM_FILE).exists()
+fn own_file() -> Option<PathBuf> {
+    dirs::home_dir().map(|home| home.join(".ssh").join("config")).filter(|path| path.exists())
 }
 
-async fn ask(file: Option<&Path>, name: &str) -> io::Result<String> {
+fn has_files() -> bool {
+    own_file().is_some() || Path::new(SYSTEM_FILE).exists()
+}
+
+/// A user that nobody has, for a host whose user is not set.
+const NOBODY: &str = "ec2ssh-no-user";
+
+/// Returns the user that the files set, which may be the local one: ssh's answer alone does not tell it from the default.
+async fn user(only: Option<&Path>, name: &str) -> io::Result<Option<String>> {
+    let Some(file) = only.map(Path::to_owned).or_else(own_file) else { return Ok(None) };
+    let Some(path) = file.to_str().filter(|path| !path.contains(['"', '\n'])) else { return Ok(None) };
+    let path = if file.is_absolute() { path.to_owned() } else { std::env::current_dir()?.join(path).display().to_string() };
+    let mut config = format!("Include \"{path}\"\n");
+    if only.is_none() {
+        config.push_str(&format!("Include {SYSTEM_FILE}\n"));
+    }
+    config.push_str(&format!("Host *\nUser {NOBODY}\n"));
+    let mut command = command(Some(Path::new("/dev/stdin")), name);
+    let mut child = command.stdin(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(config.as_bytes()).await?;
+    }
+    let output = child.wait_with_output().await?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let user = said.lines().find_map(|line| line.strip_prefix("user "));
+    Ok(user.filter(|user| *user != NOBODY).map(str::to_owned))
+}
+
+fn command(file: Option<&Path>, name: &str) -> Command {
     let mut command = Command::new("ssh");
     command.arg("-G").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     if let Some(file) = file {
         command.arg("-F").arg(file);
     }
-    let output = command.arg("--").arg(name).output().await?;
+    command.arg("--").arg(name);
+    command
+}
+
+async fn ask(file: Option<&Path>, name: &str) -> io::Result<String> {
+    let output = command(file, name).output().await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -396,3 +396,28 @@ fn end_of_command_waits_for_forwards() {
     assert_eq!(exchange(open, b""), b"cba");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+/// At a terminal the forwards have a connection of their own, and `~#` lists what they carry.
+#[test]
+fn escape_lists_forwarded_connections() {
+    let real = Real::start("");
+    let (target, port) = (mirror(), free_port());
+    let line = format!("\"$EC2SSH\" {}", real.line(&format!("-L {port}:localhost:{target}"), ""));
+    let mut terminal = crate::support::pty::Terminal::run(&real.world, &line);
+    terminal.wait_for("#");
+    terminal.type_in("\r~#");
+    terminal.wait_for("No forwarded connections are open.");
+    let before = real.sshd.sessions().len();
+    let mut open = connect(port);
+    open.write_all(b"abc").unwrap();
+    wait_until("they have a connection of their own", || real.sshd.sessions().len() > before);
+    wait_until("it is listed", || {
+        terminal.type_in("\r~#");
+        terminal.text().contains(&format!(" -> localhost:{target}  ")) && terminal.text().contains("3 B sent, 0 B received")
+    });
+    terminal.type_in("\r~?");
+    terminal.wait_for("list forwarded connections");
+    assert_eq!(exchange(open, b""), b"cba");
+    terminal.type_in("\r~.");
+    wait_until("it ends", || terminal.child.try_wait().unwrap().is_some());
+}

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::super::jump;
+use super::super::ssh_options::SshConfigArgs;
 use crate::aws::AwsPool;
 use crate::config::Via;
 use crate::connect::{self, Session};
 use crate::context::Ctx;
+use crate::error::CommandError;
 use crate::event::{Event, Events};
 use crate::forward::opener::asking;
 use crate::forward::through_ssh::ThroughSsh;
@@ -19,15 +22,36 @@ use crate::program::Purpose;
 use crate::route::{FailedRoute, RouteError};
 use crate::settings::Settings;
 use crate::ssh;
-use crate::ui::Ui;
 
 /// The time within which a server answers after the machine has slept.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why the tunnel cannot be dialed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    /// There is no connection to the instance.
+    #[error(transparent)]
+    Connect(#[from] connect::Error),
+    /// There is none to a host that it goes through.
+    #[error("{}", .0.message)]
+    Jump(Box<CommandError>),
+}
+
+impl From<DialError> for CommandError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Connect(error) => error.into(),
+            DialError::Jump(error) => *error,
+        }
+    }
+}
+
 /// Dials the tunnel.
-pub(super) struct TunnelDial {
+pub(super) struct TunnelDial<'a> {
+    ctx: &'a Ctx,
+    /// The options for the hosts that the connection goes through.
+    config: &'a SshConfigArgs,
     pool: AwsPool,
-    ui: Ui,
     settings: Settings,
     events: Events,
     /// Where the forwards lead.
@@ -36,33 +60,46 @@ pub(super) struct TunnelDial {
     logs_in: bool,
 }
 
-impl TunnelDial {
+impl<'a> TunnelDial<'a> {
     /// Makes what dials; `logs_in` says whether it begins with an SSH connection.
-    pub(super) fn new(ctx: &Ctx, settings: Settings, events: Events, destinations: Vec<Destination>, logs_in: bool) -> Self {
-        Self { pool: ctx.aws.fresh(), ui: ctx.ui.clone(), settings, events, destinations, is_first: true, logs_in }
+    pub(super) fn new(
+        ctx: &'a Ctx,
+        (settings, config): (Settings, &'a SshConfigArgs),
+        events: Events,
+        destinations: Vec<Destination>,
+        logs_in: bool,
+    ) -> Self {
+        Self { ctx, config, pool: ctx.aws.fresh(), settings, events, destinations, is_first: true, logs_in }
     }
 
     /// Whether the ports may be reached where a login is impossible.
-    fn may_go_without_login(&self, error: &connect::Error) -> bool {
+    fn may_go_without_login(&self, error: &DialError) -> bool {
         let are_ports = self.destinations.iter().all(|to| matches!(to, Destination::Tcp { .. }));
         let by_sessions = matches!(self.settings.via, Via::Auto | Via::Ssm);
-        self.is_first && are_ports && by_sessions && needs_no_login(error)
+        self.is_first && are_ports && by_sessions && matches!(error, DialError::Connect(error) if needs_no_login(error))
     }
 
-    async fn log_in(&mut self) -> Result<Live, connect::Error> {
+    async fn log_in(&mut self) -> Result<Live, DialError> {
         let expires = Arc::new(Notify::new());
         let events = self.events(&expires);
-        let connecting = connect::session(&self.pool, self.settings.clone(), Purpose::Bulk, &events);
-        let session = if self.is_first { self.ui.watch(connecting).await? } else { connecting.await? };
+        let jump = match self.settings.jump.clone() {
+            Some(hosts) => {
+                let through = Box::pin(jump::through(self.ctx, &hosts, self.config, &events)).await;
+                through.map_err(|error| DialError::Jump(Box::new(error)))?
+            }
+            None => None,
+        };
+        let connecting = connect::session_through(&self.pool, jump, self.settings.clone(), Purpose::Bulk, &events);
+        let session = if self.is_first { self.ctx.ui.watch(connecting).await? } else { connecting.await? };
         self.settings = self.settings.again(&session.plan.route.instance);
         Ok(live(session, expires))
     }
 
     /// Reaches the ports without a login; the sessions come and go by themselves.
-    async fn without_login(&mut self) -> Result<Live, connect::Error> {
+    async fn without_login(&mut self) -> Result<Live, DialError> {
         let events = self.events(&Arc::default());
         let finding = connect::ports(&self.pool, self.settings.clone(), &self.destinations, &events);
-        let ports = if self.is_first { self.ui.watch(finding).await? } else { finding.await? };
+        let ports = if self.is_first { self.ctx.ui.watch(finding).await? } else { finding.await? };
         self.settings = self.settings.again(&ports.plan().instance);
         let (opener, asked) = asking();
         Ok(Live {
@@ -104,10 +141,10 @@ fn needs_no_login(error: &connect::Error) -> bool {
     }
 }
 
-impl Dial for TunnelDial {
-    type Error = connect::Error;
+impl Dial for TunnelDial<'_> {
+    type Error = DialError;
 
-    async fn dial(&mut self) -> Result<Live, connect::Error> {
+    async fn dial(&mut self) -> Result<Live, DialError> {
         let live = if self.logs_in {
             match Box::pin(self.log_in()).await {
                 Err(error) if self.may_go_without_login(&error) => {
@@ -131,8 +168,9 @@ impl Dial for TunnelDial {
         Ok(live)
     }
 
-    fn is_permanent(&self, error: &connect::Error) -> bool {
+    fn is_permanent(&self, error: &DialError) -> bool {
         use crate::find::Error::{NotFound, NotRunning};
+        let DialError::Connect(error) = error else { return false };
         match error {
             // It may be stopped only for a while, and a terminated instance is no longer found after an hour.
             connect::Error::Find(NotRunning { instance, .. }) => instance.state.as_str() == "terminated",

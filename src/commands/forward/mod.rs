@@ -41,6 +41,9 @@ pub(crate) struct ForwardArgs {
     /// Handle new host keys by this policy
     #[arg(long, value_enum, value_name = "POLICY")]
     pub host_keys: Option<HostKeyPolicy>,
+    /// Go through these hosts: instances, or hosts that ssh knows
+    #[arg(short = 'J', value_name = "HOST[,HOST]")]
+    pub jump: Option<String>,
     /// Listen on this address instead of 127.0.0.1 and ::1; * is all addresses
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<String>,
@@ -71,6 +74,7 @@ struct Bound {
 pub(crate) async fn run(ctx: &Ctx, args: ForwardArgs) -> Result<u8, CommandError> {
     let ui = &ctx.ui;
     let mut typed = args.connect.typed(args.host_keys);
+    typed.options.proxy_jump.clone_from(&args.jump);
     typed.clear_forwards = true;
     let Resolved { settings, found } = resolve(ctx, &args.target, typed, &args.config).await?;
     if args.no_login && args.forwards.iter().any(|forward| matches!(forward.to, Destination::Unix(_))) {
@@ -92,7 +96,7 @@ pub(crate) async fn run(ctx: &Ctx, args: ForwardArgs) -> Result<u8, CommandError
     }
     let (changes, woken) = watch::channel(0);
     let destinations = bound.iter().map(|bound| bound.to.clone()).collect();
-    let dial = TunnelDial::new(ctx, settings, events, destinations, !args.no_login);
+    let dial = TunnelDial::new(ctx, (settings, &args.config), events, destinations, !args.no_login);
     let told = |change: Change| tell(ui, &label, &bound, change);
     let ended = tokio::select! {
         ended = keeper.keep(dial, woken, args.once, told) => ended?,

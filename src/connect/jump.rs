@@ -1,0 +1,152 @@
+//! Jump hosts (`-J`): the connection goes through other machines. An instance is one more session, with a key pushed to it and its host
+//! key verified. Any other host is reached by ssh itself, which knows its name, key, user and host key from its own files.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use tokio::process::{Child, Command};
+
+use super::Session;
+use crate::config::AddressKind;
+use crate::io::{Holding, Layered};
+use crate::plan::RoutePlan;
+use crate::plan::address::Address;
+use crate::plan::order::Route;
+use crate::route::{Dialed, FailedRoute, RouteError, ssh_identification};
+use crate::transport::link::Link;
+
+/// The last of the machines that a connection goes through.
+pub(crate) enum Through {
+    /// An instance, logged in.
+    Instance(Session),
+    /// Another host, as ssh knows it.
+    Host {
+        /// The host as it was typed: `[user@]host[:port]`.
+        typed: String,
+        /// The machines before it, as they were typed.
+        before: Vec<String>,
+        /// The file that ssh reads in place of its usual ones.
+        file: Option<PathBuf>,
+    },
+}
+
+/// The last machine of a chain.
+pub(crate) struct Jump {
+    last: Through,
+    /// Kept as long as this one.
+    _before: Option<Arc<Jump>>,
+}
+
+impl Jump {
+    /// Adds a machine behind another one.
+    pub(crate) fn new(last: Through, before: Option<Arc<Self>>) -> Self {
+        Self { last, _before: before }
+    }
+
+    /// Opens a link to the instance's port, which is proven to be an SSH server.
+    ///
+    /// # Errors
+    /// The error of each address.
+    pub(super) async fn dial(&self, plan: &RoutePlan) -> Result<Dialed, Vec<FailedRoute>> {
+        let mut failed = Vec::new();
+        for host in hosts(plan) {
+            let begun = std::time::Instant::now();
+            match self.open(&host, plan.port).await {
+                Ok(link) => match link.probe(&ssh_identification()).await {
+                    Ok(link) => {
+                        let round_trip = begun.elapsed();
+                        return Ok(Dialed { link, route: Route::Direct, round_trip, failed: Vec::new() });
+                    }
+                    Err(error) => failed.push(format!("{host}: {error}")),
+                },
+                Err(error) => failed.push(format!("{host}: {error}")),
+            }
+        }
+        let name = match &self.last {
+            Through::Instance(session) => session.plan.route.instance.id.clone(),
+            Through::Host { typed, .. } => typed.clone(),
+        };
+        let problem = if failed.is_empty() { "the instance has no address".to_owned() } else { failed.join("; ") };
+        Err(vec![FailedRoute { route: Route::Direct, error: RouteError::Jump { name, problem } }])
+    }
+
+    async fn open(&self, host: &str, port: u16) -> Result<Link, String> {
+        match &self.last {
+            Through::Instance(session) => {
+                let stream = session.connection.open_tcp(host, port, ("127.0.0.1", 0)).await;
+                stream.map(Link::tunnel).map_err(|error| error.to_string())
+            }
+            Through::Host { typed, before, file } => {
+                by_ssh((typed, before, file.as_deref()), host, port).map_err(|error| format!("ssh cannot be run: {error}"))
+            }
+        }
+    }
+}
+
+/// Returns the addresses to try: from inside a network the private one first.
+fn hosts(plan: &RoutePlan) -> Vec<String> {
+    if let Some(typed) = plan.typed_address {
+        return vec![typed.to_string()];
+    }
+    let private = match plan.address_kind {
+        AddressKind::Auto | AddressKind::Private => plan.instance.private_ip.map(IpAddr::V4),
+        AddressKind::Public | AddressKind::Ipv6 => None,
+    };
+    let mut hosts: Vec<String> = private.iter().map(ToString::to_string).collect();
+    for address in &plan.addresses {
+        let host = match address {
+            Address::Name(name, _) => name.clone(),
+            Address::Ip(ip) => ip.to_string(),
+        };
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts
+}
+
+/// Has ssh connect to the host and carry the bytes (`ssh -W`); its questions go to the terminal.
+fn by_ssh(
+    (typed, before, file): (&str, &[String], Option<&Path>),
+    host: &str,
+    port: u16,
+) -> std::io::Result<Link> {
+    let mut command = Command::new("ssh");
+    if let Some(file) = file {
+        command.arg("-F").arg(file);
+    }
+    command.args(["-W", &format!("[{host}]:{port}")]);
+    let (destination, ssh_port) = match typed.rsplit_once(':') {
+        Some((destination, port)) if !destination.ends_with(':') && port.parse::<u16>().is_ok() => (destination, Some(port)),
+        _ => (typed, None),
+    };
+    if let Some(port) = ssh_port {
+        command.args(["-p", port]);
+    }
+    if let [others @ .., last] = before {
+        command.args(["-o", &format!("ProxyCommand={}", proxy_command(others, last, file)?)]);
+    }
+    command.arg("--").arg(destination).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child: Child = command.spawn()?;
+    let streams = child.stdout.take().zip(child.stdin.take());
+    let (stdout, stdin) = streams.ok_or_else(|| std::io::Error::other("its streams are missing"))?;
+    Ok(Link::tunnel(Layered::new(tokio::io::join(stdout, stdin), Holding(child))))
+}
+
+/// Returns how ssh reaches a host behind an instance: by this program.
+fn proxy_command(others: &[String], last: &str, file: Option<&Path>) -> std::io::Result<String> {
+    let program = std::env::current_exe()?;
+    let program = program.to_str().ok_or_else(|| std::io::Error::other("this program's path is not UTF-8"))?;
+    let mut words = vec![shell_words::quote(program).into_owned()];
+    if let Some(file) = file.and_then(Path::to_str) {
+        words.push(format!("-F {}", shell_words::quote(file)));
+    }
+    if !others.is_empty() {
+        words.push(format!("-J {}", shell_words::quote(&others.join(","))));
+    }
+    words.push("-W '[%h]:%p' --".to_owned());
+    words.push(shell_words::quote(last).into_owned());
+    Ok(words.join(" "))
+}
