@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ec2ssh_global_optspecs
-    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start wait=? offline yes host-keys= t/tty T/no-tty N/no-command C/compress n/no-stdin dry-run json h/help
+    string join \n profile= region= v/verbose q/quiet l/user= p/port= i/identity= via= address= eice-id= no-share-key max-tunnel-duration= 4/ipv4 6/ipv6 newest oldest start wait=? offline yes L= R= D= W= J= g A a o= F= host-keys= t/tty T/no-tty N/no-command f/background s/subsystem C/compress n/no-stdin e/escape-char= G/dry-run json x h/help
 end
 
 function __fish_ec2ssh_needs_command
@@ -40,9 +40,17 @@ ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s L -d 'Forward a port from here: [ADDRESS:]PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s R -d 'Forward a port of the instance to here: [ADDRESS:]PORT:HOST:PORT, socket paths, or PORT (SOCKS there)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s D -d 'Forward wherever the clients of this port ask to go (SOCKS 4a and 5)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s W -d 'Connect standard input and output to a port that the instance reaches, or to its Unix socket' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s J -d 'Go through these hosts: instances, or hosts that ssh knows' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s o -d 'Set an option of ssh_config(5), for example ServerAliveInterval=30' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s F -d 'Read this file in place of the usual ssh_config files; none reads none' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s e -l escape-char -d 'Set the escape character: a character, ^ and a letter, or none' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l no-share-key -d 'Push a key for this connection alone, instead of sharing one with others to the instance'
@@ -53,16 +61,23 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l oldest -d 'Use the match 
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l start -d 'Start a stopped instance, wait for it and connect'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l offline -d 'Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l yes -d 'Do not ask before starting an instance (with --start)'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s g -d 'Let other hosts connect to forwarded ports here'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s A -d 'Let the instance use the keys of your agent'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s a -d 'Do not let the instance use the keys of your agent (the default)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s t -l tty -d 'Request a pty, also for a command; twice: even without a local terminal'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s T -l no-tty -d 'Do not request a pty'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s N -l no-command -d 'Run no command; keep the connection open'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s f -l background -d 'Go to the background once logged in, with the forwards standing; needs a command or -N'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s s -l subsystem -d 'Request the subsystem that COMMAND names, for example sftp'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s C -l compress -d 'Compress, on every route (Session Manager always compresses)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s n -l no-stdin -d 'Do not read standard input'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l dry-run -d 'Print the plan without connecting'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s G -l dry-run -d 'Print the plan without connecting'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l json -d 'Print the plan as JSON (with --dry-run)'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s x -d 'Accepted as ssh does, and without effect: no X11, no GSSAPI, protocol 2'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "forward" -d 'Forward ports of an instance, or of hosts behind it; reconnects by itself'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "list" -d 'List instances in a table'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
@@ -87,9 +102,17 @@ ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s L -d 'Forward a port from here: [ADDRESS:]PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s R -d 'Forward a port of the instance to here: [ADDRESS:]PORT:HOST:PORT, socket paths, or PORT (SOCKS there)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s D -d 'Forward wherever the clients of this port ask to go (SOCKS 4a and 5)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s W -d 'Connect standard input and output to a port that the instance reaches, or to its Unix socket' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s J -d 'Go through these hosts: instances, or hosts that ssh knows' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s o -d 'Set an option of ssh_config(5), for example ServerAliveInterval=30' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s F -d 'Read this file in place of the usual ssh_config files; none reads none' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s e -l escape-char -d 'Set the escape character: a character, ^ and a letter, or none' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l no-share-key -d 'Push a key for this connection alone, instead of sharing one with others to the instance'
@@ -100,13 +123,19 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l oldest -d 'Use the
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l start -d 'Start a stopped instance, wait for it and connect'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l offline -d 'Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l yes -d 'Do not ask before starting an instance (with --start)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s g -d 'Let other hosts connect to forwarded ports here'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s A -d 'Let the instance use the keys of your agent'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s a -d 'Do not let the instance use the keys of your agent (the default)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s t -l tty -d 'Request a pty, also for a command; twice: even without a local terminal'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s T -l no-tty -d 'Do not request a pty'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s N -l no-command -d 'Run no command; keep the connection open'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s f -l background -d 'Go to the background once logged in, with the forwards standing; needs a command or -N'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s s -l subsystem -d 'Request the subsystem that COMMAND names, for example sftp'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s C -l compress -d 'Compress, on every route (Session Manager always compresses)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s n -l no-stdin -d 'Do not read standard input'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l dry-run -d 'Print the plan without connecting'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s G -l dry-run -d 'Print the plan without connecting'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l json -d 'Print the plan as JSON (with --dry-run)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s x -d 'Accepted as ssh does, and without effect: no X11, no GSSAPI, protocol 2'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
@@ -144,6 +173,42 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l offline -d 'Ask 
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l yes -d 'Do not ask before starting an instance (with --start)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -l fdpass -d 'Pass the connected socket to ssh (ProxyUseFdpass yes)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand proxy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s l -l user -d 'Log in as this user' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s p -l port -d 'Connect to this SSH port' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s i -l identity -d 'Use this key file instead of a pushed key (a .pem must have mode 0400)' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l via -d 'Use this route to the instance' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint (EICE)'
+ssm\t'AWS Systems Manager Session Manager (SSM)'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l address -d 'Connect to this kind of address' -r -f -a "auto\t'Public DNS name or IPv4 address, then IPv6; the private address only if there is neither'
+public\t'The public DNS name, else the public IPv4 address'
+private\t'The private IPv4 address (VPN, peering, inside the VPC)'
+ipv6\t'The instance\'s IPv6 address'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s o -d 'Set an option of ssh_config(5), for example ServerAliveInterval=30' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s F -d 'Read this file in place of the usual ssh_config files; none reads none' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l host-keys -d 'Handle new host keys by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
+strict\t'Accept only known or verified keys'
+accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s J -d 'Go through these hosts: instances, or hosts that ssh knows' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l bind -d 'Listen on this address instead of 127.0.0.1 and ::1; * is all addresses' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l no-share-key -d 'Push a key for this connection alone, instead of sharing one with others to the instance'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s 4 -l ipv4 -d 'Use IPv4 only, for a direct connection'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s 6 -l ipv6 -d 'Use IPv6 only, for a direct connection'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l newest -d 'Use the match that was launched last'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l oldest -d 'Use the match that was launched first'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l start -d 'Start a stopped instance, wait for it and connect'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l offline -d 'Ask AWS nothing: reach the instance as it was when it was last found, if its host key is known'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l yes -d 'Do not ask before starting an instance (with --start)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l no-login -d 'Forward without a login, by Session Manager\'s port sessions or an endpoint: no user, key or sshd is needed'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l once -d 'End when the connection is lost, instead of connecting again'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
@@ -281,16 +346,17 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove the block from ~/.ssh/config'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "list" -d 'List instances in a table'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "metadata" -d 'Ask an instance for its metadata (IMDSv2), over SSH'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "known-hosts" -d 'List, add or forget trusted host keys'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy list info doctor metadata known-hosts config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "forward" -d 'Forward ports of an instance, or of hosts behind it; reconnects by itself'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "list" -d 'List instances in a table'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "metadata" -d 'Ask an instance for its metadata (IMDSv2), over SSH'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "known-hosts" -d 'List, add or forget trusted host keys'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "list" -d 'List every key and how it came to be trusted'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "forget" -d 'Forget the keys of an instance whose host keys were regenerated'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "answer" -d 'Print the lines for ssh\'s KnownHostsCommand: %I %H %K'

@@ -107,7 +107,13 @@ impl Event {
     /// Whether an answer is awaited.
     fn is_question(&self) -> bool {
         match self {
-            Self::Step(_) | Self::Notice(_) | Self::Ending(_) | Self::Route(_) | Self::Progress(_) | Self::Doing(_) | Self::Banner(_) => false,
+            Self::Step(_)
+            | Self::Notice(_)
+            | Self::Ending(_)
+            | Self::Route(_)
+            | Self::Progress(_)
+            | Self::Doing(_)
+            | Self::Banner(_) => false,
             Self::HostKey { .. }
             | Self::Passphrase { .. }
             | Self::Challenge { .. }

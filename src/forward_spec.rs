@@ -1,4 +1,4 @@
-//! What is forwarded where: the specifications of ssh's `-L`, `-R`, `-D` and `-W`, of ssh_config, and of `ec2ssh forward`. Pure.
+//! Forwards as they are written: the specifications of ssh's `-L`, `-R`, `-D` and `-W`, of ssh_config, and of `ec2ssh forward`. Pure.
 //!
 //! Host and port are kept apart, and never joined to one text: an IPv6 address has colons of its own.
 
@@ -12,7 +12,7 @@ pub(crate) enum Bind {
     Default,
     /// All addresses: `*`, or an empty address.
     All,
-    /// This address or name.
+    /// The address or name that was given.
     Address(String),
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum Listen {
     Tcp {
         /// The addresses to bind.
         bind: Bind,
-        /// The port.
+        /// The port to listen on.
         port: u16,
     },
     /// A Unix socket at this path.
@@ -37,7 +37,7 @@ pub(crate) enum Destination {
     Tcp {
         /// The name or address of the host.
         host: String,
-        /// The port.
+        /// The port on that host.
         port: u16,
     },
     /// A Unix socket at this path.
@@ -46,12 +46,12 @@ pub(crate) enum Destination {
     Socks,
 }
 
-/// One forward: from where to where.
+/// A forward: from where to where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Forward {
     /// Where connections are accepted.
     pub listen: Listen,
-    /// Where they lead.
+    /// The place where they lead.
     pub to: Destination,
 }
 
@@ -128,9 +128,9 @@ impl Forward {
         let wrong = |problem: String| error(spec, &problem, REMOTE_FORM);
         let fields = fields(spec).map_err(wrong)?;
         match fields.as_slice() {
-            [_] | [_, Field { is_path: false, .. }] => dynamic_listen(&fields)
-                .map(|listen| Self { listen, to: Destination::Socks })
-                .map_err(wrong),
+            [_] | [_, Field { is_path: false, .. }] => {
+                dynamic_listen(&fields).map(|listen| Self { listen, to: Destination::Socks }).map_err(wrong)
+            }
             _ => Self::of_fields(&fields).map_err(wrong),
         }
     }

@@ -40,13 +40,16 @@
 //! - [`key_holder`]: a process that holds one pushed key for all connections of a user to an instance.
 //! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
 //! - [`mod@plan`], [`settings`], [`login`]: pure decisions. [`event`]: how these rooms report and ask.
+//! - [`forward`]: forwarded connections on this side: listeners, relays, SOCKS, the tunnel that comes back. It is given an
+//!   [`Opener`](forward::opener::Opener): SSH channels, or streams of a session to a port ([`ssm::mux`]).
+//! - [`ssh_config`]: what ssh's own files and `-o` say.
 //! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
 //! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`]. Its `shared_config`
 //!   and `credentials` follow the AWS CLI's rules.
 //! - [`web`], [`transport`]: HTTPS and websockets by the caller's proxies; TCP, links and probes.
 //! - [`agent`], [`openssh`]: for plain ssh: an agent with one key, and the block in `~/.ssh/config`.
 //! - [`terminal`], [`ui`]: the local terminal in raw mode; the one door to standard output, standard error and the user.
-//! - Small ones that import nothing, or nearly so: [`account`], [`boot`] (patience with an instance that boots), [`config`], [`confirm`], [`io`], [`program`], [`secret`],
+//! - Small ones that import nothing, or nearly so: [`account`], [`boot`] (patience with an instance that boots), [`config`], [`confirm`], [`forward_spec`] (what is forwarded where), [`io`], [`program`], [`secret`],
 //!   [`store`], [`table`], [`target`], [`text`], [`when`].
 //!
 //! # Where something new goes
@@ -57,6 +60,8 @@
 //! - A route: a value of [`config::Via`], a variant of [`plan::order::Route`] and its place in the order, its opening in
 //!   `route::dial`, its head start in `route::dialer`, its line of `--dry-run` in [`mod@plan`] and `route::survey`, its errors in
 //!   `route::error` and their text in `error::route`. What is opened holds a [`Link`](transport::link::Link).
+//! - An option of ssh: its keyword in `ssh_config::keywords`, its field in [`config::Options`], its place in [`settings`], and a row in
+//!   `docs/ssh-options.md`; a letter in `commands::ssh`.
 //! - A proof that a port answers: a [`Probe`](transport::probe::Probe), which the caller passes to the dialer, as
 //!   [`route::ssh_identification`] is.
 //! - An AWS call: its name and IAM action in [`aws::Call`], a file in [`aws`] like `images`, its answer in

@@ -43,7 +43,7 @@ pub(crate) struct Typed {
     pub family: IpFamily,
     /// The key is always a pushed one, whatever key file the config file names.
     pub pushed_key: bool,
-    /// What ssh_config says for the target, behind our own config file.
+    /// The options of ssh_config for the target, behind our own config file.
     pub ssh_config: Options,
     /// Nothing is forwarded by listeners (ClearAllForwardings).
     pub clear_forwards: bool,
@@ -62,9 +62,9 @@ pub(crate) struct SessionSettings {
     pub request_tty: Option<RequestTty>,
     /// The command where none was typed.
     pub remote_command: Option<String>,
-    /// The escape character.
+    /// The escape character of the terminal.
     pub escape: Escape,
-    /// What is forwarded.
+    /// The forwards beside the session.
     pub forwards: Forwards,
 }
 
@@ -146,7 +146,11 @@ impl Settings {
     /// Returns these settings for the same instance once more, whose host key is known by now.
     pub(crate) fn again(&self, instance: &Instance) -> Self {
         let mut typed = self.typed.clone();
-        typed.options = Options { host_keys: Some(HostKeyPolicy::Strict), user: self.user.as_ref().map(|login| login.user.clone()), ..typed.options };
+        typed.options = Options {
+            host_keys: Some(HostKeyPolicy::Strict),
+            user: self.user.as_ref().map(|login| login.user.clone()),
+            ..typed.options
+        };
         (typed.pick, typed.start) = (Pick::Only, false);
         let target = Target { selector: Selector::Id(instance.id.clone()), ..self.target.clone() };
         let configured = Options { port: Some(self.port), ..self.configured(instance) };

@@ -87,6 +87,7 @@ fn start_cloud(folder: &Folder) -> std::io::Result<Cloud> {
         if name != "web-1" {
             cloud.print_host_keys(&instance.id, &[host_key]);
         }
+        cloud.web(&instance.id, 8080, &format!("This is the web server of {name}.\n"));
         cloud.add(instance);
     }
     folder.write_config(&config)?;

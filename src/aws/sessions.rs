@@ -9,7 +9,7 @@ use super::error::Error;
 use super::sign::Header;
 use crate::secret::Secret;
 
-/// What a session is connected to, by one of AWS's documents.
+/// The end that a session is connected to, by one of AWS's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionTo {
     /// The port of the instance's SSH server: one byte stream.
@@ -20,7 +20,7 @@ pub(crate) enum SessionTo {
     RemotePort {
         /// The name or address of the host.
         host: String,
-        /// The port.
+        /// The port on that host.
         port: u16,
     },
 }

@@ -84,7 +84,8 @@ impl Forwarding {
         for forward in &self.remote {
             match Standing::ask(connection, forward).await {
                 Ok(standing) => {
-                    if let (Listen::Tcp { port: 0, .. }, Listen::Tcp { port, .. }) = (&forward.listen, &standing.listen) {
+                    if let (Listen::Tcp { port: 0, .. }, Listen::Tcp { port, .. }) = (&forward.listen, &standing.listen)
+                    {
                         ui.notice(&format!("Allocated port {port} for remote forward to {}", forward.to));
                     }
                     tasks.spawn(standing.serve(self.connections.clone(), Arc::clone(&report)));
@@ -98,11 +99,20 @@ impl Forwarding {
         }
         if let Some(agent) = &self.agent {
             let (incoming, to) = (connection.accept(IncomingKind::Agent), Destination::Unix(agent.clone()));
-            tasks.spawn(remote::serve(incoming, "the agent".to_owned(), to, self.connections.clone(), Arc::clone(&report)));
+            tasks.spawn(remote::serve(
+                incoming,
+                "the agent".to_owned(),
+                to,
+                self.connections.clone(),
+                Arc::clone(&report),
+            ));
         }
         for (listener, to) in &self.listeners {
-            let context =
-                Context { opener: Arc::clone(&opener), connections: self.connections.clone(), report: Arc::clone(&report) };
+            let context = Context {
+                opener: Arc::clone(&opener),
+                connections: self.connections.clone(),
+                report: Arc::clone(&report),
+            };
             tasks.spawn(local::serve(Arc::clone(listener), to.clone(), context));
         }
         Ok(tasks)
@@ -139,7 +149,9 @@ pub(super) fn bind_error(error: &BindError) -> CommandError {
     let failed = CommandError::failed(error.to_string()).cause(system_error(&error.source));
     let port = error.address.rsplit_once(':').map(|(_, port)| port);
     match (error.source.kind(), port) {
-        (std::io::ErrorKind::AddrInUse, Some(port)) => failed.hint(format!("see who listens there: ss -ltnp sport = :{port}")),
+        (std::io::ErrorKind::AddrInUse, Some(port)) => {
+            failed.hint(format!("see who listens there: ss -ltnp sport = :{port}"))
+        }
         (std::io::ErrorKind::PermissionDenied, Some(port)) => {
             failed.hint(format!("ports below 1024 need root; take another one, for example 1{port:0>4}"))
         }
@@ -214,11 +226,7 @@ async fn connect_once_more(session: &connect::Session, events: &Events) -> Arc<C
 }
 
 impl Opener for OwnConnection {
-    fn open<'a>(
-        &'a self,
-        to: &'a Destination,
-        origin: Option<SocketAddr>,
-    ) -> BoxFuture<'a, Result<Opened, OpenError>> {
+    fn open<'a>(&'a self, to: &'a Destination, origin: Option<SocketAddr>) -> BoxFuture<'a, Result<Opened, OpenError>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let _ = self.0.send(reply).await;

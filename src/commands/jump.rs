@@ -30,10 +30,13 @@ pub(super) async fn through(
     let config = SshConfigArgs { options: Vec::new(), file: config.file.clone() };
     let mut last: Option<Arc<Jump>> = None;
     for (at, host) in hosts.iter().enumerate() {
-        let Resolved { settings, .. } = resolve(ctx, host, Typed { clear_forwards: true, ..Typed::default() }, &config).await?;
+        let Resolved { settings, .. } =
+            resolve(ctx, host, Typed { clear_forwards: true, ..Typed::default() }, &config).await?;
         let session = connect::session_through(&ctx.aws, last.clone(), settings, Purpose::Bulk, events);
         let this = match ctx.ui.watch(session).await {
-            Ok(session) => Through::Instance(session),
+            Ok(connect::Session { plan, connection, .. }) => {
+                Through::Instance { id: plan.route.instance.id, connection }
+            }
             Err(connect::Error::Find(find::Error::NotFound { .. })) => {
                 ctx.ui.step(&format!("no instance is called {host}: ssh connects to it"));
                 let before = hosts[..at].iter().map(|host| (*host).to_owned()).collect();

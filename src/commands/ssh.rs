@@ -5,8 +5,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::background::go_to_background;
-use super::jump;
 use super::forwarding::{Forwarding, own_connection};
+use super::jump;
 use super::options::ConnectArgs;
 use super::prompts::prompter;
 use super::session_io::{self, SessionRequest};
@@ -90,32 +90,31 @@ pub(crate) struct SshArgs {
 
 /// The options of ssh for forwarding.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Forwarding")]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub(crate) struct ForwardArgs {
     /// Forward a port from here: [ADDRESS:]PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths
-    #[arg(short = 'L', value_name = "SPEC", value_parser = Forward::local)]
+    #[arg(short = 'L', help_heading = "Forwarding", value_name = "SPEC", value_parser = Forward::local)]
     pub local: Vec<Forward>,
     /// Forward a port of the instance to here: [ADDRESS:]PORT:HOST:PORT, socket paths, or PORT (SOCKS there)
-    #[arg(short = 'R', value_name = "SPEC", value_parser = Forward::remote)]
+    #[arg(short = 'R', help_heading = "Forwarding", value_name = "SPEC", value_parser = Forward::remote)]
     pub remote: Vec<Forward>,
     /// Forward wherever the clients of this port ask to go (SOCKS 4a and 5)
-    #[arg(short = 'D', value_name = "[ADDRESS:]PORT", value_parser = Forward::dynamic)]
+    #[arg(short = 'D', help_heading = "Forwarding", value_name = "[ADDRESS:]PORT", value_parser = Forward::dynamic)]
     pub dynamic: Vec<Forward>,
     /// Connect standard input and output to a port that the instance reaches, or to its Unix socket
-    #[arg(short = 'W', value_name = "HOST:PORT", value_parser = stdio, conflicts_with_all = ["command", "subsystem"])]
+    #[arg(short = 'W', help_heading = "Forwarding", value_name = "HOST:PORT", value_parser = stdio, conflicts_with_all = ["command", "subsystem"])]
     pub stdio: Option<Destination>,
     /// Go through these hosts: instances, or hosts that ssh knows
-    #[arg(short = 'J', value_name = "HOST[,HOST]")]
+    #[arg(short = 'J', help_heading = "Forwarding", value_name = "HOST[,HOST]")]
     pub jump: Option<String>,
     /// Let other hosts connect to forwarded ports here
-    #[arg(short = 'g')]
+    #[arg(short = 'g', help_heading = "Forwarding")]
     pub gateway: bool,
     /// Let the instance use the keys of your agent
-    #[arg(short = 'A', overrides_with = "no_agent")]
+    #[arg(short = 'A', help_heading = "Forwarding", overrides_with = "no_agent")]
     pub agent: bool,
     /// Do not let the instance use the keys of your agent (the default)
-    #[arg(short = 'a', overrides_with = "agent")]
+    #[arg(short = 'a', help_heading = "Forwarding", overrides_with = "agent")]
     pub no_agent: bool,
 }
 
@@ -153,11 +152,15 @@ impl SshArgs {
         let program = match (self.command.is_empty(), &settings.remote_command) {
             _ if no_command || self.forward.stdio.is_some() => Program::Nothing,
             (true, _) if subsystem => {
-                return Err(CommandError::new(ErrorKind::Usage, "-s needs the name of a subsystem").hint("ec2ssh -s TARGET sftp"));
+                return Err(CommandError::new(ErrorKind::Usage, "-s needs the name of a subsystem")
+                    .hint("ec2ssh -s TARGET sftp"));
             }
             (false, _) if subsystem => Program::Subsystem(words),
             (false, Some(_)) => {
-                let error = CommandError::new(ErrorKind::Usage, "there is a COMMAND, and a RemoteCommand in ssh_config or config.toml");
+                let error = CommandError::new(
+                    ErrorKind::Usage,
+                    "there is a COMMAND, and a RemoteCommand in ssh_config or config.toml",
+                );
                 return Err(error.hint("ignore the latter: -o RemoteCommand=none"));
             }
             (false, None) => Program::Command(words),

@@ -28,9 +28,9 @@ pub(crate) struct SshConfigArgs {
 
 /// The settings of a connection, and what the options of ssh say beside them.
 pub(super) struct Resolved {
-    /// The settings.
+    /// The settings, merged from all places.
     pub settings: Settings,
-    /// What `-o` and ssh_config say; its options are in the settings.
+    /// The words of `-o` and ssh_config; their options are in the settings.
     pub found: Found,
 }
 

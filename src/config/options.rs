@@ -57,7 +57,7 @@ pub(crate) enum Via {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RequestTty {
-    /// Never.
+    /// There is never a pty.
     No,
     /// For a command as well, if standard input is a terminal.
     Yes,
@@ -83,7 +83,7 @@ impl RequestTty {
 /// The escape character of a session with a pty (EscapeChar in ssh_config).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Escape {
-    /// This byte, behind Enter.
+    /// The byte that begins an escape, behind Enter.
     Byte(u8),
     /// None: all input is passed on.
     None,
@@ -159,7 +159,7 @@ pub(crate) struct Options {
     /// In seconds; 0 sends no keepalives.
     pub server_alive_interval: Option<u32>,
     pub server_alive_count_max: Option<u32>,
-    /// In seconds.
+    /// The time limit in seconds.
     pub connect_timeout: Option<u32>,
 }
 

@@ -49,7 +49,12 @@ pub(super) struct Connector {
 impl Connector {
     /// Makes a connector; `key_file` is used instead of a pushed key. On a first contact the instance's console is read from now
     /// on, beside whatever follows.
-    pub(super) fn new(attempt: Attempt, key_file: Option<Arc<KeyFile>>, jump: Option<Arc<Jump>>, events: &Events) -> Self {
+    pub(super) fn new(
+        attempt: Attempt,
+        key_file: Option<Arc<KeyFile>>,
+        jump: Option<Arc<Jump>>,
+        events: &Events,
+    ) -> Self {
         let Attempt { search, located, plan, confirmed } = attempt;
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);

@@ -8,19 +8,24 @@ use std::sync::Arc;
 
 use tokio::process::{Child, Command};
 
-use super::Session;
 use crate::config::AddressKind;
 use crate::io::{Holding, Layered};
 use crate::plan::RoutePlan;
 use crate::plan::address::Address;
 use crate::plan::order::Route;
 use crate::route::{Dialed, FailedRoute, RouteError, ssh_identification};
+use crate::ssh::client::Connection;
 use crate::transport::link::Link;
 
 /// The last of the machines that a connection goes through.
 pub(crate) enum Through {
     /// An instance, logged in.
-    Instance(Session),
+    Instance {
+        /// The id of the instance.
+        id: String,
+        /// The connection to it.
+        connection: Arc<Connection>,
+    },
     /// Another host, as ssh knows it.
     Host {
         /// The host as it was typed: `[user@]host[:port]`.
@@ -65,7 +70,7 @@ impl Jump {
             }
         }
         let name = match &self.last {
-            Through::Instance(session) => session.plan.route.instance.id.clone(),
+            Through::Instance { id, .. } => id.clone(),
             Through::Host { typed, .. } => typed.clone(),
         };
         let problem = if failed.is_empty() { "the instance has no address".to_owned() } else { failed.join("; ") };
@@ -74,13 +79,12 @@ impl Jump {
 
     async fn open(&self, host: &str, port: u16) -> Result<Link, String> {
         match &self.last {
-            Through::Instance(session) => {
-                let stream = session.connection.open_tcp(host, port, ("127.0.0.1", 0)).await;
+            Through::Instance { connection, .. } => {
+                let stream = connection.open_tcp(host, port, ("127.0.0.1", 0)).await;
                 stream.map(Link::tunnel).map_err(|error| error.to_string())
             }
-            Through::Host { typed, before, file } => {
-                by_ssh((typed, before, file.as_deref()), host, port).map_err(|error| format!("ssh cannot be run: {error}"))
-            }
+            Through::Host { typed, before, file } => by_ssh((typed, before, file.as_deref()), host, port)
+                .map_err(|error| format!("ssh cannot be run: {error}")),
         }
     }
 }
@@ -108,18 +112,16 @@ fn hosts(plan: &RoutePlan) -> Vec<String> {
 }
 
 /// Has ssh connect to the host and carry the bytes (`ssh -W`); its questions go to the terminal.
-fn by_ssh(
-    (typed, before, file): (&str, &[String], Option<&Path>),
-    host: &str,
-    port: u16,
-) -> std::io::Result<Link> {
+fn by_ssh((typed, before, file): (&str, &[String], Option<&Path>), host: &str, port: u16) -> std::io::Result<Link> {
     let mut command = Command::new("ssh");
     if let Some(file) = file {
         command.arg("-F").arg(file);
     }
     command.args(["-W", &format!("[{host}]:{port}")]);
     let (destination, ssh_port) = match typed.rsplit_once(':') {
-        Some((destination, port)) if !destination.ends_with(':') && port.parse::<u16>().is_ok() => (destination, Some(port)),
+        Some((destination, port)) if !destination.ends_with(':') && port.parse::<u16>().is_ok() => {
+            (destination, Some(port))
+        }
         _ => (typed, None),
     };
     if let Some(port) = ssh_port {

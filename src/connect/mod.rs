@@ -86,9 +86,9 @@ pub(crate) use public_key::Error as PublicKeyError;
 
 /// A connection to an instance, logged in, and the way to others like it.
 pub(crate) struct Session {
-    /// What was planned and done.
+    /// The plan that was carried out.
     pub plan: Plan,
-    /// The connection.
+    /// The connection, logged in.
     pub connection: Arc<Connection>,
     connector: Connector,
 }

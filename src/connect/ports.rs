@@ -24,10 +24,10 @@ use crate::plan::order::Route;
 use crate::plan::{RoutePlan, plan_route};
 use crate::route::{FailedRoute, RouteDialer, RouteError, open_session, tcp_connection};
 use crate::settings::Settings;
+use crate::ssm;
 use crate::ssm::channel::OpenChannel;
 use crate::ssm::mux::Mux;
 use crate::ssm::stream::SessionStream;
-use crate::ssm;
 
 /// The time for which it is tried again where the network fails.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,9 +42,9 @@ type Session = Arc<Mutex<Option<Mux>>>;
 
 /// A session that stands.
 enum Standing {
-    /// One that carries several connections.
+    /// A session that carries several connections.
     Several(Mux),
-    /// One that is the connection.
+    /// A session that is one connection.
     One(SessionStream),
 }
 
@@ -91,7 +91,11 @@ impl Ports {
     async fn prepare(&self, to: &Destination) -> Result<(), Vec<FailedRoute>> {
         let Some((host, port)) = tcp(to) else { return Ok(()) };
         if self.plan.via == Via::Eice {
-            return if goes_by_endpoint(host, port) { Ok(()) } else { Err(vec![FailedRoute { route: Route::Eice, error: RouteError::Port(port) }]) };
+            return if goes_by_endpoint(host, port) {
+                Ok(())
+            } else {
+                Err(vec![FailedRoute { route: Route::Eice, error: RouteError::Port(port) }])
+            };
         }
         match self.session(to, host, port).await {
             Ok(_) => Ok(()),
@@ -135,7 +139,8 @@ impl Ports {
         if let Some(mux) = standing.as_ref().filter(|mux| !mux.is_ended()) {
             return Ok(Standing::Several(mux.clone()));
         }
-        let target = if is_itself(host) { SessionTo::Port(port) } else { SessionTo::RemotePort { host: host.to_owned(), port } };
+        let target =
+            if is_itself(host) { SessionTo::Port(port) } else { SessionTo::RemotePort { host: host.to_owned(), port } };
         let OpenChannel { stream, agent, refusals } = self.start(target).await?;
         if !agent.supports_mux() {
             return Ok(Standing::One(stream));

@@ -32,7 +32,7 @@ struct Connection {
     meter: Arc<Meter>,
 }
 
-/// One connection on the list; dropping it takes the connection off.
+/// An entry of the list; dropping it takes the connection off.
 #[derive(Debug)]
 pub(crate) struct Entry {
     list: Connections,
@@ -124,8 +124,7 @@ mod tests {
         let second = list.open("127.0.0.1:4001 -> localhost:80".to_owned());
         second.meter.down.store(1_234_567, Ordering::Relaxed);
         drop(first);
-        let expected =
-            "Forwarded connections:\n  #1 127.0.0.1:4001 -> localhost:80  0 s, 0 B sent, 1.2 MB received";
+        let expected = "Forwarded connections:\n  #1 127.0.0.1:4001 -> localhost:80  0 s, 0 B sent, 1.2 MB received";
         assert_eq!(list.describe(), expected);
     }
 }

@@ -59,7 +59,7 @@ enum Socket {
 }
 
 impl Listener {
-    /// Binds the listener.
+    /// Binds the listener on all its addresses.
     ///
     /// # Errors
     /// No address can be bound.
@@ -183,7 +183,9 @@ fn bind_once(addresses: &[IpAddr], mut port: u16) -> Result<Listener, BindError>
 fn is_family_missing(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let code = error.raw_os_error();
-    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL, Errno::PROTONOSUPPORT].iter().any(|errno| code == Some(errno.raw_os_error()))
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL, Errno::PROTONOSUPPORT]
+        .iter()
+        .any(|errno| code == Some(errno.raw_os_error()))
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {

@@ -22,7 +22,7 @@ const SOCKS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Receives a line for the user.
 pub(crate) type Report = Arc<dyn Fn(String) + Send + Sync>;
 
-/// What all forwards of a session share.
+/// The things that all forwards of a session share.
 #[derive(Clone)]
 pub(crate) struct Context {
     /// Opens the far halves.

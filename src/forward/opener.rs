@@ -18,9 +18,9 @@ pub(crate) enum Reason {
     Unreachable,
     /// The port refuses connections.
     Refused,
-    /// What carries the connections has ended.
+    /// The connection that carries the others has ended.
     Lost,
-    /// Anything else.
+    /// The failure has another reason.
     Other,
 }
 
@@ -42,24 +42,20 @@ pub(crate) struct Opened {
     pub closed: CancellationToken,
 }
 
-/// A boxed future.
+/// A boxed future that may move between threads.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Opens connections on the far side.
 pub(crate) trait Opener: Send + Sync + 'static {
     /// Opens a connection to this place, for a client with this address.
-    fn open<'a>(
-        &'a self,
-        to: &'a Destination,
-        origin: Option<SocketAddr>,
-    ) -> BoxFuture<'a, Result<Opened, OpenError>>;
+    fn open<'a>(&'a self, to: &'a Destination, origin: Option<SocketAddr>) -> BoxFuture<'a, Result<Opened, OpenError>>;
 }
 
 /// A connection that is asked for.
 pub(crate) struct Ask {
-    /// Where it leads.
+    /// The place where it leads.
     pub to: Destination,
-    /// Receives the connection.
+    /// Receives the connection, or why there is none.
     pub reply: oneshot::Sender<Result<Opened, OpenError>>,
 }
 
@@ -76,11 +72,7 @@ pub(crate) fn asking() -> (Asking, mpsc::Receiver<Ask>) {
 }
 
 impl Opener for Asking {
-    fn open<'a>(
-        &'a self,
-        to: &'a Destination,
-        _: Option<SocketAddr>,
-    ) -> BoxFuture<'a, Result<Opened, OpenError>> {
+    fn open<'a>(&'a self, to: &'a Destination, _: Option<SocketAddr>) -> BoxFuture<'a, Result<Opened, OpenError>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let _ = self.0.send(Ask { to: to.clone(), reply }).await;

@@ -48,7 +48,8 @@ pub(crate) async fn relay(local: Accepted, first: Vec<u8>, far: Opened, meter: A
     };
     let result = both(up, down, closed.cancelled()).await;
     drop((from_far, to_far));
-    let is_cut = |error: &io::Error| matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionRefused);
+    let is_cut =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionRefused);
     if result.as_ref().is_err_and(is_cut) {
         reset(from_local.unsplit(to_local));
     }

@@ -84,14 +84,9 @@ pub(crate) async fn serve(
     while open.join_next().await.is_some() {}
 }
 
-async fn forward(
-    channel: IncomingChannel,
-    from: String,
-    to: Destination,
-    connections: Connections,
-    report: Report,
-) {
-    let failed = |to: &Destination, error: &io::Error| report(format!("Forwarding from {from} to {to} failed: {error}"));
+async fn forward(channel: IncomingChannel, from: String, to: Destination, connections: Connections, report: Report) {
+    let failed =
+        |to: &Destination, error: &io::Error| report(format!("Forwarding from {from} to {to} failed: {error}"));
     if to == Destination::Socks {
         return dynamic(channel, &from, connections).await;
     }

@@ -16,7 +16,7 @@ const NO_METHOD: u8 = 0xff;
 const GRANTED_4: u8 = 90;
 const REFUSED_4: u8 = 91;
 
-/// What is to be done next.
+/// The next thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Read more from the client.
@@ -27,7 +27,7 @@ pub(crate) enum Step {
     Connect {
         /// The name or address of the host.
         host: String,
-        /// The port.
+        /// The port on that host.
         port: u16,
     },
     /// Send these bytes, which may be none, and end the connection.

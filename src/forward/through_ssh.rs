@@ -12,19 +12,18 @@ use crate::ssh::{Error, OpenRefusal};
 pub(crate) struct ThroughSsh(pub Arc<Connection>);
 
 impl Opener for ThroughSsh {
-    fn open<'a>(
-        &'a self,
-        to: &'a Destination,
-        origin: Option<SocketAddr>,
-    ) -> BoxFuture<'a, Result<Opened, OpenError>> {
+    fn open<'a>(&'a self, to: &'a Destination, origin: Option<SocketAddr>) -> BoxFuture<'a, Result<Opened, OpenError>> {
         Box::pin(async move {
             let opened = match to {
                 Destination::Tcp { host, port } => {
-                    let (address, from) = origin.map_or_else(|| ("127.0.0.1".to_owned(), 0), |origin| (origin.ip().to_string(), origin.port()));
+                    let (address, from) = origin
+                        .map_or_else(|| ("127.0.0.1".to_owned(), 0), |origin| (origin.ip().to_string(), origin.port()));
                     self.0.open_tcp(host, *port, (&address, from)).await
                 }
                 Destination::Unix(path) => self.0.open_unix(path).await,
-                Destination::Socks => return Err(OpenError { reason: Reason::Other, message: "no destination".to_owned() }),
+                Destination::Socks => {
+                    return Err(OpenError { reason: Reason::Other, message: "no destination".to_owned() });
+                }
             };
             let stream = opened.map_err(|error| open_error(&error))?;
             Ok(Opened { closed: stream.closed(), stream: Box::new(stream) })

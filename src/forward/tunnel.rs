@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::opener::{BoxFuture, OpenError, Opened, Opener, Reason};
@@ -40,12 +40,12 @@ pub(crate) struct Live {
     pub answers: Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
 }
 
-/// Dials tunnels.
+/// Dials tunnels, as often as needed.
 pub(crate) trait Dial {
     /// Why a tunnel cannot be dialed.
     type Error: Display;
 
-    /// Dials a tunnel.
+    /// Dials a tunnel and waits until it stands.
     fn dial(&mut self) -> impl Future<Output = Result<Live, Self::Error>>;
 
     /// Whether another attempt would fail in the same way.
@@ -55,22 +55,22 @@ pub(crate) trait Dial {
 /// A change of the tunnel's state, for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It stands for the first time.
+    /// The tunnel stands for the first time.
     Up,
-    /// It was lost for this reason.
+    /// The tunnel was lost for this reason.
     Lost(String),
     /// An attempt to dial it again has failed for this reason, which is not the one before.
     Failing(String),
-    /// It stands again, after this time.
+    /// The tunnel stands again, after this time.
     Back(Duration),
-    /// It was replaced before its time was over.
+    /// The tunnel was replaced before its time was over.
     Renewed,
 }
 
 /// The opener of a tunnel that comes and goes.
 pub(crate) struct Tunnel(watch::Receiver<Option<Arc<dyn Opener>>>);
 
-/// What keeps a tunnel up.
+/// Keeps a tunnel up and publishes its opener.
 pub(crate) struct Keeper {
     current: watch::Sender<Option<Arc<dyn Opener>>>,
     /// The tunnels that were replaced, whose connections go on.
@@ -84,11 +84,7 @@ pub(crate) fn tunnel() -> (Tunnel, Keeper) {
 }
 
 impl Opener for Tunnel {
-    fn open<'a>(
-        &'a self,
-        to: &'a Destination,
-        origin: Option<SocketAddr>,
-    ) -> BoxFuture<'a, Result<Opened, OpenError>> {
+    fn open<'a>(&'a self, to: &'a Destination, origin: Option<SocketAddr>) -> BoxFuture<'a, Result<Opened, OpenError>> {
         Box::pin(async move {
             match timeout(WAIT_TIMEOUT, self.open_when_up(to, origin)).await {
                 Ok(Some(opened)) => opened,
@@ -110,7 +106,8 @@ impl Tunnel {
             match opener.open(to, origin).await {
                 // It has been lost meanwhile: the next one will do.
                 Err(OpenError { reason: Reason::Lost, .. }) => {
-                    let is_another = |now: &Option<Arc<dyn Opener>>| now.as_ref().is_none_or(|now| !Arc::ptr_eq(now, &opener));
+                    let is_another =
+                        |now: &Option<Arc<dyn Opener>>| now.as_ref().is_none_or(|now| !Arc::ptr_eq(now, &opener));
                     current.wait_for(is_another).await.ok()?;
                 }
                 other => return Some(other),

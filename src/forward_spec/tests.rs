@@ -1,3 +1,5 @@
+//! Tables of specifications in all their forms.
+
 use super::*;
 
 fn tcp(host: &str, port: u16) -> Destination {
@@ -97,7 +99,9 @@ fn arguments_of_forward_are_read() {
 
 #[test]
 fn invalid_forwards_say_what_is_wrong() {
-    for spec in ["", "x", "65536", "8080:h:0", "8080::80", "a:b:c:d:e", "[::1:80:h:80", "2001:db8::1:80:h:80", "-1:h:80"] {
+    for spec in
+        ["", "x", "65536", "8080:h:0", "8080::80", "a:b:c:d:e", "[::1:80:h:80", "2001:db8::1:80:h:80", "-1:h:80"]
+    {
         assert!(Forward::local(spec).is_err(), "{spec}");
     }
     for spec in ["", "99999:h:80", "h", "8080:h:x"] {
@@ -110,5 +114,8 @@ fn invalid_forwards_say_what_is_wrong() {
         assert!(Forward::of_command(spec).is_err() || spec == "80@h:81", "{spec}");
     }
     let error = Forward::local("70000:h:80").unwrap_err().to_string();
-    assert!(error.starts_with("invalid forwarding \"70000:h:80\": \"70000\" is no port (0 to 65535); it looks"), "{error}");
+    assert!(
+        error.starts_with("invalid forwarding \"70000:h:80\": \"70000\" is no port (0 to 65535); it looks"),
+        "{error}"
+    );
 }

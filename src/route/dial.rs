@@ -157,7 +157,8 @@ impl RouteOpener<'_> {
         }
         slot.wait_turn().await;
         let (aws, plan) = (self.aws, self.plan);
-        let stream = session::open_session(aws, &plan.instance.id, SessionTo::Ssh(plan.port), self.events).await?.stream;
+        let stream =
+            session::open_session(aws, &plan.instance.id, SessionTo::Ssh(plan.port), self.events).await?.stream;
         slot.report_progress();
         let (link, round_trip) = self.prove(Link::tunnel(stream), None).await?;
         Ok(Opened { link, through: "Session Manager".to_owned(), proven: true, round_trip, limit: None })

@@ -39,9 +39,9 @@ pub(crate) enum RouteError {
     /// The last of the jump hosts cannot reach the instance.
     #[error("{} cannot reach it: {}", sanitize(.name), sanitize(.problem))]
     Jump {
-        /// The jump host.
+        /// The name of the jump host.
         name: String,
-        /// What it says of each address; untrusted.
+        /// The failure of each address; untrusted.
         problem: String,
     },
     /// The instance's agent is not online.

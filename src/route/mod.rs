@@ -42,5 +42,5 @@ pub(crate) use dialer::{Dialed, RouteDialer};
 pub(crate) use error::{FailedRoute, RouteError};
 pub(crate) use session::open_session;
 pub(crate) use ssh_probe::ssh_identification;
-pub(crate) use tcp_probe::tcp_connection;
 pub(crate) use survey::{Survey, survey};
+pub(crate) use tcp_probe::tcp_connection;

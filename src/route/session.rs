@@ -11,8 +11,8 @@ use crate::aws::{self, Aws};
 use crate::event::{Event, Events};
 use crate::ssm;
 use crate::ssm::api::{BoxFuture, ChannelToken, ResumeError, SessionApi};
-use crate::ssm::registry;
 use crate::ssm::channel::OpenChannel;
+use crate::ssm::registry;
 
 /// Starts a session and waits for its agent. A caller that stops waiting leaves no session behind.
 ///

@@ -4,8 +4,8 @@ use russh::ChannelOpenFailure;
 
 use super::client::Connection;
 use super::error::{Error, OpenRefusal};
-use super::stream::ChannelStream;
 use super::session;
+use super::stream::ChannelStream;
 
 impl Connection {
     /// Opens a connection from the server to a TCP port that it can reach (RFC 4254, section 7.2). `origin` is the address

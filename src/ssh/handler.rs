@@ -88,7 +88,7 @@ pub(super) struct Handler {
     pub shared: Arc<Shared>,
     /// The gate, which may be passed until a key exchange is done.
     pub gate: Gate,
-    /// What the channels of the connection share.
+    /// The state that the channels of the connection share.
     pub channels: Channels,
     /// Cancelled when the handshake is no longer awaited.
     pub cancelled: CancellationToken,

@@ -40,7 +40,7 @@ pub(crate) struct IncomingChannel {
 }
 
 impl IncomingChannel {
-    /// Accepts the channel.
+    /// Accepts the channel as a stream.
     pub(crate) async fn accept(self) -> ChannelStream {
         self.reply.accept().await;
         self.channels.stream(self.channel)
@@ -108,7 +108,8 @@ fn receiver_of(receivers: &Receivers, kind: &IncomingKind) -> Option<mpsc::Sende
     }
     let IncomingKind::ForwardedTcp { port, .. } = kind else { return None };
     let with_port = |wanted: u32| {
-        let has_port = move |kind: &IncomingKind| matches!(kind, IncomingKind::ForwardedTcp { port, .. } if *port == wanted);
+        let has_port =
+            move |kind: &IncomingKind| matches!(kind, IncomingKind::ForwardedTcp { port, .. } if *port == wanted);
         let mut found = receivers.iter().filter(|(kind, _)| has_port(kind)).map(|(_, sender)| sender).filter(is_open);
         match (found.next(), found.next()) {
             (Some(only), None) => Some(only.clone()),

@@ -26,7 +26,8 @@ impl Connection {
             return Ok((port, incoming));
         }
         let chosen = u16::try_from(chosen).ok().filter(|port| *port != 0);
-        let chosen = chosen.ok_or_else(|| Error::Protocol("the server did not say which port it listens on".to_owned()))?;
+        let chosen =
+            chosen.ok_or_else(|| Error::Protocol("the server did not say which port it listens on".to_owned()))?;
         self.shared.router.chosen(&kind(0), kind(chosen));
         Ok((chosen, incoming))
     }

@@ -30,7 +30,7 @@ const MAX_UNREAD_TOGETHER: usize = 256 << 20;
 /// The time after which a channel is closed whose reader takes nothing, while the server has to wait because of it.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the channels of one connection share.
+/// The state that the channels of one connection share.
 #[derive(Clone)]
 pub(super) struct Channels {
     gate: Gate,
@@ -133,7 +133,7 @@ fn close(writer: &Arc<ChannelWriteHalf<Msg>>) {
     tokio::spawn(async move { writer.close().await });
 }
 
-/// What has arrived and is not read yet.
+/// The data that have arrived and are not read yet.
 struct Inbox {
     channels: Channels,
     state: Mutex<State>,
@@ -164,8 +164,7 @@ enum End {
 impl Inbox {
     fn new(channels: Channels) -> Self {
         channels.count.fetch_add(1, Ordering::Relaxed);
-        let state =
-            State { kept: VecDeque::new(), size: 0, end: None, shuts: false, taken: Instant::now() };
+        let state = State { kept: VecDeque::new(), size: 0, end: None, shuts: false, taken: Instant::now() };
         Self { channels, state: Mutex::new(state), reader: AtomicWaker::new() }
     }
 
@@ -249,7 +248,9 @@ impl Inbox {
                 None => Poll::Pending,
                 Some(End::Ended) => Poll::Ready(Ok(())),
                 Some(End::Lost) => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
-                Some(End::Stalled) => Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "its reader stalled"))),
+                Some(End::Stalled) => {
+                    Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "its reader stalled")))
+                }
             };
         }
         state.taken = Instant::now();

@@ -6,7 +6,7 @@ use crate::config::{Escape, HostKeyPolicy, Options, RequestTty};
 use crate::forward_spec::{Forward, Listen};
 use crate::target::check_user;
 
-/// What the options of ssh_config say, in our terms.
+/// The options of ssh_config, in our terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     /// The options that the config file has as well.
@@ -38,15 +38,15 @@ pub(crate) struct Found {
 /// The amount of output, of ssh's eight levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Log {
-    /// Errors only.
+    /// Only errors are shown.
     Quiet,
-    /// As usual.
+    /// The usual lines are shown.
     Usual,
-    /// Steps as well.
+    /// The steps are shown as well.
     Verbose,
 }
 
-/// An invalid `-o`.
+/// Why an `-o` is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OptionError {
     /// ssh has no such option.
@@ -57,9 +57,9 @@ pub(crate) enum OptionError {
     Value {
         /// The name of the option, as typed.
         keyword: String,
-        /// The value.
+        /// The value that was given.
         value: String,
-        /// What is wrong with it.
+        /// The problem with the value.
         problem: String,
     },
 }
@@ -126,9 +126,21 @@ impl Found {
     pub(super) fn add(&mut self, keyword: &str, value: &str) -> Result<(), OptionError> {
         let name = keyword.to_ascii_lowercase();
         let added = match name.as_str() {
-            "localforward" | "remoteforward" | "dynamicforward" | "gatewayports" | "exitonforwardfailure" | "clearallforwardings"
-            | "streamlocalbindunlink" | "forwardagent" => self.add_forwarding(&name, value),
-            "requesttty" | "remotecommand" | "escapechar" | "sessiontype" | "stdinnull" | "forkafterauthentication" | "sendenv"
+            "localforward"
+            | "remoteforward"
+            | "dynamicforward"
+            | "gatewayports"
+            | "exitonforwardfailure"
+            | "clearallforwardings"
+            | "streamlocalbindunlink"
+            | "forwardagent" => self.add_forwarding(&name, value),
+            "requesttty"
+            | "remotecommand"
+            | "escapechar"
+            | "sessiontype"
+            | "stdinnull"
+            | "forkafterauthentication"
+            | "sendenv"
             | "setenv" => self.add_session(&name, value),
             _ => self.add_connection(&name, value),
         };
@@ -156,11 +168,16 @@ impl Found {
         let options = &mut self.options;
         match name {
             "user" => set(&mut options.user, check_user(value).map_err(|error| error.to_string())?),
-            "port" => set(&mut options.port, value.parse().ok().filter(|port| *port > 0).ok_or("a port is a number from 1 to 65535")?),
+            "port" => set(
+                &mut options.port,
+                value.parse().ok().filter(|port| *port > 0).ok_or("a port is a number from 1 to 65535")?,
+            ),
             "hostname" => set(&mut self.host_name, value.to_owned()),
             "identityfile" => self.identities.push(value.to_owned()),
             "serveraliveinterval" => set(&mut options.server_alive_interval, seconds(value)?),
-            "serveralivecountmax" => set(&mut options.server_alive_count_max, value.parse().map_err(|_| "a number is wanted")?),
+            "serveralivecountmax" => {
+                set(&mut options.server_alive_count_max, value.parse().map_err(|_| "a number is wanted")?)
+            }
             "connecttimeout" => {
                 if value != "none" {
                     set(&mut options.connect_timeout, seconds(value)?);
@@ -187,7 +204,9 @@ impl Found {
         match name {
             "localforward" => push(&mut options.local_forward, forward(value, Forward::local)?),
             "remoteforward" => push(&mut options.remote_forward, forward(value, Forward::remote)?),
-            "dynamicforward" => push(&mut options.dynamic_forward, Forward::dynamic(value).map_err(|error| error.to_string())?),
+            "dynamicforward" => {
+                push(&mut options.dynamic_forward, Forward::dynamic(value).map_err(|error| error.to_string())?)
+            }
             "gatewayports" => set(&mut options.gateway_ports, boolean(value)?),
             "exitonforwardfailure" => set(&mut options.exit_on_forward_failure, boolean(value)?),
             "clearallforwardings" => set(&mut self.clear_forwards, boolean(value)?),
@@ -215,7 +234,9 @@ impl Found {
                     push(&mut options.set_env, pair);
                 }
             }
-            "requesttty" => set(&mut options.request_tty, RequestTty::parse(value).ok_or("it is no, yes, force or auto")?),
+            "requesttty" => {
+                set(&mut options.request_tty, RequestTty::parse(value).ok_or("it is no, yes, force or auto")?)
+            }
             "remotecommand" => set(&mut options.remote_command, value.to_owned()),
             "escapechar" => set(&mut options.escape_char, Escape::parse(value)?),
             "sessiontype" => match value.to_ascii_lowercase().as_str() {
@@ -271,7 +292,10 @@ fn push<T>(field: &mut Option<Vec<T>>, value: T) {
 }
 
 /// Parses a forward with its destination behind a blank, as in the files, or behind a colon, as on the command line.
-fn forward(value: &str, of_spec: fn(&str) -> Result<Forward, crate::forward_spec::SpecError>) -> Result<Forward, String> {
+fn forward(
+    value: &str,
+    of_spec: fn(&str) -> Result<Forward, crate::forward_spec::SpecError>,
+) -> Result<Forward, String> {
     let parsed = match value.split_once(char::is_whitespace) {
         Some((listen, to)) => Forward::of_words(listen, to.trim()),
         None => of_spec(value),

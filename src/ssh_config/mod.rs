@@ -1,4 +1,4 @@
-//! What ssh_config(5) and `-o` say for a connection. ssh itself reads the files (`run`), because nobody else reads them as it does;
+//! The options of ssh_config(5) and `-o` for a connection. ssh itself reads the files (`run`), because nobody else reads them as it
 //! `keywords` says which options are honored here, which change nothing here, and which are lacking.
 
 mod keywords;
@@ -9,15 +9,15 @@ use std::path::PathBuf;
 pub(crate) use keywords::{Found, Log, OptionError};
 pub(crate) use run::{Outcome, read};
 
-/// Which files are read, as ssh's `-F` says.
+/// The files that are read, as ssh's `-F` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Files {
     /// The user's and the system's.
     #[default]
     Usual,
-    /// None.
+    /// No file is read.
     None,
-    /// This one alone.
+    /// Only the file at this path is read.
     Only(PathBuf),
 }
 

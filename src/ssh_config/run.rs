@@ -24,7 +24,7 @@ const SYSTEM_FILE: &str = "/etc/ssh/ssh_config";
 /// The answer of ssh.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// What the files say.
+    /// The files were read, and say this.
     Found(Box<Found>),
     /// There is nothing to read.
     Nothing,
@@ -76,7 +76,8 @@ const NOBODY: &str = "ec2ssh-no-user";
 async fn user(only: Option<&Path>, name: &str) -> io::Result<Option<String>> {
     let Some(file) = only.map(Path::to_owned).or_else(own_file) else { return Ok(None) };
     let Some(path) = file.to_str().filter(|path| !path.contains(['"', '\n'])) else { return Ok(None) };
-    let path = if file.is_absolute() { path.to_owned() } else { std::env::current_dir()?.join(path).display().to_string() };
+    let path =
+        if file.is_absolute() { path.to_owned() } else { std::env::current_dir()?.join(path).display().to_string() };
     let mut config = format!("Include \"{path}\"\n");
     if only.is_none() {
         config.push_str(&format!("Include {SYSTEM_FILE}\n"));

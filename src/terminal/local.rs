@@ -52,7 +52,8 @@ impl<U: TerminalUi> LocalTerminal<U> {
     /// keeps its usual meaning. `escape` is the escape character.
     pub(crate) fn begin(ui: U, has_pty: bool, reads_stdin: bool, escape: Option<u8>) -> Self {
         let is_terminal = has_pty && reads_stdin && raw::stdin_is_terminal();
-        let local = Self { ui, raw: Mutex::new(None), is_terminal, reads_stdin, escape, sink: watch::Sender::new(None) };
+        let local =
+            Self { ui, raw: Mutex::new(None), is_terminal, reads_stdin, escape, sink: watch::Sender::new(None) };
         local.set_raw(is_terminal);
         local
     }

@@ -1,6 +1,6 @@
 //! [`Prompt`]: a TCP connection whose small packets are acknowledged at once.
 //!
-//! A server that sets no TCP_NODELAY, as sshd does not for forwarded connections, holds a small packet back until the one before is
+//! A server that sets no TCP_NODELAY, as many do for forwarded connections, holds a small packet back until the one before is
 //! acknowledged (RFC 896), and this side delays that by 40 ms where it has nothing to send (RFC 1122, section 4.2.3.2). So the end of
 //! each forwarded connection would take that long.
 

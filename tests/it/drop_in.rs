@@ -44,7 +44,9 @@ fn git_takes_it() {
     let home = real.world.home.path();
     let git = |words: &[&str]| {
         let mut git = real.world.command(tool("git"));
-        git.args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "protocol.version=2"]).args(words).env("GIT_SSH", BINARY);
+        git.args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "protocol.version=2"])
+            .args(words)
+            .env("GIT_SSH", BINARY);
         Run::of(git.current_dir(home).output().unwrap()).expect(0)
     };
     git(&["init", "-q", "origin"]);
@@ -97,10 +99,28 @@ fn options_stand_where_ssh_takes_them() {
 fn lacking_options_end_it() {
     let real = Real::start("");
     let calls = real.world.cloud.calls().len();
-    for option in ["-X", "-Y", "-M", "-w any", "-b 127.0.0.1", "-B lo", "-c aes128-ctr", "-m hmac-sha2-256", "-I lib", "-E log", "-S path", "-O check", "-K", "-y"] {
+    for option in [
+        "-X",
+        "-Y",
+        "-M",
+        "-w any",
+        "-b 127.0.0.1",
+        "-B lo",
+        "-c aes128-ctr",
+        "-m hmac-sha2-256",
+        "-I lib",
+        "-E log",
+        "-S path",
+        "-O check",
+        "-K",
+        "-y",
+    ] {
         let run = real.world.run(&format!("{option} my-instance true")).expect(255);
         let letter = &option[..2];
-        assert!(run.stderr.starts_with(&format!("Error: ec2ssh does not have ssh's option {letter}\nHint: use ssh")), "{option}: {run}");
+        assert!(
+            run.stderr.starts_with(&format!("Error: ec2ssh does not have ssh's option {letter}\nHint: use ssh")),
+            "{option}: {run}"
+        );
     }
     assert_eq!(real.world.cloud.calls().len(), calls);
 }
@@ -111,7 +131,10 @@ fn unknown_options_are_errors() {
     let run = real.world.run(&real.line("-o Usr=x", "true")).expect(255);
     assert_eq!(run.stderr, "Error: ssh has no option \"Usr\"\nHint: the options are those of ssh: man ssh_config\n");
     let run = real.world.run(&real.line("-o Port=x", "true")).expect(255);
-    assert!(run.stderr.starts_with("Error: invalid value \"x\" for Port: a port is a number from 1 to 65535\n"), "{run}");
+    assert!(
+        run.stderr.starts_with("Error: invalid value \"x\" for Port: a port is a number from 1 to 65535\n"),
+        "{run}"
+    );
     let run = real.world.run(&real.line("-o Ciphers=aes128-ctr", "echo on")).expect(0);
     assert!(run.out() == "on\n" && run.stderr.starts_with("Warning: ec2ssh does not have Ciphers; ssh does"), "{run}");
 }
@@ -128,11 +151,15 @@ fn background_begins_with_standing_forwards() {
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
-    crate::support::wait_until("it ends with its connection", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    crate::support::wait_until("it ends with its connection", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+    });
     // A command's output arrives all the same.
     let run = real.world.run(&real.line("-f", "sleep 0.3; echo done")).expect(0);
     assert_eq!(run.out(), "done\n");
-    let run = real.world.run(&real.line("-f -o ExitOnForwardFailure=yes -N -R 1:localhost:1 -L 0:localhost:1 -R 99999999999:x:1", ""));
+    let run = real
+        .world
+        .run(&real.line("-f -o ExitOnForwardFailure=yes -N -R 1:localhost:1 -L 0:localhost:1 -R 99999999999:x:1", ""));
     assert_eq!(run.code, 255, "{run}");
     let run = real.world.run(&real.line("-f", "")).expect(255);
     assert!(run.stderr.starts_with("Error: -f needs a command to run in the background, or -N\n"), "{run}");

@@ -178,7 +178,8 @@ fn remote_forwards_reach_this_side() {
     let real = Real::start("");
     let target = mirror();
     let fixed = free_port();
-    let mut held = real.hold(&format!("-R 0:localhost:{target} -R {fixed}:127.0.0.1:{target} -R 0:127.0.0.1:{}", free_port()));
+    let mut held =
+        real.hold(&format!("-R 0:localhost:{target} -R {fixed}:127.0.0.1:{target} -R 0:127.0.0.1:{}", free_port()));
     let port = held.port_of("Allocated port");
     let refused = held.port_of("Allocated port");
     held.wait_for("running no command");
@@ -215,7 +216,11 @@ fn curl_goes_through_socks() {
     held.wait_for("running no command");
     let curl = |options: &str, port: u16, url: &str| {
         let mut command = real.world.command(tool("curl"));
-        command.args(["-sS", "-g", "--max-time", "20"]).args(options.split(' ')).arg(format!("127.0.0.1:{port}")).arg(url);
+        command
+            .args(["-sS", "-g", "--max-time", "20"])
+            .args(options.split(' '))
+            .arg(format!("127.0.0.1:{port}"))
+            .arg(url);
         Run::of(command.output().unwrap())
     };
     for port in [dynamic, remote] {
@@ -261,7 +266,8 @@ fn failed_set_up_warns_or_ends_it() {
     assert_eq!(run.out(), "on\n");
     assert_eq!(run.stderr, format!("Warning: cannot listen on 127.0.0.1:{port}: Address already in use\n"));
     let run = real.world.run(&real.line(&format!("-R {port}:localhost:1"), "echo on")).expect(0);
-    let expected = format!("Warning: remote port forwarding failed for listen port {port}: the server refused to listen; ");
+    let expected =
+        format!("Warning: remote port forwarding failed for listen port {port}: the server refused to listen; ");
     assert!(run.out() == "on\n" && run.stderr.starts_with(&expected), "{run}");
     let calls = real.world.cloud.calls().len();
     let run = real.world.run(&real.line(&format!("-o ExitOnForwardFailure=yes -L {port}"), "echo on")).expect(255);
@@ -413,7 +419,8 @@ fn escape_lists_forwarded_connections() {
     wait_until("they have a connection of their own", || real.sshd.sessions().len() > before);
     wait_until("it is listed", || {
         terminal.type_in("\r~#");
-        terminal.text().contains(&format!(" -> localhost:{target}  ")) && terminal.text().contains("3 B sent, 0 B received")
+        terminal.text().contains(&format!(" -> localhost:{target}  "))
+            && terminal.text().contains("3 B sent, 0 B received")
     });
     terminal.type_in("\r~?");
     terminal.wait_for("list forwarded connections");

@@ -29,8 +29,7 @@ impl Forward {
     /// Starts it with these arguments.
     pub(crate) fn in_world(world: &World, line: &str) -> Self {
         let line = format!("forward {line}");
-        let mut child =
-            world.ec2ssh(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = world.ec2ssh(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Self { held: Held::of(child), stdout }
     }
@@ -75,7 +74,10 @@ fn ports_and_sockets_are_forwarded() {
     let specs = format!(":{target} {local}:{target}@localhost {}", socket.display());
     let mut forward = Forward::start(&real, "", &specs);
     let line = forward.line();
-    assert!(line.starts_with("Forwarding 127.0.0.1:") && line.ends_with(&format!(" to localhost:{target} on my-instance\n")));
+    assert!(
+        line.starts_with("Forwarding 127.0.0.1:")
+            && line.ends_with(&format!(" to localhost:{target} on my-instance\n"))
+    );
     let free: u16 = line.split([':', ' ']).nth(2).unwrap().parse().unwrap();
     assert_eq!(forward.port(), local);
     for port in [free, local] {
@@ -146,7 +148,11 @@ fn taken_ports_are_found_before_anything_is_sent() {
     let port = busy.local_addr().unwrap().port();
     let calls = real.world.cloud.calls().len();
     let run = real.world.run(&format!("forward my-instance {port}")).expect(1);
-    assert!(run.stderr.starts_with(&format!("Error: cannot listen on 127.0.0.1:{port}\nCaused by: Address already in use\n")), "{run}");
+    assert!(
+        run.stderr
+            .starts_with(&format!("Error: cannot listen on 127.0.0.1:{port}\nCaused by: Address already in use\n")),
+        "{run}"
+    );
     assert_eq!(real.world.cloud.calls().len(), calls);
     let run = real.world.run("forward my-instance x").expect(2);
     assert!(run.stderr.contains("it looks like this: [LOCAL:]PORT[@HOST], or [LOCAL:]/PATH"), "{run}");

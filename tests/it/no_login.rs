@@ -20,7 +20,9 @@ fn world(agent: Agent) -> World {
 fn documents(world: &World) -> Vec<String> {
     let calls = world.cloud.calls();
     let started = calls.iter().filter(|call| call.operation == "StartSession");
-    started.map(|call| call.body.split("DocumentName\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()).collect()
+    started
+        .map(|call| call.body.split("DocumentName\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned())
+        .collect()
 }
 
 /// Answers at once, line by line, as a database does.

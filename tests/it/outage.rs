@@ -1,6 +1,5 @@
 //! When AWS cannot be asked: `--offline`, and the offer after a look-up that failed. An answer that says no is never overridden.
 
-
 use ec2ssh_lab::Fault;
 
 use crate::support::agent::SshAgent;

@@ -41,12 +41,12 @@ fn answers(command: &str) -> (&'static [(&'static str, &'static str)], &'static 
         "ec2ssh --dry-run web-2" => (&[], "route      direct"),
         "ec2ssh db-1 cat README" => (&[], "This is db-1"),
         "ec2ssh batch-1 cat README" => (&[], "This is batch-1"),
-        "ec2ssh --via ssm db-1" => (&[], "Error: "),
+        "ec2ssh forward db-1 :8080" => (&[(" to localhost:8080 on db-1", "\u{3}")], "^C"),
         "ec2ssh --offline my-instance" => (&[("[ec2-user@my-instance ~]", "exit\r")], "exit"),
         "ec2ssh known-hosts" => (&[], "SHA256:"),
         "ec2ssh config print --match 'web-*' > ~/.ssh/config" => (&[], "playground:"),
         "ssh ec2-user@web-2" => (&[("[ec2-user@web-2 ~]", "exit\r")], "exit"),
-        "scp ec2-user@web-2:README ." => (&[], "README "),
+        "rsync -e ec2ssh web-2:README ." => (&[], "playground:"),
         other => panic!("no test knows this line of the tour: {other}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What ssh_config says: read by ssh, honored where ec2ssh has the option, and named where it does not.
+//! The words of ssh_config: read by ssh, honored where ec2ssh has the option, and named where it does not.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -52,12 +52,18 @@ fn options_of_the_host_are_honored() {
     // It goes from the letters over the config file to ssh_config.
     real.world.config("[defaults]\nremote-command = \"echo from config.toml\"\n");
     assert_eq!(run_with_file(&real, &config, "my-instance").expect(0).out(), "from config.toml\n");
-    assert_eq!(run_with_file(&real, &config, "-o RemoteCommand=none my-instance echo typed").expect(0).out(), "typed\n");
+    assert_eq!(
+        run_with_file(&real, &config, "-o RemoteCommand=none my-instance echo typed").expect(0).out(),
+        "typed\n"
+    );
     let refused = run_with_file(&real, &config, "my-instance echo typed").expect(255);
-    assert!(refused.stderr.starts_with("Error: there is a COMMAND, and a RemoteCommand in ssh_config or config.toml\n"), "{refused}");
+    assert!(
+        refused.stderr.starts_with("Error: there is a COMMAND, and a RemoteCommand in ssh_config or config.toml\n"),
+        "{refused}"
+    );
 }
 
-/// What ssh prints as its own default is not the user's wish: the image's user and the pushed key stay.
+/// The defaults that ssh prints are not the user's wish: the image's user and the pushed key stay.
 #[test]
 fn defaults_of_ssh_are_not_taken() {
     let real = Real::start("");
@@ -108,7 +114,10 @@ fn names_and_jumps_of_ssh_config_are_followed() {
     let real = Real::start("LogLevel VERBOSE");
     let hop = crate::support::RealSshd::start(&real.world.cloud, "i-0123456789abcde02", "LogLevel VERBOSE");
     real.world.cloud.add(Instance::named("i-0123456789abcde02", "bastion"));
-    let private = Instance { private_ip: Some("127.0.0.1".to_owned()), ..Instance::named("i-0123456789abcde03", "db-1").private() };
+    let private = Instance {
+        private_ip: Some("127.0.0.1".to_owned()),
+        ..Instance::named("i-0123456789abcde03", "db-1").private()
+    };
     real.world.cloud.add(private);
     let db = crate::support::RealSshd::start(&real.world.cloud, "i-0123456789abcde03", "LogLevel VERBOSE");
     let user = &real.sshd.user;

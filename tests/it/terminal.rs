@@ -289,7 +289,7 @@ fn suspend_escape_returns_to_shell_until_fg() {
     let mut terminal = Terminal::run(&world, &line);
     terminal.wait_raw(true);
     terminal.type_in("echo before\r");
-    terminal.wait_for("\nbefore");
+    terminal.wait_until("before", |screen| screen.matches("before").count() == 2);
     terminal.type_in("\r~\u{1a}");
     terminal.wait_for("ec2ssh suspended; resume with: fg");
     terminal.wait_for("stopped ");

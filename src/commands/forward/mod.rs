@@ -146,7 +146,8 @@ fn own_socket(label: &str, remote: &str) -> Result<PathBuf, CommandError> {
     let folder = store::runtime_folder().ok_or_else(none)?;
     crate::agent::socket::private_folder(&folder)?;
     let name = remote.rsplit('/').next().unwrap_or("socket");
-    let safe: String = label.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let safe: String =
+        label.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
     Ok(folder.join(format!("{safe}-{name}")))
 }
 

@@ -1,3 +1,5 @@
+//! Tests of listeners: families, busy ports, and files that must survive.
+
 use std::os::unix::fs::PermissionsExt;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

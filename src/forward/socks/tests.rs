@@ -1,3 +1,5 @@
+//! Tests of SOCKS: requests byte by byte, refusals, and any bytes.
+
 use proptest::prelude::*;
 
 use super::*;

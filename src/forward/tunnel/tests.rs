@@ -1,3 +1,5 @@
+//! Tests of the tunnel on a paused clock: an hour, losses, backoff, waking.
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -29,10 +31,13 @@ impl Opener for Echo {
     }
 }
 
-/// What the next attempts do.
+/// The script of the next attempts.
 enum Next {
     /// A tunnel that ends after some time, and announces it.
-    Lives { seconds: u64, announced: u64 },
+    Lives {
+        seconds: u64,
+        announced: u64,
+    },
     Fails(&'static str),
 }
 
@@ -81,12 +86,16 @@ async fn asks(tunnel: &Tunnel) -> bool {
 }
 
 /// Keeps a tunnel up by this script while `client` works; returns its result and the changes.
-async fn kept<T>(script: Vec<Next>, client: impl AsyncFnOnce(Tunnel, watch::Sender<u64>) -> T) -> (T, Vec<Change>, usize) {
+async fn kept<T>(
+    script: Vec<Next>,
+    client: impl AsyncFnOnce(Tunnel, watch::Sender<u64>) -> T,
+) -> (T, Vec<Change>, usize) {
     let (tunnel, keeper) = tunnel();
     let (wake, woken) = watch::channel(0);
     let changes = RefCell::new(Vec::new());
     let attempts = Rc::<RefCell<usize>>::default();
-    let keeping = keeper.keep(Script(script, Rc::clone(&attempts)), woken, false, |change| changes.borrow_mut().push(change));
+    let keeping =
+        keeper.keep(Script(script, Rc::clone(&attempts)), woken, false, |change| changes.borrow_mut().push(change));
     let result = tokio::select! {
         result = client(tunnel, wake) => result,
         ended = keeping => panic!("{ended:?}"),
@@ -182,7 +191,8 @@ async fn waking_ends_the_pause() {
 async fn permanent_failures_end_it() {
     let (_tunnel, keeper) = tunnel();
     let (_wake, woken) = watch::channel(0);
-    let script = vec![Next::Lives { seconds: 60, announced: NEVER }, Next::Fails("no route"), Next::Fails("terminated")];
+    let script =
+        vec![Next::Lives { seconds: 60, announced: NEVER }, Next::Fails("no route"), Next::Fails("terminated")];
     let ended = keeper.keep(Script(script, Rc::default()), woken, false, |_| ()).await;
     assert_eq!(ended, Err("terminated"));
     let (_tunnel, keeper) = tunnel();

@@ -55,10 +55,9 @@ async fn large_data_passes_in_both_directions() {
 #[tokio::test]
 async fn refused_channels_leave_the_connection_open() {
     let connection = connected(IDLE).await;
-    for error in [
-        connection.open_tcp("closed", 1, ("127.0.0.1", 1)).await.err(),
-        connection.open_unix("/closed").await.err(),
-    ] {
+    for error in
+        [connection.open_tcp("closed", 1, ("127.0.0.1", 1)).await.err(), connection.open_unix("/closed").await.err()]
+    {
         let is_refusal = matches!(&error, Some(Error::NotForwarded { refusal: OpenRefusal::ConnectFailed, .. }));
         assert!(is_refusal, "{error:?}");
     }

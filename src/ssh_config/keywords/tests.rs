@@ -1,3 +1,5 @@
+//! Tables of options in all spellings, and those of other programs.
+
 use super::*;
 use crate::ssh_config::typed;
 
@@ -10,11 +12,14 @@ fn options_are_read_in_all_spellings() {
     for option in ["User=admin", "user admin", "USER  =  admin", "User=\"admin\"", "user\tadmin"] {
         assert_eq!(of(&[option]).unwrap().options.user.as_deref(), Some("admin"), "{option}");
     }
-    let found = of(&["Port=2222", "Port=22", "ServerAliveInterval=1m30s", "ConnectTimeout=none", "AddressFamily=inet6"]).unwrap();
+    let found =
+        of(&["Port=2222", "Port=22", "ServerAliveInterval=1m30s", "ConnectTimeout=none", "AddressFamily=inet6"])
+            .unwrap();
     assert_eq!(found.options.port, Some(2222), "the first one counts");
     assert_eq!(found.options.server_alive_interval, Some(90));
     assert_eq!((found.options.connect_timeout, found.ipv4), (None, Some(false)));
-    let found = of(&["LocalForward=8080 localhost:80", "LocalForward=[::1]:81:h:82", "StrictHostKeyChecking=no"]).unwrap();
+    let found =
+        of(&["LocalForward=8080 localhost:80", "LocalForward=[::1]:81:h:82", "StrictHostKeyChecking=no"]).unwrap();
     assert_eq!(found.options.local_forward.map(|forwards| forwards.len()), Some(2));
     assert_eq!(found.options.host_keys, Some(HostKeyPolicy::AcceptNew));
 }
@@ -47,7 +52,18 @@ fn options_of_other_programs_are_taken() {
 #[test]
 fn invalid_options_are_errors() {
     assert_eq!(of(&["Usr=x"]), Err(OptionError::Unknown("Usr".to_owned())));
-    for option in ["Port=x", "Port=0", "User=", "User", "Compression=maybe", "LogLevel=LOUD", "LocalForward=x", "SetEnv=A", "ConnectTimeout=5y", "User=-x"] {
+    for option in [
+        "Port=x",
+        "Port=0",
+        "User=",
+        "User",
+        "Compression=maybe",
+        "LogLevel=LOUD",
+        "LocalForward=x",
+        "SetEnv=A",
+        "ConnectTimeout=5y",
+        "User=-x",
+    ] {
         assert!(matches!(of(&[option]), Err(OptionError::Value { .. })), "{option}");
     }
     assert_eq!(of(&["Ciphers=aes128-ctr", "Ciphers=x", "Tunnel=no"]).unwrap().lacking, ["Ciphers"]);

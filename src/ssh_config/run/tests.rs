@@ -1,3 +1,5 @@
+//! Tests of what ssh says beside its defaults.
+
 use super::*;
 use crate::config::{Options, RequestTty};
 use crate::forward_spec::Forward;
@@ -8,7 +10,10 @@ const DEFAULTS: &str = "host db\nuser me\nhostname db\nport 22\nserveraliveinter
 #[test]
 fn defaults_of_ssh_are_nobodys_wish() {
     assert_eq!(difference("db", DEFAULTS, DEFAULTS), Found::default());
-    let said = DEFAULTS.replace("user me", "user admin").replace("auto", "force").replace("identityfile", "identityfile ~/k.pem\nidentityfile")
+    let said = DEFAULTS
+        .replace("user me", "user admin")
+        .replace("auto", "force")
+        .replace("identityfile", "identityfile ~/k.pem\nidentityfile")
         + "localforward 8080 [localhost]:80\nsendenv A_*\nsetenv B=c\nnewoption x\n";
     let found = difference("db", &said, DEFAULTS);
     let options = Options {
@@ -25,7 +30,10 @@ fn defaults_of_ssh_are_nobodys_wish() {
 #[test]
 fn host_names_in_other_letters_are_the_same() {
     assert_eq!(difference("DB", "hostname db\n", "").host_name, None);
-    assert_eq!(difference("db", "hostname i-0123456789abcdef0\n", "").host_name.as_deref(), Some("i-0123456789abcdef0"));
+    assert_eq!(
+        difference("db", "hostname i-0123456789abcdef0\n", "").host_name.as_deref(),
+        Some("i-0123456789abcdef0")
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The protocol's version.
+/// The version of the protocol.
 const VERSION: u8 = 1;
 /// The length of the header in bytes: version, command, length (16 bits) and stream (32 bits), both little-endian.
 const HEADER: usize = 8;
@@ -13,24 +13,24 @@ pub(super) const MAX_PAYLOAD: usize = 32_768;
 /// The commands of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    /// Opens a stream.
+    /// Opens a new stream.
     Open,
     /// Ends a stream, in both directions.
     End,
-    /// Carries data.
+    /// Carries data of a stream.
     Data,
     /// Keeps the session alive.
     Nothing,
 }
 
-/// One frame.
+/// A frame of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// The command.
+    /// The command of the frame.
     pub command: Command,
     /// The number of the stream.
     pub stream: u32,
-    /// The data.
+    /// The data of the stream.
     pub data: Bytes,
 }
 
@@ -59,7 +59,9 @@ impl Frame {
     /// # Errors
     /// The bytes are no frame.
     pub(super) fn decode(received: &mut BytesMut) -> Result<Option<Self>, Malformed> {
-        let Some(&[version, command, low, high, a, b, c, d]) = received.first_chunk::<HEADER>() else { return Ok(None) };
+        let Some(&[version, command, low, high, a, b, c, d]) = received.first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
         if version != VERSION {
             return Err(Malformed);
         }
@@ -101,7 +103,10 @@ mod tests {
         Frame::bare(Command::Open, 3).encode(&mut bytes);
         Frame { command: Command::Data, stream: 3, data: Bytes::from_static(b"hi") }.encode(&mut bytes);
         Frame::bare(Command::End, 0x0102_0304).encode(&mut bytes);
-        assert_eq!(bytes, b"\x01\x00\x00\x00\x03\x00\x00\x00\x01\x02\x02\x00\x03\x00\x00\x00hi\x01\x01\x00\x00\x04\x03\x02\x01");
+        assert_eq!(
+            bytes,
+            b"\x01\x00\x00\x00\x03\x00\x00\x00\x01\x02\x02\x00\x03\x00\x00\x00hi\x01\x01\x00\x00\x04\x03\x02\x01"
+        );
         assert_eq!(Frame::decode(&mut BytesMut::from(&b"\x02\x00\x00\x00\x03\x00\x00\x00"[..])), Err(Malformed));
         assert_eq!(Frame::decode(&mut BytesMut::from(&b"\x01\x09\x00\x00\x03\x00\x00\x00"[..])), Err(Malformed));
     }

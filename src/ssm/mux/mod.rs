@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::io::Stream;
 use frame::{Command, Frame};
 pub(crate) use stream::MuxStream;
-use stream::Shared;
+use stream::{Request, Shared};
 
 /// The first number of a client's stream, and the step to the next one.
 const FIRST_STREAM: u32 = 3;
@@ -36,18 +36,6 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// The interval at which the streams' times are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
-/// What a stream asks for.
-enum Request {
-    /// Opens a stream; answers with its number.
-    Open(oneshot::Sender<MuxStream>),
-    /// Sends data of a stream.
-    Data(u32, Vec<u8>),
-    /// No more data of this stream will come.
-    InputEnded(u32),
-    /// Ends a stream.
-    Drop(u32),
-}
-
 /// A session that carries several connections; the last of its handles ends it.
 #[derive(Clone)]
 pub(crate) struct Mux {
@@ -58,11 +46,14 @@ pub(crate) struct Mux {
 impl Mux {
     /// Starts to speak over a session's stream. `refusals` receives the agent's reports that it cannot connect, which name no
     /// stream; `keepalive` is for agents that end a silent session.
-    pub(crate) fn start(session: impl Stream + 'static, refusals: mpsc::UnboundedReceiver<()>, keepalive: bool) -> Self {
+    pub(crate) fn start(
+        session: impl Stream + 'static,
+        refusals: mpsc::UnboundedReceiver<()>,
+        keepalive: bool,
+    ) -> Self {
         let (requests, asked) = mpsc::channel(QUEUE_LENGTH);
         let ended = CancellationToken::new();
         let driver = Driver {
-            requests: requests.downgrade(),
             streams: BTreeMap::new(),
             next: FIRST_STREAM,
             received: BytesMut::new(),
@@ -82,7 +73,7 @@ impl Mux {
         self.ended.is_cancelled()
     }
 
-    /// Opens a connection.
+    /// Opens a connection in the session.
     ///
     /// # Errors
     /// The session has ended.
@@ -90,13 +81,13 @@ impl Mux {
         let (reply, answer) = oneshot::channel();
         let ended = || io::Error::new(io::ErrorKind::ConnectionAborted, "the session has ended");
         self.requests.send(Request::Open(reply)).await.map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())
+        let (number, shared) = answer.await.map_err(|_| ended())?;
+        Ok(MuxStream::new(number, shared, self.requests.clone()))
     }
 }
 
 /// The task of a session.
 struct Driver {
-    requests: mpsc::WeakSender<Request>,
     streams: BTreeMap<u32, Arc<Shared>>,
     next: u32,
     received: BytesMut,
@@ -163,11 +154,10 @@ impl Driver {
     fn serve(&mut self, request: Request) {
         match request {
             Request::Open(reply) => {
-                let Some(requests) = self.requests.upgrade() else { return };
                 let number = self.next;
                 self.next = self.next.wrapping_add(STREAM_STEP);
-                let (stream, shared) = MuxStream::new(number, requests);
-                if reply.send(stream).is_ok() {
+                let shared = Arc::<Shared>::default();
+                if reply.send((number, Arc::clone(&shared))).is_ok() {
                     self.streams.insert(number, shared);
                     self.send(&Frame::bare(Command::Open, number));
                 }

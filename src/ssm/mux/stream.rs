@@ -1,4 +1,4 @@
-//! One connection of a session.
+//! A connection of a session as a byte stream.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,11 +10,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, PollSender};
 
-use super::Request;
 use super::frame::MAX_PAYLOAD;
 
 /// The number of unread bytes of a stream with which nothing more is read from the session.
@@ -24,10 +23,22 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time without an answer after which the end of the input is passed on, which ends the answer as well.
 const ANSWER_PAUSE: Duration = Duration::from_secs(2);
 
+/// A request of a stream to the task of its session.
+pub(super) enum Request {
+    /// Opens a stream; answers with its number and its state.
+    Open(oneshot::Sender<(u32, Arc<Shared>)>),
+    /// Sends data of a stream.
+    Data(u32, Vec<u8>),
+    /// No more data of this stream will come.
+    InputEnded(u32),
+    /// Ends a stream in both directions.
+    Drop(u32),
+}
+
 /// How a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// One side has ended it.
+    /// Either side has ended the stream.
     Ended,
     /// The agent could not connect.
     Refused,
@@ -37,7 +48,7 @@ pub(super) enum End {
     Stalled,
 }
 
-/// What the task of the session and the stream share.
+/// The state that the task of the session and the stream share.
 pub(super) struct Shared {
     state: Mutex<State>,
     reader: AtomicWaker,
@@ -54,6 +65,22 @@ struct State {
     active: Instant,
     /// When the reader last took something, or had nothing to take.
     taken: Instant,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let now = Instant::now();
+        let state = State {
+            kept: VecDeque::new(),
+            size: 0,
+            has_received: false,
+            end: None,
+            input_ended: false,
+            active: now,
+            taken: now,
+        };
+        Self { state: Mutex::new(state), reader: AtomicWaker::new(), closed: CancellationToken::new() }
+    }
 }
 
 impl Shared {
@@ -106,7 +133,7 @@ impl Shared {
     }
 }
 
-/// One connection. Dropping it ends the connection.
+/// A connection of a session. Dropping it ends the connection.
 pub(crate) struct MuxStream {
     number: u32,
     shared: Arc<Shared>,
@@ -116,22 +143,8 @@ pub(crate) struct MuxStream {
 }
 
 impl MuxStream {
-    pub(super) fn new(number: u32, requests: mpsc::Sender<Request>) -> (Self, Arc<Shared>) {
-        let now = Instant::now();
-        let state = State {
-            kept: VecDeque::new(),
-            size: 0,
-            has_received: false,
-            end: None,
-            input_ended: false,
-            active: now,
-            taken: now,
-        };
-        let shared =
-            Arc::new(Shared { state: Mutex::new(state), reader: AtomicWaker::new(), closed: CancellationToken::new() });
-        let stream =
-            Self { number, shared: Arc::clone(&shared), requests: PollSender::new(requests.clone()), last: requests };
-        (stream, shared)
+    pub(super) fn new(number: u32, shared: Arc<Shared>, requests: mpsc::Sender<Request>) -> Self {
+        Self { number, shared, requests: PollSender::new(requests.clone()), last: requests }
     }
 
     /// Returns what is cancelled when the far side takes nothing more.

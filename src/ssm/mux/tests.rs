@@ -1,3 +1,5 @@
+//! Tests of the multiplexer with an agent in memory, on a paused clock.
+
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;

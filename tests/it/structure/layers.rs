@@ -11,15 +11,16 @@ const ROOMS: &[(&str, &str)] = &[
     ("cli", "commands context error secret ssm store terminal ui"),
     (
         "commands",
-        "agent aws config connect context diagnose error event facts find key_holder login openssh plan program route secret settings ssh store table \
-         target terminal text transport trust ui when",
+        "agent aws config connect context diagnose error event facts find forward forward_spec key_holder login openssh plan program route secret \
+         settings ssh ssh_config store table target terminal text transport trust ui when",
     ),
     ("context", "aws config ui"),
     ("error", "aws config connect diagnose find plan route ssh ssm store table target text trust web when"),
     ("diagnose", "aws config facts login plan route target transport trust when"),
     (
         "connect",
-        "agent aws boot config confirm event facts find key_holder login plan program route settings ssh store transport trust when",
+        "agent aws boot config confirm event facts find forward forward_spec io key_holder login plan program route settings ssh ssm store transport \
+         trust when",
     ),
     ("facts", "aws config confirm event find plan route settings ssh target transport trust web"),
     ("key_holder", "agent ssh store when"),

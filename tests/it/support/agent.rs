@@ -1,4 +1,4 @@
-//! A real ssh-agent.
+//! A real ssh-agent with keys.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

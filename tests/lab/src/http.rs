@@ -162,3 +162,12 @@ async fn set_keys(
     lock(&state).set_keys(&of("instance"), &of("user"), &body);
     respond(200, "text/plain", String::new())
 }
+
+/// Answers every request on a free port of loopback with this text, and returns the port.
+pub(crate) async fn serve_text(text: String) -> std::io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let app = Router::new().fallback(move || std::future::ready(text.clone()));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok(port)
+}

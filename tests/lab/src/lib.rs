@@ -344,6 +344,15 @@ impl Cloud {
         format!("http://127.0.0.1:{port}")
     }
 
+    /// Starts a web server on a port of the instance, which answers everything with this text.
+    ///
+    /// # Panics
+    /// If no port of loopback can be listened on.
+    pub fn web(&self, instance_id: &str, port: u16, text: &str) {
+        let local = self.runtime().block_on(http::serve_text(text.to_owned())).expect("loopback can be listened on");
+        self.port(instance_id, port, local);
+    }
+
     /// Returns the runtime that the cloud runs on.
     ///
     /// # Panics

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 const HEADER: usize = 8;
 const MAX_FRAME: usize = 32_768;
 
-/// What the session has to send.
+/// The messages that the session has to send.
 pub(crate) enum ToClient {
     /// Bytes of the multiplexer.
     Bytes(Vec<u8>),

@@ -9,7 +9,7 @@ use russh::server::{
     Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey, run_stream,
 };
 use russh::{Channel, ChannelId, MethodKind, MethodSet, Pty};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::key_lookup;
 use crate::lock;
@@ -142,6 +142,31 @@ impl Handler for ConnectionHandler {
     ) -> Result<(), russh::Error> {
         reply.accept().await;
         tokio::spawn(program::serve(channel, session.handle(), self.machine.clone()));
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        _: &str,
+        port: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        // All hosts that an instance reaches are on loopback, as it is itself.
+        let port = u16::try_from(port).unwrap_or_default();
+        let port = lock(&self.state).port_of(&self.instance_id, port).unwrap_or(port);
+        tokio::spawn(async move {
+            match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+                Ok(mut target) => {
+                    reply.accept().await;
+                    let _ = tokio::io::copy_bidirectional(&mut target, &mut channel.into_stream()).await;
+                }
+                Err(_) => reply.reject(russh::ChannelOpenFailure::ConnectFailed).await,
+            }
+        });
         Ok(())
     }
 
