@@ -9,7 +9,7 @@ test:
 playground:
 	cargo run --locked --example playground
 
-# ec2ssh beside ssh. ARGS names parts: time start throughput memory typing load interrupt.
+# ec2ssh beside ssh. ARGS names parts: time start throughput forward memory typing load interrupt.
 bench:
 	./scripts/prepare-tests bench
 	cargo build --release --locked --bin ec2ssh --example bench

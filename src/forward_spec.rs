@@ -74,9 +74,8 @@ pub(crate) struct Forwards {
 
 /// Why a specification is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid forwarding {spec:?}: {problem}")]
+#[error("{problem}")]
 pub(crate) struct SpecError {
-    spec: String,
     problem: String,
 }
 
@@ -103,7 +102,7 @@ impl Forward {
     /// # Errors
     /// The text has another form, or a port is none.
     pub(crate) fn local(spec: &str) -> Result<Self, SpecError> {
-        let wrong = |problem: &str| error(spec, problem, LOCAL_FORM);
+        let wrong = |problem: &str| error(problem, LOCAL_FORM);
         let fields = fields(spec).map_err(|problem| wrong(&problem))?;
         let port = |field: &Field| port(&field.text).map_err(|problem| wrong(&problem));
         match fields.as_slice() {
@@ -125,7 +124,7 @@ impl Forward {
     /// # Errors
     /// As for [`Self::local`].
     pub(crate) fn remote(spec: &str) -> Result<Self, SpecError> {
-        let wrong = |problem: String| error(spec, &problem, REMOTE_FORM);
+        let wrong = |problem: String| error(&problem, REMOTE_FORM);
         let fields = fields(spec).map_err(wrong)?;
         match fields.as_slice() {
             [_] | [_, Field { is_path: false, .. }] => {
@@ -140,7 +139,7 @@ impl Forward {
     /// # Errors
     /// As for [`Self::local`].
     pub(crate) fn dynamic(spec: &str) -> Result<Self, SpecError> {
-        let wrong = |problem: String| error(spec, &problem, DYNAMIC_FORM);
+        let wrong = |problem: String| error(&problem, DYNAMIC_FORM);
         let listen = fields(spec).and_then(|fields| dynamic_listen(&fields)).map_err(wrong)?;
         Ok(Self { listen, to: Destination::Socks })
     }
@@ -151,8 +150,13 @@ impl Forward {
     /// # Errors
     /// As for [`Self::local`].
     pub(crate) fn of_command(spec: &str) -> Result<Self, SpecError> {
-        let wrong = |problem: &str| error(spec, problem, FORWARD_FORM);
+        let wrong = |problem: &str| error(problem, FORWARD_FORM);
         if let Some((local, path)) = path_behind(spec) {
+            // An address of the web looks like this, too.
+            let is_local_end = |local: &str| local.is_empty() || local.contains(['/', '.']) || port(local).is_ok();
+            if local.is_some_and(|local| !is_local_end(local)) || path.starts_with("//") {
+                return Err(wrong("before the path stands a port, or the path of a socket here"));
+            }
             let listen = match local {
                 None => Listen::Unix(String::new()),
                 Some(local) => local_end(local).map_err(|problem| wrong(&problem))?,
@@ -163,15 +167,27 @@ impl Forward {
             Some((ports, host)) => (ports, unbracketed(host)),
             None => (spec, FAR_SIDE),
         };
-        if host.is_empty() {
-            return Err(wrong("the host is missing"));
+        if host.is_empty() || host.contains(['@', '/', ' ']) {
+            return Err(wrong("the host behind the @ is missing, or is no host"));
         }
         let remote = ports.rsplit_once(':').map_or(ports, |(_, remote)| remote);
-        let remote = port(remote).map_err(|problem| wrong(&problem))?;
+        let remote = port(remote)
+            .and_then(|port| if port == 0 { Err("nothing listens on port 0".to_owned()) } else { Ok(port) });
+        let remote = remote.map_err(|problem| wrong(&problem))?;
         let listen = match ports.rsplit_once(':') {
             None => Listen::Tcp { bind: Bind::Default, port: remote },
             Some(("", _)) => Listen::Tcp { bind: Bind::Default, port: 0 },
-            Some((local, _)) => local_end(local).map_err(|problem| wrong(&problem))?,
+            Some((local, _)) => match local_end(local).map_err(|problem| wrong(&problem))? {
+                Listen::Tcp { bind: Bind::Address(address), .. } if port(&address).is_ok() => {
+                    return Err(wrong(&format!("{address:?} is no address to listen on")));
+                }
+                Listen::Unix(path) if !path.contains('/') => {
+                    return Err(wrong(&format!(
+                        "{path:?} is neither a port nor a path; a host stands behind: {remote}@{path}"
+                    )));
+                }
+                listen => listen,
+            },
         };
         Ok(Self { listen, to: Destination::Tcp { host: host.to_owned(), port: remote } })
     }
@@ -181,10 +197,10 @@ impl Forward {
     /// # Errors
     /// As for [`Self::local`].
     pub(crate) fn of_words(listen: &str, to: &str) -> Result<Self, SpecError> {
-        let spec = format!("{listen} {to}");
-        let wrong = |problem: String| error(&spec, &problem, REMOTE_FORM);
+        let wrong = |problem: String| error(&problem, REMOTE_FORM);
         let listen = fields(listen).and_then(|fields| listen_of(&fields)).map_err(wrong)?;
-        let to = stdio(to)?;
+        // As `ssh -G` writes a destination that the clients name.
+        let to = if to == "[socks]:0" { Destination::Socks } else { stdio(to)? };
         Ok(Self { listen, to })
     }
 
@@ -204,7 +220,7 @@ impl Forward {
 /// # Errors
 /// The text has another form, or the port is none.
 pub(crate) fn stdio(spec: &str) -> Result<Destination, SpecError> {
-    let wrong = |problem: String| error(spec, &problem, STDIO_FORM);
+    let wrong = |problem: String| error(&problem, STDIO_FORM);
     match fields(spec).map_err(wrong)?.as_slice() {
         [path] if path.is_path => Ok(Destination::Unix(path.text.clone())),
         [host, port] => tcp(host, port).map_err(wrong),
@@ -282,7 +298,10 @@ fn tcp(host: &Field, to: &Field) -> Result<Destination, String> {
 fn port(text: &str) -> Result<u16, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let port = if is_number { text.parse().ok() } else { None };
-    port.ok_or_else(|| format!("{text:?} is no port (0 to 65535)"))
+    port.ok_or_else(|| match text {
+        "" => "a port is missing".to_owned(),
+        _ => format!("{text:?} is no port (0 to 65535)"),
+    })
 }
 
 /// Splits `[LOCAL:]/PATH` before the path of the far side.
@@ -312,8 +331,8 @@ fn unbracketed(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-fn error(spec: &str, problem: &str, form: &str) -> SpecError {
-    SpecError { spec: spec.to_owned(), problem: format!("{problem}; it looks like this: {form}") }
+fn error(problem: &str, form: &str) -> SpecError {
+    SpecError { problem: format!("{problem}; it looks like this: {form}") }
 }
 
 impl fmt::Display for Destination {

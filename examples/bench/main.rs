@@ -1,5 +1,5 @@
 //! Compares ec2ssh with ssh (and with the AWS CLI and mssh, if their paths are given) in one run: time to `true`, CPU
-//! time before the first call, throughput, memory, typing, many logins, Ctrl-C. Prints tables in Markdown; nothing here passes or fails.
+//! time before the first call, throughput, forwards, memory, typing, many logins, Ctrl-C. Prints tables in Markdown; nothing here passes or fails.
 //!
 //! ```text
 //! make bench                                     everything
@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to whoever runs it")]
 
 mod figures;
+mod forward;
 mod interrupt;
 mod load;
 mod memory;
@@ -24,10 +25,11 @@ mod typing;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("time", time::run),
         ("start", start::run),
         ("throughput", throughput::run),
+        ("forward", forward::run),
         ("memory", memory::run),
         ("typing", typing::run),
         ("load", load::run),

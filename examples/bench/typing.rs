@@ -71,6 +71,14 @@ fn measure(setup: &Setup, line: &str, is_busy: bool) -> Vec<f64> {
     times
 }
 
+/// Returns the echoes of a session with this command line, whose remote program is `cat`, after `busy` has begun.
+pub(crate) fn echoes(setup: &Setup, line: &str, busy: impl FnOnce()) -> Vec<f64> {
+    let mut terminal = Terminal::run(setup, &format!("{line} cat"));
+    terminal.wait_for_echo();
+    busy();
+    (0..KEYS).map(|number| terminal.echo(b'a' + u8::try_from(number % 20).unwrap())).collect()
+}
+
 /// Starts another session over the shared connection of this control socket.
 fn busy(setup: &Setup, control: &std::path::Path) -> Child {
     let mut command = setup.command(ec2ssh_lab::openssh::tool("ssh"));

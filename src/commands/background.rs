@@ -26,7 +26,11 @@ pub(crate) fn run_in_child(args: &[OsString]) -> io::Result<Option<ExitStatus>> 
     // Inherited by the child alone, which is started next.
     rustix::io::fcntl_setfd(&child_end, rustix::io::FdFlags::empty())?;
     let number = std::os::fd::AsRawFd::as_raw_fd(&child_end).to_string();
-    let mut child = Command::new(std::env::current_exe()?).args(args.iter().skip(1)).env(VARIABLE, number).spawn()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    if let Some(name) = args.first() {
+        std::os::unix::process::CommandExt::arg0(&mut command, name);
+    }
+    let mut child = command.args(args.iter().skip(1)).env(VARIABLE, number).spawn()?;
     drop(child_end);
     if ready.read(&mut [0])? == 1 {
         return Ok(None);

@@ -69,7 +69,13 @@ impl Forwarding {
         self.agent.is_some()
     }
 
-    /// Asks the server for its listeners on `connection`, and serves all of them as long as the returned tasks live.
+    /// Whether the server listens for some of the forwards.
+    pub(super) fn has_remote(&self) -> bool {
+        !self.remote.is_empty()
+    }
+
+    /// Asks the server for its listeners on `connection`, and serves all of them as long as the returned tasks live. The agent is used
+    /// on the connection of the session.
     ///
     /// # Errors
     /// The server refuses to listen, and the caller wants to end then.
@@ -78,6 +84,7 @@ impl Forwarding {
         ui: &Ui,
         opener: Arc<dyn Opener>,
         connection: &Connection,
+        session: &Connection,
     ) -> Result<JoinSet<()>, CommandError> {
         let report = report(ui);
         let mut tasks = JoinSet::new();
@@ -98,7 +105,7 @@ impl Forwarding {
             }
         }
         if let Some(agent) = &self.agent {
-            let (incoming, to) = (connection.accept(IncomingKind::Agent), Destination::Unix(agent.clone()));
+            let (incoming, to) = (session.accept(IncomingKind::Agent), Destination::Unix(agent.clone()));
             tasks.spawn(remote::serve(
                 incoming,
                 "the agent".to_owned(),
@@ -152,6 +159,9 @@ pub(super) fn bind_error(error: &BindError) -> CommandError {
         (std::io::ErrorKind::AddrInUse, Some(port)) => {
             failed.hint(format!("see who listens there: ss -ltnp sport = :{port}"))
         }
+        (std::io::ErrorKind::AddrNotAvailable, _) => {
+            failed.hint("this machine has no such address; see those that it has: ip address")
+        }
         (std::io::ErrorKind::PermissionDenied, Some(port)) => {
             failed.hint(format!("ports below 1024 need root; take another one, for example 1{port:0>4}"))
         }
@@ -184,34 +194,60 @@ pub(super) struct OwnConnection(mpsc::Sender<oneshot::Sender<Arc<Connection>>>);
 /// Makes the connection of an [`OwnConnection`].
 pub(super) struct Provider(mpsc::Receiver<oneshot::Sender<Arc<Connection>>>);
 
-/// Makes a connection of their own for the forwards of a session that has a terminal: bulk data on the session's connection would
-/// stand before the keys that are typed. It is made with the first forwarded connection, and again when it has ended.
+/// Makes a connection of their own for the forwards of a session with a program: bulk data on the session's connection would stand before
+/// the keys that are typed, and a reader of the program's output that pauses would stop the forwards. It is made with the first forwarded
+/// connection, and again when it has ended.
 pub(super) fn own_connection() -> (OwnConnection, Provider) {
     let (ask, asked) = mpsc::channel(16);
     (OwnConnection(ask), Provider(asked))
 }
 
 impl Provider {
-    /// Answers those who need the connection, as long as it is polled. Nobody is asked anything for its sake; where it cannot be made
-    /// the session's own serves.
-    pub(super) async fn serve(mut self, session: &connect::Session, ui: &Ui) {
-        let ui = ui.clone();
-        let events: Events = Arc::new(move |event| {
-            if let Event::Step(text) = event {
-                ui.step(&text);
-            }
-        });
-        let mut own: Option<Arc<Connection>> = None;
-        while let Some(reply) = self.0.recv().await {
-            let connection = match own.take().filter(|connection| !connection.is_closed()) {
-                Some(connection) => connection,
-                None => connect_once_more(session, &events).await,
-            };
-            let _ = reply.send(Arc::clone(&connection));
-            own = Some(connection);
-        }
-        std::future::pending().await
+    /// Makes the connection now.
+    pub(super) async fn connect(&self, session: &connect::Session, ui: &Ui) -> Arc<Connection> {
+        connect_once_more(session, &steps(ui)).await
     }
+
+    /// Answers those who need the connection, as long as it is polled; `own` has been made already. Nobody is asked anything for its
+    /// sake; where it cannot be made the session's own serves.
+    pub(super) async fn serve(mut self, session: &connect::Session, ui: &Ui, own: Option<Arc<Connection>>) {
+        let events = steps(ui);
+        let mut listens = own.clone();
+        let mut own = own;
+        loop {
+            let ended = async {
+                match &listens {
+                    Some(connection) => connection.closed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                asked = self.0.recv() => {
+                    let Some(reply) = asked else { return std::future::pending().await };
+                    let connection = match own.take().filter(|connection| !connection.is_closed()) {
+                        Some(connection) => connection,
+                        None => connect_once_more(session, &events).await,
+                    };
+                    let _ = reply.send(Arc::clone(&connection));
+                    own = Some(connection);
+                }
+                why = ended => {
+                    ui.notice(&format!("Warning: the forwards from the instance have ended: {why}"));
+                    listens = None;
+                }
+            }
+        }
+    }
+}
+
+/// Returns events that show steps alone.
+fn steps(ui: &Ui) -> Events {
+    let ui = ui.clone();
+    Arc::new(move |event| {
+        if let Event::Step(text) = event {
+            ui.step(&text);
+        }
+    })
 }
 
 async fn connect_once_more(session: &connect::Session, events: &Events) -> Arc<Connection> {

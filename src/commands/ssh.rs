@@ -1,8 +1,13 @@
 //! `ec2ssh [ssh] [USER@]TARGET [COMMAND...]`: runs a shell or a command on an instance.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use clap::Args;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::background::go_to_background;
 use super::forwarding::{Forwarding, own_connection};
@@ -12,7 +17,7 @@ use super::prompts::prompter;
 use super::session_io::{self, SessionRequest};
 use super::ssh_options::{Resolved, SshConfigArgs, resolve};
 use crate::config::{Escape, HostKeyPolicy, RequestTty};
-use crate::connect;
+use crate::connect::{self, Way};
 use crate::context::Ctx;
 use crate::error::{CommandError, ErrorKind};
 use crate::event::without_questions;
@@ -192,7 +197,9 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
         return Err(CommandError::new(ErrorKind::Usage, "no TARGET given")
             .hint("ec2ssh [USER@]TARGET; list the instances: ec2ssh list"));
     };
-    let Resolved { settings, found } = resolve(ctx, target, args.typed(), &args.config).await?;
+    let typed = args.typed();
+    let common = jump::Common::of(&args.config, &typed);
+    let Resolved { settings, found } = resolve(ctx, target, typed, &args.config).await?;
     let mut events = prompter(ui, args.connect.yes);
     if found.batch == Some(true) {
         events = without_questions(events);
@@ -208,10 +215,11 @@ pub(crate) async fn run(ctx: &Ctx, args: SshArgs) -> Result<u8, CommandError> {
     ui.doing(&format!("{begun} {}", settings.target.selector));
     let purpose = if request.wants_pty() { Purpose::Terminal } else { Purpose::Bulk };
     let jump = match settings.jump.clone() {
-        Some(hosts) => Box::pin(jump::through(ctx, &hosts, &args.config, &events)).await?,
+        Some(hosts) => Box::pin(jump::through(ctx, &hosts, &common, &events)).await?,
         None => None,
     };
-    let session = ui.watch(connect::session_through(&ctx.aws, jump, settings, purpose, &events)).await?;
+    let way = Way { jump, key: None };
+    let session = ui.watch(connect::session_by(&ctx.aws, way, settings, purpose, &events)).await?;
     let result = match &args.forward.stdio {
         Some(to) => forward_stdio(&session.connection, to).await,
         None => serve(ui, &session, &request, &forwarding, args.background).await?,
@@ -238,17 +246,20 @@ async fn serve(
 ) -> Result<Result<u8, ssh::Error>, CommandError> {
     let connection = &session.connection;
     let (own, provider) = own_connection();
+    let has_program = request.program != Program::Nothing;
     let opener: Arc<dyn Opener> =
-        if request.wants_pty() { Arc::new(own) } else { Arc::new(ThroughSsh(Arc::clone(connection))) };
+        if has_program { Arc::new(own) } else { Arc::new(ThroughSsh(Arc::clone(connection))) };
+    // The server's listeners need the connection at once.
+    let second = if has_program && forwarding.has_remote() { Some(provider.connect(session, ui).await) } else { None };
     // Dropped at the end, which ends the forwards.
-    let _forwards = forwarding.start(ui, opener, connection).await?;
+    let _forwards = forwarding.start(ui, opener, second.as_ref().unwrap_or(connection), connection).await?;
     if background {
-        let keeps_output = request.program != Program::Nothing || ui.verbosity().verbose > 0;
+        let keeps_output = has_program || ui.verbosity().verbose > 0;
         go_to_background(keeps_output)?;
     }
     tokio::select! {
         result = session_io::run(ui, connection, request, &session.plan.session, forwarding) => Ok(result),
-        () = provider.serve(session, ui) => Ok(Ok(0)),
+        () = provider.serve(session, ui, second) => Ok(Ok(0)),
     }
 }
 
@@ -259,14 +270,28 @@ async fn forward_stdio(connection: &Connection, to: &Destination) -> Result<u8, 
         Destination::Unix(path) => connection.open_unix(path).await?,
         Destination::Socks => return Ok(0),
     };
-    let closed = stream.closed();
-    let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
-    let joined = tokio::select! {
-        joined = pump::join(stdin, stdout, stream, raw::close_stdout, AfterInput::Unlimited) => joined,
-        // The far side takes nothing more, so the input does not matter; what has arrived is written.
-        () = async { closed.cancelled().await; std::future::pending().await } => Ok(()),
-    };
-    joined.map(|()| 0).map_err(|source| ssh::Error::Local { stream: "standard stream", source: Arc::new(source) })
+    let stdin = UntilClosed { stdin: tokio::io::stdin(), closed: Box::pin(stream.closed().cancelled_owned()) };
+    let joined = pump::join(stdin, tokio::io::stdout(), stream, raw::close_stdout, AfterInput::Unlimited).await;
+    match joined {
+        Ok(()) => Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Err(connection.closed().await),
+        Err(source) => Err(ssh::Error::Local { stream: "standard stream", source: Arc::new(source) }),
+    }
+}
+
+/// Standard input that ends when the far side takes nothing more.
+struct UntilClosed {
+    stdin: tokio::io::Stdin,
+    closed: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl AsyncRead for UntilClosed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.closed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stdin).poll_read(cx, into)
+    }
 }
 
 fn print_plan(ui: &Ui, as_json: bool, plan: &Plan, survey: &Survey) -> Result<u8, CommandError> {

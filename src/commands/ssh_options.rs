@@ -9,7 +9,7 @@ use crate::config::Options;
 use crate::context::Ctx;
 use crate::error::{CommandError, ErrorKind};
 use crate::settings::{Settings, Typed};
-use crate::ssh_config::{self, Files, Found, Log, Outcome};
+use crate::ssh_config::{self, Files, Found, Host, Log, Outcome};
 use crate::target::Target;
 use crate::transport::tcp::IpFamily;
 use crate::ui::{Ui, Verbosity};
@@ -59,16 +59,28 @@ pub(super) async fn resolve(
     })?;
     let parsed: Target = target.parse()?;
     let name = parsed.selector.to_string();
-    let in_files = match ssh_config::read(&name, &args.files()).await {
+    let user = parsed.user.as_deref().or(typed.options.user.as_deref());
+    let host = Host { name: &name, user, port: parsed.port.or(typed.options.port) };
+    let in_files = match ssh_config::read(host, &args.files()).await {
         Outcome::Found(found) => *found,
         Outcome::Nothing => Found::default(),
-        Outcome::Unknown(why) if args.file.is_some() => return Err(CommandError::failed(why)),
+        Outcome::Unknown(why) | Outcome::Broken(why) if args.file.is_some() => return Err(CommandError::failed(why)),
+        Outcome::Broken(why) => {
+            ctx.ui.notice(&format!("Warning: {why}: only ec2ssh's own options count"));
+            Found::default()
+        }
         Outcome::Unknown(why) => {
             ctx.ui.step(&format!("{why}: only ec2ssh's own options count"));
             Found::default()
         }
     };
     by_option.options.identity = by_option.identity();
+    if let (None, Some(missing)) =
+        (&by_option.options.identity, by_option.identities.iter().find(|path| *path != "none"))
+    {
+        ctx.ui.notice(&format!("Warning: there is no key file {missing}"));
+    }
+    in_files.unusable.iter().for_each(|why| ctx.ui.step(&format!("ssh_config: {why}")));
     let mut config = in_files.options.clone();
     config.identity = in_files.identity();
     typed.options = joined(typed.options, &by_option.options);

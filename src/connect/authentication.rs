@@ -22,7 +22,7 @@ const MAX_LOOKUP_RETRIES: u32 = 3;
 /// Where the key for the login is from.
 pub(super) enum KeySource {
     /// A key file, unlocked when it is first needed.
-    File(Box<LazyKey>),
+    File(Arc<LazyKey>),
     /// Keys in memory, which are pushed.
     Pushed(Box<EphemeralKeys>),
     /// Keys that the instance knows already, where AWS is not asked: one that was pushed before, and those of the caller's agent.

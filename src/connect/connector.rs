@@ -10,7 +10,7 @@ use super::caller_key::CallerKey;
 use super::ephemeral_keys::EphemeralKeys;
 use super::error::Error;
 use super::jump::Jump;
-use super::key_file;
+use super::key_file::LazyKey;
 use super::login::LoginLookup;
 use super::outage;
 use super::public_key::PublicKeyLine;
@@ -24,7 +24,6 @@ use crate::route::{Dialed, FailedRoute, RouteDialer, ssh_identification};
 use crate::settings::Settings;
 use crate::ssh;
 use crate::ssh::client::{Connection, HandshakeError};
-use crate::ssh::key_file::KeyFile;
 use crate::ssh::options::{Backlog, ConnectionOptions, Timeouts, Window};
 use crate::transport::link::Link;
 use crate::trust::{self, InstanceVerifier};
@@ -51,7 +50,7 @@ impl Connector {
     /// on, beside whatever follows.
     pub(super) fn new(
         attempt: Attempt,
-        key_file: Option<Arc<KeyFile>>,
+        key_file: Option<Arc<LazyKey>>,
         jump: Option<Arc<Jump>>,
         events: &Events,
     ) -> Self {
@@ -59,7 +58,7 @@ impl Connector {
         let (aws, settings) = (search.aws, search.settings);
         let verifier = trust::verifier(&aws, &plan, &settings, &confirmed, events);
         let key = match key_file {
-            Some(file) => KeySource::File(Box::new(key_file::LazyKey::new(file))),
+            Some(file) => KeySource::File(file),
             None => {
                 let (account, id) = (&plan.account, &plan.instance.id);
                 let keys = Box::new(EphemeralKeys::new(aws.clone(), account, id, settings.share_key));

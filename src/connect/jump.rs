@@ -27,14 +27,19 @@ pub(crate) enum Through {
         connection: Arc<Connection>,
     },
     /// Another host, as ssh knows it.
-    Host {
-        /// The host as it was typed: `[user@]host[:port]`.
-        typed: String,
-        /// The machines before it, as they were typed.
-        before: Vec<String>,
-        /// The file that ssh reads in place of its usual ones.
-        file: Option<PathBuf>,
-    },
+    Host(SshHost),
+}
+
+/// A host that ssh reaches.
+pub(crate) struct SshHost {
+    /// The host as it was typed: `[user@]host[:port]`.
+    pub typed: String,
+    /// The machines before it, as they were typed.
+    pub before: Vec<String>,
+    /// The file that ssh reads in place of its usual ones.
+    pub file: Option<PathBuf>,
+    /// The options of this program for the machines before it.
+    pub options: Vec<String>,
 }
 
 /// The last machine of a chain.
@@ -71,7 +76,7 @@ impl Jump {
         }
         let name = match &self.last {
             Through::Instance { id, .. } => id.clone(),
-            Through::Host { typed, .. } => typed.clone(),
+            Through::Host(host) => host.typed.clone(),
         };
         let problem = if failed.is_empty() { "the instance has no address".to_owned() } else { failed.join("; ") };
         Err(vec![FailedRoute { route: Route::Direct, error: RouteError::Jump { name, problem } }])
@@ -83,8 +88,7 @@ impl Jump {
                 let stream = connection.open_tcp(host, port, ("127.0.0.1", 0)).await;
                 stream.map(Link::tunnel).map_err(|error| error.to_string())
             }
-            Through::Host { typed, before, file } => by_ssh((typed, before, file.as_deref()), host, port)
-                .map_err(|error| format!("ssh cannot be run: {error}")),
+            Through::Host(jump) => by_ssh(jump, host, port).map_err(|error| format!("ssh cannot be run: {error}")),
         }
     }
 }
@@ -112,7 +116,8 @@ fn hosts(plan: &RoutePlan) -> Vec<String> {
 }
 
 /// Has ssh connect to the host and carry the bytes (`ssh -W`); its questions go to the terminal.
-fn by_ssh((typed, before, file): (&str, &[String], Option<&Path>), host: &str, port: u16) -> std::io::Result<Link> {
+fn by_ssh(jump: &SshHost, host: &str, port: u16) -> std::io::Result<Link> {
+    let SshHost { typed, before, file, .. } = jump;
     let mut command = Command::new("ssh");
     if let Some(file) = file {
         command.arg("-F").arg(file);
@@ -122,13 +127,13 @@ fn by_ssh((typed, before, file): (&str, &[String], Option<&Path>), host: &str, p
         Some((destination, port)) if !destination.ends_with(':') && port.parse::<u16>().is_ok() => {
             (destination, Some(port))
         }
-        _ => (typed, None),
+        _ => (typed.as_str(), None),
     };
     if let Some(port) = ssh_port {
         command.args(["-p", port]);
     }
-    if let [others @ .., last] = before {
-        command.args(["-o", &format!("ProxyCommand={}", proxy_command(others, last, file)?)]);
+    if let [others @ .., last] = before.as_slice() {
+        command.args(["-o", &format!("ProxyCommand={}", jump.proxy_command(others, last)?)]);
     }
     command.arg("--").arg(destination).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child: Child = command.spawn()?;
@@ -137,18 +142,22 @@ fn by_ssh((typed, before, file): (&str, &[String], Option<&Path>), host: &str, p
     Ok(Link::tunnel(Layered::new(tokio::io::join(stdout, stdin), Holding(child))))
 }
 
-/// Returns how ssh reaches a host behind an instance: by this program.
-fn proxy_command(others: &[String], last: &str, file: Option<&Path>) -> std::io::Result<String> {
-    let program = std::env::current_exe()?;
-    let program = program.to_str().ok_or_else(|| std::io::Error::other("this program's path is not UTF-8"))?;
-    let mut words = vec![shell_words::quote(program).into_owned()];
-    if let Some(file) = file.and_then(Path::to_str) {
-        words.push(format!("-F {}", shell_words::quote(file)));
+impl SshHost {
+    /// Returns how ssh reaches this host behind an instance: by this program.
+    fn proxy_command(&self, others: &[String], last: &str) -> std::io::Result<String> {
+        // ssh takes a percent sign as a token.
+        let quote = |word: &str| shell_words::quote(word).replace('%', "%%");
+        let program = std::env::current_exe()?;
+        let program = program.to_str().ok_or_else(|| std::io::Error::other("this program's path is not UTF-8"))?;
+        let mut words = vec![quote(program)];
+        words.extend(self.options.iter().map(|option| quote(option)));
+        if let Some(file) = self.file.as_deref().and_then(Path::to_str) {
+            words.extend(["-F".to_owned(), quote(file)]);
+        }
+        if !others.is_empty() {
+            words.extend(["-J".to_owned(), quote(&others.join(","))]);
+        }
+        words.extend(["-W '[%h]:%p' --".to_owned(), quote(last)]);
+        Ok(words.join(" "))
     }
-    if !others.is_empty() {
-        words.push(format!("-J {}", shell_words::quote(&others.join(","))));
-    }
-    words.push("-W '[%h]:%p' --".to_owned());
-    words.push(shell_words::quote(last).into_owned());
-    Ok(words.join(" "))
 }

@@ -1,7 +1,6 @@
 //! Opens the key file of `-i`: checks its mode, offers to correct it, and asks for the passphrase.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
@@ -31,13 +30,13 @@ pub(super) async fn open(path: &Path, events: &Events) -> Result<KeyFile, Error>
 
 /// A key file whose key is read once, when it is first needed.
 pub(super) struct LazyKey {
-    file: Arc<KeyFile>,
+    file: KeyFile,
     key: OnceCell<Key>,
 }
 
 impl LazyKey {
     /// Keeps the file for later; reads nothing yet.
-    pub(super) fn new(file: Arc<KeyFile>) -> Self {
+    pub(super) fn new(file: KeyFile) -> Self {
         Self { file, key: OnceCell::new() }
     }
 

@@ -72,15 +72,15 @@ use crate::program::Purpose;
 use crate::route::{Survey, survey};
 use crate::settings::Settings;
 use crate::ssh::client::Connection;
-use crate::ssh::key_file::KeyFile;
 use crate::transport::link::Link;
 
 use connector::Connector;
+use key_file::LazyKey;
 use login::LoginLookup;
 use speculative::{Attempt, search};
 
 pub(crate) use error::Error;
-pub(crate) use jump::{Jump, Through};
+pub(crate) use jump::{Jump, SshHost, Through};
 pub(crate) use ports::ports;
 pub(crate) use public_key::Error as PublicKeyError;
 
@@ -90,6 +90,8 @@ pub(crate) struct Session {
     pub plan: Plan,
     /// The connection, logged in.
     pub connection: Arc<Connection>,
+    /// The key file of the login, for another session.
+    pub key: KeyFileOf,
     connector: Connector,
 }
 
@@ -113,30 +115,39 @@ pub(crate) async fn session(
     purpose: Purpose,
     events: &Events,
 ) -> Result<Session, Error> {
-    session_through(pool, None, settings, purpose, events).await
+    session_by(pool, Way::default(), settings, purpose, events).await
 }
 
-/// Finds the instance and logs in, through other machines.
+/// The way to a session beside its settings.
+#[derive(Default)]
+pub(crate) struct Way {
+    /// The machines that it goes through.
+    pub jump: Option<Arc<Jump>>,
+    /// The key file of an earlier session, whose passphrase is known.
+    pub key: Option<KeyFileOf>,
+}
+
+/// Finds the instance and logs in, by this way.
 ///
 /// # Errors
 /// As for [`session`].
-pub(crate) async fn session_through(
+pub(crate) async fn session_by(
     pool: &AwsPool,
-    jump: Option<Arc<Jump>>,
+    way: Way,
     settings: Settings,
     purpose: Purpose,
     events: &Events,
 ) -> Result<Session, Error> {
-    let key_file = KeyFileOf::open(&settings, None, events).await?;
+    let Way { jump, key } = way;
+    let key_file = KeyFileOf::open(&settings, key, events).await?;
     let will_push = key_file.file.is_none();
     let work = |attempt: Attempt, events: Events| {
         let (key_file, jump) = (key_file.clone(), jump.clone());
         async move {
-            let KeyFileOf { file: key_file, .. } =
-                KeyFileOf::open(&attempt.search.settings, Some(key_file), &events).await?;
-            let connector = Connector::new(attempt, key_file, jump, &events);
+            let key = KeyFileOf::open(&attempt.search.settings, Some(key_file), &events).await?;
+            let connector = Connector::new(attempt, key.file.clone(), jump, &events);
             let connection = Arc::new(Box::pin(connector.connect(purpose, &events)).await?);
-            Ok(Session { plan: connector.plan(&events).await, connection, connector })
+            Ok(Session { plan: connector.plan(&events).await, connection, key, connector })
         }
     };
     Box::pin(outage::connect(pool, settings, will_push, events, work)).await
@@ -144,9 +155,9 @@ pub(crate) async fn session_through(
 
 /// The key file that the settings name, opened.
 #[derive(Clone)]
-struct KeyFileOf {
+pub(crate) struct KeyFileOf {
     path: Option<PathBuf>,
-    file: Option<Arc<KeyFile>>,
+    file: Option<Arc<LazyKey>>,
 }
 
 impl KeyFileOf {
@@ -159,7 +170,7 @@ impl KeyFileOf {
             _ => {}
         }
         let file = match &path {
-            Some(path) => Some(Arc::new(key_file::open(path, events).await?)),
+            Some(path) => Some(Arc::new(LazyKey::new(key_file::open(path, events).await?))),
             None => None,
         };
         Ok(Self { path, file })

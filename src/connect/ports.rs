@@ -73,11 +73,9 @@ pub(crate) async fn ports(
     let plan = plan_route(&settings, located.account, located.instance)?;
     let ports = Ports { aws: search.aws, plan, events: Arc::clone(events), sessions: Mutex::default() };
     let opening = destinations.iter().map(|to| ports.prepare(to));
-    futures_util::future::try_join_all(opening).await.map_err(|failed| Error::NoRoute {
-        plan: Box::new(ports.plan.clone()),
-        failed: failed.into(),
-        groups: None,
-    })?;
+    futures_util::future::try_join_all(opening).await?;
+    let through = if ports.plan.via == Via::Eice { "an EC2 Instance Connect Endpoint" } else { "Session Manager" };
+    events(Event::Route(format!("Route: {through}, without a login")));
     Ok(ports)
 }
 
@@ -88,21 +86,25 @@ impl Ports {
     }
 
     /// Opens the session to this place before it is needed.
-    async fn prepare(&self, to: &Destination) -> Result<(), Vec<FailedRoute>> {
+    async fn prepare(&self, to: &Destination) -> Result<(), Error> {
         let Some((host, port)) = tcp(to) else { return Ok(()) };
-        if self.plan.via == Via::Eice {
-            return if goes_by_endpoint(host, port) {
-                Ok(())
-            } else {
-                Err(vec![FailedRoute { route: Route::Eice, error: RouteError::Port(port) }])
-            };
-        }
-        match self.session(to, host, port).await {
-            Ok(_) => Ok(()),
-            // The endpoint is dialed for each connection.
-            Err(_) if self.plan.via == Via::Auto && goes_by_endpoint(host, port) => Ok(()),
-            Err(error) => Err(vec![FailedRoute { route: Route::Ssm, error }]),
-        }
+        let by_endpoint = goes_by_endpoint(host, port);
+        let (route, error) = if self.plan.via == Via::Eice {
+            match by_endpoint {
+                true => return Ok(()),
+                false => (Route::Eice, RouteError::Port(port)),
+            }
+        } else {
+            match self.session(to, host, port).await {
+                Ok(_) => return Ok(()),
+                // The endpoint is dialed for each connection.
+                Err(_) if self.plan.via == Via::Auto && by_endpoint => return Ok(()),
+                Err(error) => (Route::Ssm, error),
+            }
+        };
+        let via = if route == Route::Eice { Via::Eice } else { Via::Ssm };
+        let plan = Box::new(RoutePlan { port, via, ..self.plan.clone() });
+        Err(Error::NoRoute { plan, failed: vec![FailedRoute { route, error }].into(), groups: None })
     }
 
     async fn open_port(&self, to: &Destination, host: &str, port: u16) -> Result<Opened, String> {

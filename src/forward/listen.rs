@@ -12,8 +12,8 @@ use tokio_util::either::Either;
 
 use crate::forward_spec::{Bind, Listen};
 
-/// The number of connections that wait to be accepted, as in OpenSSH.
-const BACKLOG: u32 = 128;
+/// The number of connections that wait to be accepted. More are not refused but slow: the system lets them try again.
+const BACKLOG: u32 = 1024;
 /// The number of free ports that are tried, because the one that is free for IPv4 may be taken for IPv6.
 const MAX_PORT_ATTEMPTS: usize = 16;
 /// The longest path of a Unix socket in bytes, without its NUL.

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::opener::{BoxFuture, OpenError, Opened, Opener, Reason};
 use crate::forward_spec::Destination;
@@ -45,8 +45,9 @@ pub(crate) trait Dial {
     /// Why a tunnel cannot be dialed.
     type Error: Display;
 
-    /// Dials a tunnel and waits until it stands.
-    fn dial(&mut self) -> impl Future<Output = Result<Live, Self::Error>>;
+    /// Dials a tunnel and waits until it stands. `asks` says whether the user may be asked something: nobody is while the old one
+    /// still works.
+    fn dial(&mut self, asks: bool) -> impl Future<Output = Result<Live, Self::Error>>;
 
     /// Whether another attempt would fail in the same way.
     fn is_permanent(&self, error: &Self::Error) -> bool;
@@ -86,34 +87,47 @@ pub(crate) fn tunnel() -> (Tunnel, Keeper) {
 impl Opener for Tunnel {
     fn open<'a>(&'a self, to: &'a Destination, origin: Option<SocketAddr>) -> BoxFuture<'a, Result<Opened, OpenError>> {
         Box::pin(async move {
-            match timeout(WAIT_TIMEOUT, self.open_when_up(to, origin)).await {
-                Ok(Some(opened)) => opened,
-                _ => {
-                    let message = format!("no connection to the instance within {} s", WAIT_TIMEOUT.as_secs());
-                    Err(OpenError { reason: Reason::Lost, message })
-                }
-            }
+            let opened = self.open_when_up(to, origin).await;
+            opened.unwrap_or_else(|| {
+                let message = format!("no connection to the instance within {} s", WAIT_TIMEOUT.as_secs());
+                Err(OpenError { reason: Reason::Lost, message })
+            })
         })
     }
 }
 
 impl Tunnel {
-    /// Opens a connection as soon as the tunnel stands; `None` when it will not stand again.
+    /// Opens a connection as soon as the tunnel stands; `None` when it does not stand in time. The time that the far side takes is not
+    /// limited.
     async fn open_when_up(&self, to: &Destination, origin: Option<SocketAddr>) -> Option<Result<Opened, OpenError>> {
+        let until = Instant::now() + WAIT_TIMEOUT;
         let mut current = self.0.clone();
         loop {
-            let opener = current.wait_for(Option::is_some).await.ok()?.clone()?;
-            match opener.open(to, origin).await {
+            let opener = timeout_at(until, current.wait_for(Option::is_some)).await.ok()?.ok()?.clone()?;
+            match open_to_the_end(&opener, to, origin).await {
                 // It has been lost meanwhile: the next one will do.
                 Err(OpenError { reason: Reason::Lost, .. }) => {
                     let is_another =
                         |now: &Option<Arc<dyn Opener>>| now.as_ref().is_none_or(|now| !Arc::ptr_eq(now, &opener));
-                    current.wait_for(is_another).await.ok()?;
+                    timeout_at(until, current.wait_for(is_another)).await.ok()?.ok()?;
                 }
                 other => return Some(other),
             }
         }
     }
+}
+
+/// Opens a connection in a task of its own: where the client has gone meanwhile, the connection that comes is closed and not forgotten.
+async fn open_to_the_end(
+    opener: &Arc<dyn Opener>,
+    to: &Destination,
+    origin: Option<SocketAddr>,
+) -> Result<Opened, OpenError> {
+    let (opener, to) = (Arc::clone(opener), to.clone());
+    let opened = tokio::spawn(async move { opener.open(&to, origin).await }).await;
+    opened.unwrap_or_else(|_| {
+        Err(OpenError { reason: Reason::Other, message: "the connection was cancelled".to_owned() })
+    })
 }
 
 impl Keeper {
@@ -128,7 +142,7 @@ impl Keeper {
         once: bool,
         report: impl Fn(Change),
     ) -> Result<String, D::Error> {
-        let mut live = dial.dial().await?;
+        let mut live = dial.dial(true).await?;
         let mut dialed = Instant::now();
         let mut pause = FIRST_PAUSE;
         self.current.send_replace(Some(Arc::clone(&live.opener)));
@@ -167,7 +181,7 @@ impl Keeper {
 
     /// Replaces a tunnel that still works. New connections go through the new one, and those that are open stay.
     async fn renew<D: Dial>(&mut self, dial: &mut D, old: Live, report: &impl Fn(Change)) -> Live {
-        let Ok(new) = dial.dial().await else {
+        let Ok(new) = dial.dial(false).await else {
             return Live { expires: Box::pin(sleep(RENEWAL_PAUSE)), ..old };
         };
         self.current.send_replace(Some(Arc::clone(&new.opener)));
@@ -200,7 +214,7 @@ async fn redial<D: Dial>(
             }
         }
         waits = true;
-        match dial.dial().await {
+        match dial.dial(true).await {
             Ok(live) => return Ok(live),
             Err(error) if dial.is_permanent(&error) => return Err(error),
             Err(error) => {

@@ -71,6 +71,8 @@ fn remote_and_dynamic_forwards_are_read() {
 fn words_of_ssh_config_are_a_forward() {
     let forward = Forward::of_words("[127.0.0.1]:8080", "[localhost]:80").unwrap();
     assert_eq!(forward, Forward { listen: on(at("127.0.0.1"), 8080), to: tcp("localhost", 80) });
+    let forward = Forward::of_words("1080", "[socks]:0").unwrap();
+    assert_eq!(forward, Forward { listen: on(Bind::Default, 1080), to: Destination::Socks });
     let forward = Forward::of_words("8080", "/run/x").unwrap();
     assert_eq!(forward, Forward { listen: on(Bind::Default, 8080), to: Destination::Unix("/run/x".to_owned()) });
 }
@@ -110,12 +112,27 @@ fn invalid_forwards_say_what_is_wrong() {
     for spec in ["", "a:b:c", "1:h:80"] {
         assert!(Forward::dynamic(spec).is_err(), "{spec}");
     }
-    for spec in ["", "x", "5432@", "70000", "db:5432:x", "80@h:81"] {
-        assert!(Forward::of_command(spec).is_err() || spec == "80@h:81", "{spec}");
+    for spec in [
+        "",
+        "x",
+        "5432@",
+        "70000",
+        "db:5432:x",
+        "0",
+        "8080:0",
+        "80:80:80",
+        "5432@a@b",
+        "http://localhost:8080",
+        "localhost:80",
+        "*:80",
+    ] {
+        assert!(Forward::of_command(spec).is_err(), "{spec}");
     }
+    // As in ssh, a host first: it would be a socket in the current folder.
+    let error = Forward::of_command("db.internal:5432").unwrap_err().to_string();
+    assert!(error.contains("neither a port nor a path; a host stands behind: 5432@db.internal"), "{error}");
     let error = Forward::local("70000:h:80").unwrap_err().to_string();
-    assert!(
-        error.starts_with("invalid forwarding \"70000:h:80\": \"70000\" is no port (0 to 65535); it looks"),
-        "{error}"
-    );
+    assert!(error.starts_with("\"70000\" is no port (0 to 65535); it looks like this: "), "{error}");
+    let error = Forward::of_command("8080:").unwrap_err().to_string();
+    assert!(error.starts_with("a port is missing; "), "{error}");
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::stream::{ChannelStream, Channels};
 
 /// The number of channels of one kind that may wait for their receiver; more are refused.
-const MAX_QUEUED: usize = 64;
+const MAX_QUEUED: usize = 1024;
 
 /// The kinds of channels that a server may open towards a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,4 +117,31 @@ fn receiver_of(receivers: &Receivers, kind: &IncomingKind) -> Option<mpsc::Sende
         }
     };
     with_port(*port).or_else(|| with_port(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(address: &str, port: u32) -> IncomingKind {
+        IncomingKind::ForwardedTcp { address: address.to_owned(), port }
+    }
+
+    /// Servers spell addresses as they like, and a connection may come before the answer that names its port.
+    #[test]
+    fn connections_find_the_forward_that_was_asked_for() {
+        let router = Router::default();
+        let _localhost = router.register(tcp("localhost", 8080));
+        let found = |kind: IncomingKind| receiver_of(&router.receivers(), &kind).is_some();
+        assert!(found(tcp("localhost", 8080)) && found(tcp("127.0.0.1", 8080)));
+        assert!(!found(tcp("localhost", 8081)) && !found(IncomingKind::Agent));
+        let _all = router.register(tcp("", 8080));
+        assert!(found(tcp("", 8080)) && !found(tcp("127.0.0.1", 8080)), "which of the two is not known");
+        let any = router.register(tcp("localhost", 0));
+        assert!(found(tcp("localhost", 40_000)));
+        router.chosen(&tcp("localhost", 0), tcp("localhost", 40_000));
+        assert!(found(tcp("localhost", 40_000)) && !found(tcp("localhost", 40_001)));
+        drop(any);
+        assert!(!found(tcp("localhost", 40_000)), "nobody wants them any more");
+    }
 }

@@ -27,6 +27,8 @@ use super::gate::Gate;
 const MAX_UNREAD: usize = 64 << 20;
 /// The number of unread bytes that are kept for all channels of a connection together.
 const MAX_UNREAD_TOGETHER: usize = 256 << 20;
+/// The number of bytes that a reader has to take before the server may go on.
+const STEP: usize = 128 << 10;
 /// The time after which a channel is closed whose reader takes nothing, while the server has to wait because of it.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -101,25 +103,26 @@ async fn take(
                 Some(ChannelMsg::Data { data }) => inbox.push(data),
                 Some(ChannelMsg::Eof) => inbox.end(End::Ended),
                 Some(ChannelMsg::Close) => {
-                    inbox.end(End::Ended);
+                    inbox.close(End::Ended);
                     closed.cancel();
                     return;
                 }
                 None => {
-                    inbox.end(End::Lost);
+                    inbox.close(End::Lost);
                     closed.cancel();
                     return;
                 }
                 Some(_) => {}
             },
             () = inbox.stalled(), if !is_closing => {
-                inbox.end(End::Stalled);
+                inbox.discard(End::Stalled);
                 closed.cancel();
                 is_closing = true;
                 close(&writer);
             }
             () = dropped.cancelled(), if !is_closing => {
-                inbox.end(End::Ended);
+                // Nobody reads any more, and the others must not wait for it.
+                inbox.discard(End::Ended);
                 is_closing = true;
                 close(&writer);
             }
@@ -187,18 +190,27 @@ impl Inbox {
         self.reader.wake();
     }
 
-    /// Ends the data: what has arrived before is still read, unless the channel is given up.
+    /// Ends the data: those that have arrived before are still read.
     fn end(&self, end: End) {
+        self.state().end.get_or_insert(end);
+        self.reader.wake();
+    }
+
+    /// Ends the data of a channel that is closed: nothing more can arrive for which the server would have to wait.
+    fn close(&self, end: End) {
         let mut state = self.state();
-        if state.end.is_none() {
-            state.end = Some(end);
-        }
-        if end == End::Stalled {
-            state.end = Some(end);
-            state.kept.clear();
-            state.size = 0;
-            self.reopen(&mut state);
-        }
+        state.end.get_or_insert(end);
+        self.reopen(&mut state);
+        self.reader.wake();
+    }
+
+    /// Ends the data, and forgets those that are not read.
+    fn discard(&self, end: End) {
+        let mut state = self.state();
+        state.end = Some(end);
+        state.kept.clear();
+        state.size = 0;
+        self.reopen(&mut state);
         self.reader.wake();
     }
 
@@ -254,7 +266,8 @@ impl Inbox {
             };
         }
         state.taken = Instant::now();
-        if state.size <= self.channels.limit() / 2 {
+        // In small steps: while the server waits, the other channels do.
+        if state.size + STEP <= self.channels.limit() {
             self.reopen(&mut state);
         }
         Poll::Ready(Ok(()))

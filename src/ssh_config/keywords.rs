@@ -29,10 +29,10 @@ pub(crate) struct Found {
     pub subsystem: Option<bool>,
     /// Do not read standard input (StdinNull).
     pub no_stdin: Option<bool>,
-    /// Go to the background (ForkAfterAuthentication).
-    pub fork: Option<bool>,
     /// The options that would change something and that ec2ssh lacks.
     pub lacking: Vec<String>,
+    /// The lines of ssh's answer that cannot be used, and why.
+    pub unusable: Vec<String>,
 }
 
 /// The amount of output, of ssh's eight levels.
@@ -52,6 +52,9 @@ pub(crate) enum OptionError {
     /// ssh has no such option.
     #[error("ssh has no option {0:?}")]
     Unknown(String),
+    /// There is no value.
+    #[error("{0:?} has no value; it looks like this: OPTION=VALUE")]
+    NoValue(String),
     /// The value is invalid.
     #[error("invalid value {value:?} for {keyword}: {problem}")]
     Value {
@@ -67,14 +70,14 @@ pub(crate) enum OptionError {
 /// Options that change nothing here: they are about connections that are shared, kinds of logins that ec2ssh does not do, ssh's own files
 /// of host keys and its agent, or the way something is shown.
 const WITHOUT_EFFECT: &str = "addkeystoagent addressfamily batchmode canonicaldomains canonicalizefallbacklocal canonicalizehostname \
-    canonicalizemaxdots canonicalizepermittedcnames channeltimeout checkhostip connectionattempts controlmaster controlpath \
+    canonicalizemaxdots canonicalizepermittedcnames checkhostip connectionattempts controlmaster controlpath \
     controlpersist enableescapecommandline enablesshkeysign fingerprinthash forwardx11timeout forwardx11trusted \
     globalknownhostsfile gssapiauthentication gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms \
     gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hashknownhosts host hostbasedacceptedalgorithms \
     hostbasedauthentication hostkeyalias identitiesonly ignoreunknown include ipqos kbdinteractiveauthentication \
     kbdinteractivedevices knownhostscommand logverbose nohostauthenticationforlocalhost numberofpasswordprompts \
-    obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen preferredauthentications protocol \
-    proxyusefdpass pubkeyauthentication refuseconnection requiredrsasize securitykeyprovider streamlocalbindmask syslogfacility \
+    obscurekeystroketiming passwordauthentication permitlocalcommand preferredauthentications protocol \
+    proxyusefdpass pubkeyauthentication securitykeyprovider syslogfacility \
     tag tcpkeepalive tunneldevice updatehostkeys usekeychain userknownhostsfile usesystemdsupport verifyhostkeydns versionaddendum \
     visualhostkey warnweakcrypto xauthlocation challengeresponseauthentication rsaauthentication useprivilegedport cipher \
     compressionlevel fallbacktorsh globalknownhostsfile2 userknownhostsfile2 keepalive dsaauthentication useroaming \
@@ -84,20 +87,26 @@ const WITHOUT_EFFECT: &str = "addkeystoagent addressfamily batchmode canonicaldo
 const LACKING: &[(&str, &str)] = &[
     ("bindaddress", "BindAddress"),
     ("bindinterface", "BindInterface"),
+    ("channeltimeout", "ChannelTimeout"),
     ("casignaturealgorithms", "CASignatureAlgorithms"),
     ("certificatefile", "CertificateFile"),
     ("ciphers", "Ciphers"),
+    ("forkafterauthentication", "ForkAfterAuthentication (but -f)"),
     ("forwardx11", "ForwardX11"),
     ("hostkeyalgorithms", "HostKeyAlgorithms"),
     ("kexalgorithms", "KexAlgorithms"),
     ("localcommand", "LocalCommand"),
     ("macs", "MACs"),
+    ("permitremoteopen", "PermitRemoteOpen"),
     ("pkcs11provider", "PKCS11Provider"),
     ("proxycommand", "ProxyCommand"),
     ("pubkeyacceptedalgorithms", "PubkeyAcceptedAlgorithms"),
     ("pubkeyacceptedkeytypes", "PubkeyAcceptedAlgorithms"),
+    ("refuseconnection", "RefuseConnection"),
+    ("requiredrsasize", "RequiredRSASize"),
     ("revokedhostkeys", "RevokedHostKeys"),
     ("smartcarddevice", "PKCS11Provider"),
+    ("streamlocalbindmask", "StreamLocalBindMask"),
     ("tunnel", "Tunnel"),
 ];
 
@@ -112,8 +121,7 @@ pub(super) fn split(option: &str) -> Result<(String, String), OptionError> {
     let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
     let keyword = option[..end].to_owned();
     if value.is_empty() {
-        let problem = "it is missing".to_owned();
-        return Err(OptionError::Value { keyword, value: String::new(), problem });
+        return Err(OptionError::NoValue(option.to_owned()));
     }
     Ok((keyword, value.to_owned()))
 }
@@ -134,14 +142,9 @@ impl Found {
             | "clearallforwardings"
             | "streamlocalbindunlink"
             | "forwardagent" => self.add_forwarding(&name, value),
-            "requesttty"
-            | "remotecommand"
-            | "escapechar"
-            | "sessiontype"
-            | "stdinnull"
-            | "forkafterauthentication"
-            | "sendenv"
-            | "setenv" => self.add_session(&name, value),
+            "requesttty" | "remotecommand" | "escapechar" | "sessiontype" | "stdinnull" | "sendenv" | "setenv" => {
+                self.add_session(&name, value)
+            }
             _ => self.add_connection(&name, value),
         };
         match added {
@@ -149,6 +152,15 @@ impl Found {
             Ok(false) => self.add_other(keyword, &name, value),
             Err(problem) => Err(OptionError::Value { keyword: keyword.to_owned(), value: value.to_owned(), problem }),
         }
+    }
+
+    /// Adds a line of `ssh -G`, whose values have no quotes any more.
+    pub(super) fn add_line(&mut self, keyword: &str, value: &str) -> Result<(), OptionError> {
+        if keyword == "setenv" && value.contains('=') {
+            push(&mut self.options.set_env, value.to_owned());
+            return Ok(());
+        }
+        self.add(keyword, value)
     }
 
     fn add_other(&mut self, keyword: &str, name: &str, value: &str) -> Result<(), OptionError> {
@@ -225,7 +237,11 @@ impl Found {
         let options = &mut self.options;
         let words = || shell_words::split(value).map_err(|error| error.to_string());
         match name {
-            "sendenv" => words()?.into_iter().for_each(|pattern| push(&mut options.send_env, pattern)),
+            "sendenv" => words()?.into_iter().for_each(|pattern| match pattern.strip_prefix('-') {
+                // It takes patterns off again.
+                Some(removed) => options.send_env.iter_mut().for_each(|all| all.retain(|other| other != removed)),
+                None => push(&mut options.send_env, pattern),
+            }),
             "setenv" => {
                 for pair in words()? {
                     if !pair.contains('=') {
@@ -249,7 +265,6 @@ impl Found {
                 _ => return Err("it is none, subsystem or default".to_owned()),
             },
             "stdinnull" => set(&mut self.no_stdin, boolean(value)?),
-            "forkafterauthentication" => set(&mut self.fork, boolean(value)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -270,8 +285,8 @@ impl Found {
             no_command: self.no_command.or(other.no_command),
             subsystem: self.subsystem.or(other.subsystem),
             no_stdin: self.no_stdin.or(other.no_stdin),
-            fork: self.fork.or(other.fork),
             lacking: [self.lacking, other.lacking].concat(),
+            unusable: [self.unusable, other.unusable].concat(),
         }
     }
 

@@ -7,7 +7,7 @@ mod run;
 use std::path::PathBuf;
 
 pub(crate) use keywords::{Found, Log, OptionError};
-pub(crate) use run::{Outcome, read};
+pub(crate) use run::{Host, Outcome, read};
 
 /// The files that are read, as ssh's `-F` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Has ssh read its files: `ssh -G NAME`, beside `ssh -F none -G NAME`, which shows what is ssh's own default and not the user's wish. A
 //! third one tells a user who is set from the local one, who is the default.
 //!
-//! `ssh -G` runs the commands of `Match exec`, so it is asked once, within a time limit, and never for lists or completions.
+//! `ssh -G` runs the commands of `Match exec`, so it is asked as seldom as possible, within a time limit, and never for lists or
+//! completions.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -30,10 +31,24 @@ pub(crate) enum Outcome {
     Nothing,
     /// Why the files are not known, for the user.
     Unknown(String),
+    /// Why ssh does not take the files, for the user.
+    Broken(String),
 }
 
-/// Returns what the files say for a host name as typed.
-pub(crate) async fn read(name: &str, files: &Files) -> Outcome {
+/// The host as typed, for which ssh is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Host<'a> {
+    /// The name, without user and port.
+    pub name: &'a str,
+    /// The user, if one was typed: `Match user` looks at it.
+    pub user: Option<&'a str>,
+    /// The port, if one was typed.
+    pub port: Option<u16>,
+}
+
+/// Returns what the files say for a host as typed.
+pub(crate) async fn read(host: Host<'_>, files: &Files) -> Outcome {
+    let name = host.name;
     let only = match files {
         Files::None => return Outcome::Nothing,
         Files::Only(path) => Some(path.as_path()),
@@ -44,19 +59,24 @@ pub(crate) async fn read(name: &str, files: &Files) -> Outcome {
     if name.starts_with('-') || name.is_empty() {
         return Outcome::Nothing;
     }
-    let all = async { tokio::try_join!(ask(only, name), ask(Some(Path::new("none")), name), user(only, name)) };
+    let all = async {
+        let (said, defaults) = tokio::try_join!(ask(only, host), ask(Some(Path::new("none")), host))?;
+        let line = |text: &str| text.lines().find(|line| line.starts_with("user ")).map(str::to_owned);
+        let user = if line(&said) == line(&defaults) { user(only, host).await? } else { None };
+        io::Result::Ok((said, defaults, user))
+    };
     match timeout(TIMEOUT, all).await {
-        Ok(Ok((said, defaults, user))) => match compare(name, only, &said, &defaults).await {
-            Outcome::Found(mut found) => {
-                found.options.user = user.or(found.options.user);
-                Outcome::Found(found)
-            }
-            other => other,
-        },
+        Ok(Ok((said, defaults, user))) => {
+            let mut found = compare(host, only, &said, &defaults).await;
+            found.options.user = user.or(found.options.user);
+            Outcome::Found(Box::new(found))
+        }
+        // A name of ours that can be no host's.
+        Ok(Err(error)) if error.to_string().contains("invalid characters") => Outcome::Nothing,
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
             Outcome::Unknown("there is no ssh to read ssh_config".to_owned())
         }
-        Ok(Err(error)) => Outcome::Unknown(format!("ssh cannot read ssh_config: {error}")),
+        Ok(Err(error)) => Outcome::Broken(format!("ssh cannot read ssh_config: {error}")),
         Err(_) => Outcome::Unknown(format!("ssh -G took over {} s, perhaps for a Match exec", TIMEOUT.as_secs())),
     }
 }
@@ -73,7 +93,7 @@ fn has_files() -> bool {
 const NOBODY: &str = "ec2ssh-no-user";
 
 /// Returns the user that the files set, which may be the local one: ssh's answer alone does not tell it from the default.
-async fn user(only: Option<&Path>, name: &str) -> io::Result<Option<String>> {
+async fn user(only: Option<&Path>, host: Host<'_>) -> io::Result<Option<String>> {
     let Some(file) = only.map(Path::to_owned).or_else(own_file) else { return Ok(None) };
     let Some(path) = file.to_str().filter(|path| !path.contains(['"', '\n'])) else { return Ok(None) };
     let path =
@@ -83,7 +103,7 @@ async fn user(only: Option<&Path>, name: &str) -> io::Result<Option<String>> {
         config.push_str(&format!("Include {SYSTEM_FILE}\n"));
     }
     config.push_str(&format!("Host *\nUser {NOBODY}\n"));
-    let mut command = command(Some(Path::new("/dev/stdin")), name);
+    let mut command = command(Some(Path::new("/dev/stdin")), host);
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(config.as_bytes()).await?;
@@ -94,18 +114,24 @@ async fn user(only: Option<&Path>, name: &str) -> io::Result<Option<String>> {
     Ok(user.filter(|user| *user != NOBODY).map(str::to_owned))
 }
 
-fn command(file: Option<&Path>, name: &str) -> Command {
+fn command(file: Option<&Path>, host: Host<'_>) -> Command {
     let mut command = Command::new("ssh");
     command.arg("-G").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     if let Some(file) = file {
         command.arg("-F").arg(file);
     }
-    command.arg("--").arg(name);
+    if let Some(user) = host.user {
+        command.args(["-l", user]);
+    }
+    if let Some(port) = host.port {
+        command.args(["-p", &port.to_string()]);
+    }
+    command.arg("--").arg(host.name);
     command
 }
 
-async fn ask(file: Option<&Path>, name: &str) -> io::Result<String> {
-    let output = command(file, name).output().await?;
+async fn ask(file: Option<&Path>, host: Host<'_>) -> io::Result<String> {
+    let output = command(file, host).output().await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -115,18 +141,18 @@ async fn ask(file: Option<&Path>, name: &str) -> io::Result<String> {
 }
 
 /// Keeps the lines that are not ssh's defaults.
-async fn compare(name: &str, only: Option<&Path>, said: &str, defaults: &str) -> Outcome {
-    let found = difference(name, said, defaults);
+async fn compare(host: Host<'_>, only: Option<&Path>, said: &str, defaults: &str) -> Found {
+    let found = difference(host.name, said, defaults);
     if only.is_some() || found.lacking.is_empty() {
-        return Outcome::Found(Box::new(found));
+        return found;
     }
     // A distribution's policy of algorithms is nobody's wish for this host.
-    let system = match timeout(TIMEOUT, ask(Some(Path::new(SYSTEM_FILE)), name)).await {
-        Ok(Ok(system)) => difference(name, &system, defaults).lacking,
+    let system = match timeout(TIMEOUT, ask(Some(Path::new(SYSTEM_FILE)), host)).await {
+        Ok(Ok(system)) => difference(host.name, &system, defaults).lacking,
         _ => Vec::new(),
     };
     let lacking = found.lacking.iter().filter(|lacking| !system.contains(lacking)).cloned().collect();
-    Outcome::Found(Box::new(Found { lacking, ..found }))
+    Found { lacking, ..found }
 }
 
 fn difference(name: &str, said: &str, defaults: &str) -> Found {
@@ -139,7 +165,9 @@ fn difference(name: &str, said: &str, defaults: &str) -> Found {
         let is_of_block = matches!(keyword, "proxycommand" | "identityfile" | "stricthostkeychecking");
         // An option that this version does not know yet, or a value of one, is no reason to fail.
         if !(is_ours && is_of_block) {
-            let _ = found.add(keyword, value);
+            if let Err(error) = found.add_line(keyword, value) {
+                found.unusable.push(error.to_string());
+            }
         }
     }
     found.host_name = found.host_name.filter(|host| !host.eq_ignore_ascii_case(name));

@@ -134,7 +134,7 @@ pub(crate) fn free_port() -> u16 {
 /// Both families of loopback, a large answer behind the end of the input, and a target that is not there.
 #[test]
 fn local_forwards_keep_half_closes() {
-    let real = Real::start("");
+    let real = Real::start("RekeyLimit 1M");
     let target = mirror();
     let mut held = real.hold(&format!("-L :{target} -L 0:localhost:{}", free_port()));
     let port = held.port_of("Forwarding ");
@@ -351,14 +351,16 @@ fn many_connections_leave_nothing_behind() {
         let sent = number.to_string();
         assert_eq!(exchange(connect(port), sent.as_bytes()), sent.bytes().rev().collect::<Vec<_>>());
     }
-    let open: Vec<TcpStream> = (0..400)
-        .map(|_| {
+    // 50 by 50, because the queue of those that wait to be accepted is short.
+    let mut open: Vec<TcpStream> = Vec::new();
+    while open.len() < 400 {
+        open.extend((0..50).map(|_| {
             let mut stream = connect(port);
             stream.write_all(b"abc").unwrap();
             stream
-        })
-        .collect();
-    wait_until("all are forwarded", || held.descriptors() >= before + 400);
+        }));
+        wait_until("all are forwarded", || held.descriptors() >= before + open.len());
+    }
     for stream in open {
         assert_eq!(exchange(stream, b""), b"cba");
     }
@@ -427,4 +429,180 @@ fn escape_lists_forwarded_connections() {
     assert_eq!(exchange(open, b""), b"cba");
     terminal.type_in("\r~.");
     wait_until("it ends", || terminal.child.try_wait().unwrap().is_some());
+}
+
+/// A server that ends an idle connection, which the client then uses again; and one that resets it while the client sends.
+#[test]
+fn far_side_that_closes_ends_the_client() {
+    let real = Real::start("");
+    let closes = TcpListener::bind("127.0.0.1:0").unwrap();
+    let resets = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ports = [&closes, &resets].map(|listener| listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for stream in closes.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 3];
+            stream.read_exact(&mut request).unwrap();
+            stream.write_all(b"yes").unwrap();
+        }
+    });
+    std::thread::spawn(move || {
+        for stream in resets.incoming() {
+            let mut stream = stream.unwrap();
+            // What is not read when it is dropped becomes a reset.
+            stream.read_exact(&mut [0; 1]).unwrap();
+        }
+    });
+    let mut held = real.hold(&format!("-L :{} -L :{}", ports[0], ports[1]));
+    let (closing, resetting) = (held.port_of("Forwarding "), held.port_of("Forwarding "));
+    held.wait_for("running no command");
+    let before = held.descriptors();
+    let mut client = connect(closing);
+    client.write_all(b"abc").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "yes");
+    // The client has kept its side open, and tries it once more.
+    wait_until("a write fails", || client.write_all(b"again").is_err());
+    drop(client);
+    for _ in 0..3 {
+        let mut client = connect(resetting);
+        wait_until("a write fails", || client.write_all(&[7; 65536]).is_err());
+    }
+    wait_until("nothing is left behind", || held.descriptors() <= before);
+    assert_eq!(exchange(connect(closing), b"abc"), b"yes");
+}
+
+/// Git on the instance fetches from another server with a key that is only in the caller's agent.
+#[test]
+fn git_on_the_instance_uses_the_agent() {
+    let real = Real::start("");
+    let home = real.world.home.path().display().to_string();
+    keygen(real.world.home.path(), "mine", &["-t", "ed25519", "-N", ""]);
+    let agent = SshAgent::start(&real.world, &["mine"]);
+    std::fs::remove_file(real.world.path("mine")).unwrap();
+    let elsewhere = RealSshd::start(&real.world.cloud, "i-0123456789abcde09", "");
+    elsewhere.authorize(&std::fs::read_to_string(real.world.path("mine.pub")).unwrap());
+    let git = "git -c user.name=t -c user.email=t@t";
+    let ssh = format!(
+        "ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile={home}/hosts -o IdentityFile=none -p {}",
+        elsewhere.port
+    );
+    let script = format!(
+        "cd {home} && {git} init -q origin && {git} -C origin commit -q --allow-empty -m first && \
+         GIT_SSH_COMMAND='{ssh}' {git} clone -q {}@127.0.0.1:{home}/origin clone && {git} -C clone log --oneline",
+        elsewhere.user
+    );
+    let words = real.line("-A", "");
+    let run = |options: &str| {
+        let mut command = real.world.ec2ssh(&words.replace("-A", options));
+        Run::of(command.arg(&script).env("SSH_AUTH_SOCK", &agent.socket).output().unwrap())
+    };
+    let denied = run("-a");
+    assert!(denied.code != 0 && denied.stderr.contains("Permission denied"), "{denied}");
+    std::fs::remove_dir_all(real.world.path("origin")).unwrap();
+    assert!(run("-A").expect(0).out().contains("first"));
+}
+
+/// A database's own client, over `-L` and over `ec2ssh forward`, through a loss of the connection.
+#[test]
+fn database_client_goes_over_forwards() {
+    let real = Real::start("");
+    let database = free_port();
+    let program = real.world.path("redis-server");
+    std::os::unix::fs::symlink(tool("redis-check-rdb"), &program).unwrap();
+    let mut server = real.world.command(&program);
+    server.args(["--port", &database.to_string(), "--save", "", "--bind", "127.0.0.1"]).stdout(Stdio::null());
+    let _server = Server(server.spawn().unwrap());
+    wait_until("the database is up", || TcpStream::connect(("127.0.0.1", database)).is_ok());
+    let redis = |port: u16, words: &[&str]| {
+        let mut command = real.world.command(tool("redis-cli"));
+        Run::of(command.args(["-p", &port.to_string()]).args(words).output().unwrap()).expect(0).out()
+    };
+    let mut held = real.hold(&format!("-L :{database}"));
+    let port = held.port_of("Forwarding ");
+    let large = "x".repeat(100_000);
+    assert_eq!(redis(port, &["set", "key", &large]), "OK\n");
+    assert_eq!(redis(port, &["get", "key"]).trim_end(), large);
+    let mut forward =
+        crate::forward_command::Forward::in_world(&real.world, &format!("{} :{database}", real.line("", "")));
+    let port = forward.port();
+    assert_eq!(redis(port, &["get", "key"]).trim_end(), large);
+    crate::forward_command::kill(&real);
+    forward.held.wait_for("connecting again");
+    assert_eq!(redis(port, &["get", "key"]).trim_end(), large);
+}
+
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A client that goes away while the server waits for it takes nobody with it.
+#[test]
+fn client_that_leaves_while_stalled_frees_the_others() {
+    let real = Real::start("");
+    let (endless, target) = (endless(), mirror());
+    let mut held = real.hold(&format!("-L :{endless} -L :{target}"));
+    let (stalling, working) = (held.port_of("Forwarding "), held.port_of("Forwarding "));
+    assert_eq!(exchange(connect(working), b"abc"), b"cba");
+    let memory = || {
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", held.child.id())).unwrap();
+        text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    };
+    let before = memory();
+    let mut stalled = connect(stalling);
+    stalled.read_exact(&mut [0; 1]).unwrap();
+    wait_until("as much is kept as may be", || memory() > before + (60 << 20));
+    drop(stalled);
+    for _ in 0..5 {
+        assert_eq!(exchange(connect(working), b"abc"), b"cba");
+    }
+    wait_until("what was kept is given back", || memory() < before + (40 << 20));
+}
+
+/// The far side ends, and standard input stays open.
+#[test]
+fn stdio_ends_with_the_far_side() {
+    let real = Real::start("");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"bye").unwrap();
+        stream.read_exact(&mut [0; 1]).unwrap();
+    });
+    let mut command = real.world.ec2ssh(&real.line(&format!("-q -W localhost:{port}"), ""));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"more than is read").unwrap();
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(out, "bye");
+    // The server closes the channel when it cannot pass on what comes.
+    wait_until("it ends", || {
+        let _ = stdin.write_all(b"x");
+        child.try_wait().unwrap().is_some()
+    });
+}
+
+/// Output of a command that nobody reads does not hold up the forwards.
+#[test]
+fn paused_output_leaves_forwards_alone() {
+    let real = Real::start("");
+    let (target, port) = (mirror(), free_port());
+    let mut command =
+        real.world.ec2ssh(&real.line(&format!("-q -L {port}:localhost:{target} -R 0:localhost:{target}"), "yes"));
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 1]).unwrap();
+    for _ in 0..10 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert_eq!(exchange(connect(port), b"abc"), b"cba");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

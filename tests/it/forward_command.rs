@@ -58,7 +58,7 @@ fn ask(port: u16) -> bool {
         && answer == "cba"
 }
 
-fn kill(real: &Real) {
+pub(crate) fn kill(real: &Real) {
     for pid in real.sshd.sessions() {
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

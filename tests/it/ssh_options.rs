@@ -141,7 +141,7 @@ fn names_and_jumps_of_ssh_config_are_followed() {
     wait_until("all logins are in the log", || logins(&db) == 3);
     assert!(logins(&hop) >= 4, "{}", hop.log());
     let run = run_with_file(&real, &config, &format!("{options} -J bastion,bastion database true")).expect(255);
-    assert_eq!(run.stderr, "Error: bastion is named twice in -J\n");
+    assert_eq!(run.stderr, "Error: bastion is named twice among the jump hosts\n");
     // The host key of the hop is verified as any other.
     let mut hop = hop;
     hop.replace_host_keys();

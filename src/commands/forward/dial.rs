@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::super::jump;
-use super::super::ssh_options::SshConfigArgs;
+use super::super::jump::{self, Common};
 use crate::aws::AwsPool;
 use crate::config::Via;
-use crate::connect::{self, Session};
+use crate::connect::{self, KeyFileOf, Session, Way};
 use crate::context::Ctx;
 use crate::error::CommandError;
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, without_questions};
 use crate::forward::opener::asking;
 use crate::forward::through_ssh::ThroughSsh;
 use crate::forward::tunnel::{Dial, Live};
@@ -50,7 +49,7 @@ impl From<DialError> for CommandError {
 pub(super) struct TunnelDial<'a> {
     ctx: &'a Ctx,
     /// The options for the hosts that the connection goes through.
-    config: &'a SshConfigArgs,
+    common: Common,
     pool: AwsPool,
     settings: Settings,
     events: Events,
@@ -58,40 +57,49 @@ pub(super) struct TunnelDial<'a> {
     destinations: Vec<Destination>,
     is_first: bool,
     logs_in: bool,
+    /// The key file, whose passphrase is known after the first time.
+    key: Option<KeyFileOf>,
 }
 
 impl<'a> TunnelDial<'a> {
     /// Makes what dials; `logs_in` says whether it begins with an SSH connection.
     pub(super) fn new(
         ctx: &'a Ctx,
-        (settings, config): (Settings, &'a SshConfigArgs),
+        (settings, common): (Settings, Common),
         events: Events,
         destinations: Vec<Destination>,
         logs_in: bool,
     ) -> Self {
-        Self { ctx, config, pool: ctx.aws.fresh(), settings, events, destinations, is_first: true, logs_in }
+        Self { ctx, common, key: None, pool: ctx.aws.fresh(), settings, events, destinations, is_first: true, logs_in }
     }
 
     /// Whether the ports may be reached where a login is impossible.
     fn may_go_without_login(&self, error: &DialError) -> bool {
         let are_ports = self.destinations.iter().all(|to| matches!(to, Destination::Tcp { .. }));
         let by_sessions = matches!(self.settings.via, Via::Auto | Via::Ssm);
-        self.is_first && are_ports && by_sessions && matches!(error, DialError::Connect(error) if needs_no_login(error))
+        self.is_first
+            && are_ports
+            && by_sessions
+            && self.settings.jump.is_none()
+            && matches!(error, DialError::Connect(error) if needs_no_login(error))
     }
 
-    async fn log_in(&mut self) -> Result<Live, DialError> {
+    async fn log_in(&mut self, asks: bool) -> Result<Live, DialError> {
         let expires = Arc::new(Notify::new());
         let events = self.events(&expires);
+        let events = if asks { events } else { without_questions(events) };
         let jump = match self.settings.jump.clone() {
             Some(hosts) => {
-                let through = Box::pin(jump::through(self.ctx, &hosts, self.config, &events)).await;
+                let through = Box::pin(jump::through(self.ctx, &hosts, &self.common, &events)).await;
                 through.map_err(|error| DialError::Jump(Box::new(error)))?
             }
             None => None,
         };
-        let connecting = connect::session_through(&self.pool, jump, self.settings.clone(), Purpose::Bulk, &events);
+        let way = Way { jump, key: self.key.clone() };
+        let connecting = connect::session_by(&self.pool, way, self.settings.clone(), Purpose::Bulk, &events);
         let session = if self.is_first { self.ctx.ui.watch(connecting).await? } else { connecting.await? };
         self.settings = self.settings.again(&session.plan.route.instance);
+        self.key = Some(session.key.clone());
         Ok(live(session, expires))
     }
 
@@ -145,9 +153,9 @@ fn needs_no_login(error: &connect::Error) -> bool {
 impl Dial for TunnelDial<'_> {
     type Error = DialError;
 
-    async fn dial(&mut self) -> Result<Live, DialError> {
+    async fn dial(&mut self, asks: bool) -> Result<Live, DialError> {
         let live = if self.logs_in {
-            match Box::pin(self.log_in()).await {
+            match Box::pin(self.log_in(asks)).await {
                 Err(error) if self.may_go_without_login(&error) => {
                     (self.events)(Event::Notice(format!("{error}: forwarding by Session Manager, without a login")));
                     match Box::pin(self.without_login()).await {

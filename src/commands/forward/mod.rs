@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::forwarding::{bind_error, report};
+use super::jump::Common;
 use super::options::ConnectArgs;
 use super::prompts::prompter;
 use super::ssh_options::{Resolved, SshConfigArgs, resolve};
@@ -76,10 +77,15 @@ pub(crate) async fn run(ctx: &Ctx, args: ForwardArgs) -> Result<u8, CommandError
     let mut typed = args.connect.typed(args.host_keys);
     typed.options.proxy_jump.clone_from(&args.jump);
     typed.clear_forwards = true;
+    let common = Common::of(&args.config, &typed);
     let Resolved { settings, found } = resolve(ctx, &args.target, typed, &args.config).await?;
     if args.no_login && args.forwards.iter().any(|forward| matches!(forward.to, Destination::Unix(_))) {
         let error = CommandError::new(ErrorKind::Usage, "a Unix socket of the instance needs a login");
         return Err(error.hint("leave out --no-login"));
+    }
+    if args.no_login && settings.jump.is_some() {
+        let error = CommandError::new(ErrorKind::Usage, "a jump host needs a login");
+        return Err(error.hint("leave out --no-login; without ssh_config's ProxyJump: -J none"));
     }
     let label = settings.target.selector.to_string();
     let bound = bind(&args, &label).await?;
@@ -96,13 +102,25 @@ pub(crate) async fn run(ctx: &Ctx, args: ForwardArgs) -> Result<u8, CommandError
     }
     let (changes, woken) = watch::channel(0);
     let destinations = bound.iter().map(|bound| bound.to.clone()).collect();
-    let dial = TunnelDial::new(ctx, (settings, &args.config), events, destinations, !args.no_login);
+    let dial = TunnelDial::new(ctx, (settings, common), events, destinations, !args.no_login);
     let told = |change: Change| tell(ui, &label, &bound, change);
     let ended = tokio::select! {
-        ended = keeper.keep(dial, woken, args.once, told) => ended?,
+        ended = keeper.keep(dial, woken, args.once, told) => ended.map_err(|error| with_forward(error.into()))?,
         () = watch_for_changes(changes) => return Ok(0),
     };
     Err(CommandError::failed(format!("{label}: connection lost")).cause(ended))
+}
+
+/// Has the hints that name a target say the whole command.
+fn with_forward(mut error: CommandError) -> CommandError {
+    for hint in &mut error.hints {
+        for before in ["did you mean: ec2ssh ", "by its id: ec2ssh ", "by launch time: ec2ssh "] {
+            if let Some((words, target)) = hint.split_once(before) {
+                *hint = format!("{words}{before}forward {target} PORT");
+            }
+        }
+    }
+    error
 }
 
 /// Binds the listeners, before anything is sent.
@@ -160,7 +178,10 @@ fn tell(ui: &Ui, label: &str, bound: &[Bound], change: Change) {
                 let _ = ui.out(&format!("{}\n", sanitize(&format!("Forwarding {listener} to {to} on {label}"))));
             }
         }
-        Change::Lost(reason) => ui.notice(&format!("Connection to {label} lost ({reason}); connecting again")),
+        Change::Lost(reason) => {
+            let reason = reason.split(" (os error").next().unwrap_or_default();
+            ui.notice(&format!("Connection to {label} lost ({reason}); connecting again"));
+        }
         Change::Failing(reason) => ui.notice(&format!("Still trying to connect to {label}: {reason}")),
         Change::Back(after) => ui.notice(&format!("Connected to {label} again, after {:.1} s", after.as_secs_f32())),
         Change::Renewed => ui.step("a new connection has replaced the one that is about to end"),

@@ -46,7 +46,7 @@ struct Script(Vec<Next>, Rc<RefCell<usize>>);
 impl Dial for Script {
     type Error = &'static str;
 
-    async fn dial(&mut self) -> Result<Live, &'static str> {
+    async fn dial(&mut self, _: bool) -> Result<Live, &'static str> {
         *self.1.borrow_mut() += 1;
         sleep(Duration::from_millis(500)).await;
         let (seconds, announced) = match self.0.remove(0) {

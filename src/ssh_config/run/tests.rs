@@ -14,17 +14,19 @@ fn defaults_of_ssh_are_nobodys_wish() {
         .replace("user me", "user admin")
         .replace("auto", "force")
         .replace("identityfile", "identityfile ~/k.pem\nidentityfile")
-        + "localforward 8080 [localhost]:80\nsendenv A_*\nsetenv B=c\nnewoption x\n";
+        + "localforward 8080 [localhost]:80\nsendenv A_*\nsetenv B=c d\nnewoption x\nremoteforward 1080 [socks]:0\n";
     let found = difference("db", &said, DEFAULTS);
     let options = Options {
         user: Some("admin".to_owned()),
         request_tty: Some(RequestTty::Force),
         local_forward: Some(vec![Forward::local("8080:localhost:80").unwrap()]),
         send_env: Some(vec!["A_*".to_owned()]),
-        set_env: Some(vec!["B=c".to_owned()]),
+        set_env: Some(vec!["B=c d".to_owned()]),
+        remote_forward: Some(vec![Forward::remote("1080").unwrap()]),
         ..Options::default()
     };
-    assert_eq!(found, Found { options, identities: vec!["~/k.pem".to_owned()], ..Found::default() });
+    let (identities, unusable) = (vec!["~/k.pem".to_owned()], vec!["ssh has no option \"newoption\"".to_owned()]);
+    assert_eq!(found, Found { options, identities, unusable, ..Found::default() });
 }
 
 #[test]

@@ -192,6 +192,9 @@ impl Driver {
     }
 
     fn look_at_times(&mut self) {
+        if self.streams.values().any(|stream| stream.is_full()) {
+            self.streams.values().filter(|stream| !stream.is_full()).for_each(|stream| stream.was_held_up());
+        }
         let due: Vec<(u32, stream::End)> =
             self.streams.iter().filter_map(|(number, shared)| Some((*number, shared.is_due()?))).collect();
         for (number, why) in due {

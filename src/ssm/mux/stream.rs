@@ -21,7 +21,7 @@ const MAX_UNREAD: usize = 4 << 20;
 /// The time after which a stream is given up whose reader takes nothing while the session waits because of it.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time without an answer after which the end of the input is passed on, which ends the answer as well.
-const ANSWER_PAUSE: Duration = Duration::from_secs(2);
+const ANSWER_PAUSE: Duration = Duration::from_secs(5);
 
 /// A request of a stream to the task of its session.
 pub(super) enum Request {
@@ -121,6 +121,11 @@ impl Shared {
 
     pub(super) fn has_received(&self) -> bool {
         self.state().has_received
+    }
+
+    /// Says that nothing could arrive, because another stream made the session wait.
+    pub(super) fn was_held_up(&self) {
+        self.state().active = Instant::now();
     }
 
     /// Returns how the stream is to be ended, if its time has come.

@@ -64,8 +64,6 @@ pub struct Agent {
     pub protocol_errors: Arc<Mutex<Vec<String>>>,
     /// The largest number of connections that one session has carried.
     pub most_streams: Arc<Mutex<usize>>,
-    /// The number of keepalives that the client has sent to its multiplexer.
-    pub keepalives: Arc<Mutex<usize>>,
 }
 
 impl Agent {
@@ -89,7 +87,6 @@ impl Agent {
             forbids: false,
             protocol_errors: Arc::default(),
             most_streams: Arc::default(),
-            keepalives: Arc::default(),
         }
     }
 
@@ -339,7 +336,6 @@ impl AgentSession {
         }
         let mut most = lock(&self.agent.most_streams);
         *most = smux.most.max(*most);
-        *lock(&self.agent.keepalives) = smux.keepalives;
     }
 
     async fn request_handshake(&mut self, socket: &mut Socket) {

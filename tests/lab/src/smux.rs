@@ -27,8 +27,6 @@ pub(crate) struct Smux {
     to_client: mpsc::Sender<ToClient>,
     /// The largest number of connections that were open at once.
     pub most: usize,
-    /// The number of keepalives received.
-    pub keepalives: usize,
 }
 
 fn frame(command: u8, stream: u32, data: &[u8]) -> Vec<u8> {
@@ -42,7 +40,7 @@ fn frame(command: u8, stream: u32, data: &[u8]) -> Vec<u8> {
 impl Smux {
     pub(crate) fn new(port: u16) -> (Self, mpsc::Receiver<ToClient>) {
         let (to_client, from) = mpsc::channel(4);
-        (Self { port, received: Vec::new(), streams: HashMap::new(), to_client, most: 0, keepalives: 0 }, from)
+        (Self { port, received: Vec::new(), streams: HashMap::new(), to_client, most: 0 }, from)
     }
 
     /// Takes bytes of the client; returns what was wrong with them.
@@ -88,10 +86,7 @@ impl Smux {
                 }
                 Ok(())
             }
-            3 => {
-                self.keepalives += 1;
-                Ok(())
-            }
+            3 => Ok(()),
             other => Err(format!("the command {other}")),
         }
     }

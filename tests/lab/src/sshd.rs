@@ -155,9 +155,10 @@ impl Handler for ConnectionHandler {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        // All hosts that an instance reaches are on loopback, as it is itself.
+        // All hosts that an instance reaches are on loopback, as it is itself. Nothing listens on any other port: that might be the
+        // client's own listener.
         let port = u16::try_from(port).unwrap_or_default();
-        let port = lock(&self.state).port_of(&self.instance_id, port).unwrap_or(port);
+        let port = lock(&self.state).port_of(&self.instance_id, port).unwrap_or_default();
         tokio::spawn(async move {
             match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
                 Ok(mut target) => {
