@@ -40,8 +40,8 @@ ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s L -d 'Forward a port from here: [ADDRESS:]PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths' -r
-complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s R -d 'Forward a port of the instance to here: [ADDRESS:]PORT:HOST:PORT, socket paths, or PORT (SOCKS there)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s L -d 'Forward a port from here: PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths' -r
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s R -d 'Forward a port of the instance to here: PORT:HOST:PORT, socket paths, or PORT (SOCKS there)' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s D -d 'Forward wherever the clients of this port ask to go (SOCKS 4a and 5)' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s W -d 'Connect standard input and output to a port that the instance reaches, or to its Unix socket' -r
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s J -d 'Go through these hosts: instances, or hosts that ssh knows' -r
@@ -102,8 +102,8 @@ ipv6\t'The instance\'s IPv6 address'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l eice-id -d 'Use this EC2 Instance Connect Endpoint (EICE) instead of the nearest' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l max-tunnel-duration -d 'End an EICE tunnel after this many seconds (1 to 3600), if a policy requires a limit' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -l wait -d 'Try again until the instance accepts the login, for this many seconds'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s L -d 'Forward a port from here: [ADDRESS:]PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s R -d 'Forward a port of the instance to here: [ADDRESS:]PORT:HOST:PORT, socket paths, or PORT (SOCKS there)' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s L -d 'Forward a port from here: PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s R -d 'Forward a port of the instance to here: PORT:HOST:PORT, socket paths, or PORT (SOCKS there)' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s D -d 'Forward wherever the clients of this port ask to go (SOCKS 4a and 5)' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s W -d 'Connect standard input and output to a port that the instance reaches, or to its Unix socket' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssh" -s J -d 'Go through these hosts: instances, or hosts that ssh knows' -r

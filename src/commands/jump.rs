@@ -14,7 +14,7 @@ use crate::find;
 use crate::program::Purpose;
 use crate::settings::{Settings, Typed};
 
-/// What all hosts of a chain have in common with their target.
+/// The options that all hosts of a chain have in common with their target.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Common {
     /// The file that `-F` names.

@@ -97,10 +97,10 @@ pub(crate) struct SshArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub(crate) struct ForwardArgs {
-    /// Forward a port from here: [ADDRESS:]PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths
+    /// Forward a port from here: PORT:HOST:PORT, PORT (the same there), :PORT (any free one here), or socket paths
     #[arg(short = 'L', help_heading = "Forwarding", value_name = "SPEC", value_parser = Forward::local)]
     pub local: Vec<Forward>,
-    /// Forward a port of the instance to here: [ADDRESS:]PORT:HOST:PORT, socket paths, or PORT (SOCKS there)
+    /// Forward a port of the instance to here: PORT:HOST:PORT, socket paths, or PORT (SOCKS there)
     #[arg(short = 'R', help_heading = "Forwarding", value_name = "SPEC", value_parser = Forward::remote)]
     pub remote: Vec<Forward>,
     /// Forward wherever the clients of this port ask to go (SOCKS 4a and 5)

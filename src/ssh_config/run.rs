@@ -76,6 +76,8 @@ pub(crate) async fn read(host: Host<'_>, files: &Files) -> Outcome {
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
             Outcome::Unknown("there is no ssh to read ssh_config".to_owned())
         }
+        // Some containers have users without a name, who have no files either.
+        Ok(Err(error)) if error.to_string().starts_with("No user exists") => Outcome::Unknown(error.to_string()),
         Ok(Err(error)) => Outcome::Broken(format!("ssh cannot read ssh_config: {error}")),
         Err(_) => Outcome::Unknown(format!("ssh -G took over {} s, perhaps for a Match exec", TIMEOUT.as_secs())),
     }
@@ -164,10 +166,11 @@ fn difference(name: &str, said: &str, defaults: &str) -> Found {
     for (keyword, value) in lines {
         let is_of_block = matches!(keyword, "proxycommand" | "identityfile" | "stricthostkeychecking");
         // An option that this version does not know yet, or a value of one, is no reason to fail.
-        if !(is_ours && is_of_block) {
-            if let Err(error) = found.add_line(keyword, value) {
-                found.unusable.push(error.to_string());
-            }
+        if is_ours && is_of_block {
+            continue;
+        }
+        if let Err(error) = found.add_line(keyword, value) {
+            found.unusable.push(error.to_string());
         }
     }
     found.host_name = found.host_name.filter(|host| !host.eq_ignore_ascii_case(name));
