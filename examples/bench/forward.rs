@@ -11,16 +11,11 @@ use crate::setup::{Distance, Setup};
 use crate::typing;
 
 const ROUNDS: usize = 3;
-const SHORT_CONNECTIONS: u32 = 100;
 const CHUNK: usize = 256 * 1024;
 
 pub(crate) fn run() {
-    for (name, distance, megabytes) in [
-        ("no delay", Distance::NONE, 400),
-        ("80 ms round trip", Distance { call: Duration::ZERO, ..Distance::FAR }, 150),
-    ] {
-        compare(name, distance, megabytes);
-    }
+    compare("no delay", Distance::NONE, (400, 100));
+    compare("80 ms round trip", Distance { call: Duration::ZERO, ..Distance::FAR }, (80, 10));
     echo();
 }
 
@@ -126,7 +121,7 @@ impl Drop for Forward {
     }
 }
 
-fn compare(name: &str, distance: Distance, megabytes: u64) {
+fn compare(name: &str, distance: Distance, (megabytes, connections): (u64, u32)) {
     let setup = Setup::new(distance, Duration::ZERO);
     let target = serve(megabytes);
     let lines = [
@@ -140,8 +135,8 @@ fn compare(name: &str, distance: Distance, megabytes: u64) {
         let down: Vec<f64> = (0..ROUNDS).map(|_| forward.down(megabytes)).collect();
         let up: Vec<f64> = (0..ROUNDS).map(|_| forward.up(megabytes)).collect();
         let begun = Instant::now();
-        (0..SHORT_CONNECTIONS).for_each(|_| forward.exchange());
-        let each = begun.elapsed().as_secs_f64() * 1000.0 / f64::from(SHORT_CONNECTIONS);
+        (0..connections).for_each(|_| forward.exchange());
+        let each = begun.elapsed().as_secs_f64() * 1000.0 / f64::from(connections);
         let (down, up) = (median(&down), median(&up));
         let (first_down, first_up, first_each) = *floor.get_or_insert((down, up, each));
         rows.push(vec![
@@ -155,7 +150,7 @@ fn compare(name: &str, distance: Distance, megabytes: u64) {
         ]);
     }
     table(
-        &format!("A forwarded port, {megabytes} MB, and {SHORT_CONNECTIONS} short connections: {name}"),
+        &format!("A forwarded port, {megabytes} MB, and {connections} short connections: {name}"),
         &["", "down, MB/s", "up, MB/s", "down to ssh", "up to ssh", "a connection, ms", "to ssh"],
         &rows,
     );

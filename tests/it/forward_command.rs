@@ -178,3 +178,21 @@ fn tunnel_is_replaced_before_its_end() {
     }
     forward.held.wait_for("a new connection has replaced the one that is about to end");
 }
+
+/// At a terminal nobody is asked whether the instance as it was will do: AWS may be there again in a moment.
+#[test]
+fn outage_during_the_reconnect_asks_nothing() {
+    let real = Real::start("");
+    let line = format!("\"$EC2SSH\" forward {} :{}", real.line("", ""), mirror());
+    let mut terminal = crate::support::pty::Terminal::run(&real.world, &line);
+    terminal.wait_for("Forwarding 127.0.0.1:");
+    let text = terminal.text();
+    let address = text.split("Forwarding ").nth(1).unwrap().split(' ').next().unwrap();
+    let port = address.rsplit(':').next().unwrap().parse().unwrap();
+    let unavailable = ec2ssh_lab::Fault::error(503, "Unavailable", "try again");
+    real.world.cloud.fail("DescribeInstances", unavailable, 6);
+    kill(&real);
+    terminal.wait_for("Still trying to connect to my-instance");
+    terminal.wait_for("Connected to my-instance again");
+    assert!(ask(port) && !terminal.text().contains("(yes/no)"), "{}", terminal.text());
+}

@@ -129,6 +129,9 @@ impl<'a> TunnelDial<'a> {
             Event::Ending(_) => expires.notify_one(),
             Event::Notice(text) | Event::Route(text) if !is_first => above(Event::Step(text)),
             Event::Progress(_) | Event::Doing(_) | Event::Banner(_) if !is_first => {}
+            // Another attempt follows, while the user may be away: only what a login needs is asked.
+            Event::LastSeen { .. } | Event::Start { .. } | Event::Choose { .. } | Event::HostKey { .. }
+                if !is_first => {}
             other => above(other),
         })
     }
