@@ -74,3 +74,19 @@ fn long_paths_are_refused_clearly() {
     let expected = format!("the path has {} bytes; a Unix socket's has {MAX_PATH} at most", MAX_PATH + 1);
     assert_eq!(error.to_string(), expected);
 }
+
+/// With `-g` other hosts may connect, as with the address `*`; a name of this machine is resolved.
+#[tokio::test]
+async fn gateway_listens_on_all_addresses() {
+    let gateway = BindOptions { gateway: true, ..BindOptions::default() };
+    let listener = Listener::bind(&tcp(0), gateway).await.unwrap();
+    assert!(listener.to_string().starts_with("0.0.0.0:"), "{listener}");
+    let all = Listener::bind(&Listen::Tcp { bind: Bind::All, port: 0 }, BindOptions::default()).await.unwrap();
+    assert!(all.to_string().starts_with("0.0.0.0:"), "{all}");
+    let named = Listen::Tcp { bind: Bind::Address("localhost".to_owned()), port: 0 };
+    let named = Listener::bind(&named, BindOptions::default()).await.unwrap();
+    assert!(named.to_string().starts_with("127.0.0.1:"), "{named}");
+    let nowhere = Listen::Tcp { bind: Bind::Address("192.0.2.1".to_owned()), port: 0 };
+    let error = Listener::bind(&nowhere, BindOptions::default()).await.unwrap_err();
+    assert_eq!(error.source.kind(), io::ErrorKind::AddrNotAvailable);
+}
