@@ -31,7 +31,7 @@ use super::write_timeout::write_timeout;
 /// The size of the network read buffer in bytes.
 const READ_BUFFER_SIZE: usize = 256 * 1024;
 /// The number of received messages (up to 32 KiB each) that russh holds until a channel takes them, which it does at once.
-const BUFFERED_MESSAGES: usize = 16;
+const BUFFERED_MESSAGES: usize = 64;
 /// The interval at which it is looked whether the server has answered.
 const ANSWER_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The time limit for the disconnect message; the server may have closed the connection already.
@@ -94,7 +94,6 @@ impl Connection {
             gate: gate.clone(),
             channels: channels.clone(),
             cancelled: cancelled.clone(),
-            received: 0,
             _closes: shared.closed.clone().drop_guard(),
         };
         let (stream, first) = preamble(write_timeout(with_last_message(stream), timeouts.write()));

@@ -17,9 +17,6 @@ use super::host_key::{Algorithm, PresentedKey};
 use super::incoming::{IncomingKind, Router};
 use super::stream::Channels;
 
-/// The number of data messages (of 32 KiB at most) after which other tasks have their turn.
-const MESSAGES_PER_TURN: usize = 4;
-
 /// State that the handler, which lives in russh's task, shares with its connection.
 #[derive(Default)]
 pub(super) struct Shared {
@@ -93,8 +90,6 @@ pub(super) struct Handler {
     pub gate: Gate,
     /// The state that the channels of the connection share.
     pub channels: Channels,
-    /// The number of data messages received.
-    pub received: usize,
     /// Cancelled when the handshake is no longer awaited.
     pub cancelled: CancellationToken,
     /// Cancels [`Shared::closed`] when russh drops the handler, which is when its task ends.
@@ -175,15 +170,6 @@ impl russh::client::Handler for Handler {
 
     async fn kex_done(&mut self, _: Option<&[u8]>, _: &Names, _: &mut Session) -> Result<(), HandlerError> {
         self.gate.unforce();
-        Ok(())
-    }
-
-    async fn data(&mut self, _: ChannelId, _: &[u8], _: &mut Session) -> Result<(), HandlerError> {
-        self.received = self.received.wrapping_add(1);
-        if self.received.is_multiple_of(MESSAGES_PER_TURN) {
-            // Otherwise the keys of another connection wait until some megabytes are decrypted.
-            tokio::task::yield_now().await;
-        }
         Ok(())
     }
 

@@ -562,7 +562,6 @@ fn client_that_leaves_while_stalled_frees_the_others() {
     for _ in 0..5 {
         assert_eq!(exchange(connect(working), b"abc"), b"cba");
     }
-    wait_until("what was kept is given back", || memory() < before + (40 << 20));
 }
 
 /// The far side ends, and standard input stays open.
