@@ -345,7 +345,8 @@ fn many_connections_leave_nothing_behind() {
     let target = mirror();
     let mut held = real.hold(&format!("-L :{target}"));
     let port = held.port_of("Forwarding ");
-    assert_eq!(exchange(connect(port), b"abc"), b"cba");
+    held.wait_for("running no command");
+    // Before the first connection, whose socket may still be open when it has answered.
     let before = held.descriptors();
     for number in 0..1000_u32 {
         let sent = number.to_string();
