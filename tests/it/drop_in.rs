@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::forward::Real;
+use crate::support::forwarding::Real;
 use crate::support::{BINARY, Run, tool};
 
 /// The options that every tool needs here, for the config file: the port and the user of the test's sshd.
@@ -143,10 +143,10 @@ fn unknown_options_are_errors() {
 #[test]
 fn background_begins_with_standing_forwards() {
     let real = Real::start("");
-    let (target, port) = (crate::forward::mirror(), crate::forward::free_port());
+    let (target, port) = (crate::support::forwarding::mirror(), crate::support::forwarding::free_port());
     let run = real.world.run(&real.line(&format!("-f -N -L {port}:localhost:{target}"), "")).expect(0);
     assert_eq!(run.stderr, "");
-    assert_eq!(crate::forward::exchange(crate::forward::connect(port), b"abc"), b"cba");
+    assert_eq!(crate::support::forwarding::exchange(crate::support::forwarding::connect(port), b"abc"), b"cba");
     for pid in real.sshd.sessions() {
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ec2ssh_lab::Endpoint;
 
-use crate::forward::{Held, Real, exchange, free_port, mirror, mirror_at};
+use crate::support::forwarding::{Held, Real, exchange, free_port, mirror, mirror_at};
 use crate::support::{EICE, ID, World, wait_until};
 
 /// A running `ec2ssh forward` that stands.

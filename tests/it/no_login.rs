@@ -5,8 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 
 use ec2ssh_lab::{Agent, Endpoint, Fault, Instance};
 
-use crate::forward::{connect, free_port};
 use crate::forward_command::Forward;
+use crate::support::forwarding::{connect, free_port};
 use crate::support::{EICE, ID, World, wait_until};
 
 /// A world with a private instance that has an agent and no sshd.

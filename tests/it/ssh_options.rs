@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::forward::Real;
+use crate::support::forwarding::Real;
 use crate::support::{Run, tool, wait_until};
 
 /// The binary with this ssh_config, as if it were the user's: ssh looks for it in the home folder of the password file.
@@ -133,9 +133,9 @@ fn names_and_jumps_of_ssh_config_are_followed() {
     let options = "--host-keys accept-new";
     let first = run_with_file(&real, &config, &format!("{options} bastion true")).expect(0);
     assert!(first.stderr.contains("Accepted the new host key of i-0123456789abcde02"), "{first}");
-    for (jump, expected) in [("bastion", ""), ("gate.corp", ""), ("bastion,gate.corp", "")] {
+    for jump in ["bastion", "gate.corp", "bastion,gate.corp"] {
         let run = run_with_file(&real, &config, &format!("{options} -J {jump} database echo in")).expect(0);
-        assert!(run.out() == "in\n" && run.stderr.contains(expected), "{jump}: {run}");
+        assert_eq!(run.out(), "in\n", "{jump}: {run}");
     }
     let logins = |sshd: &crate::support::RealSshd| sshd.log().matches("Accepted publickey").count();
     wait_until("all logins are in the log", || logins(&db) == 3);

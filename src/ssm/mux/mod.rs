@@ -1,8 +1,8 @@
 //! Several connections over one session, by smux version 1: the agent's way of forwarding a port. `frame` is the wire format, `stream` one
 //! connection.
 //!
-//! It has no half-close: the end of a stream ends it in both directions, and the agent closes its connection then. So the end of the
-//! local input is held back until the answer has ended, or has paused for some time. It has no flow control of a stream either: a
+//! The protocol has no half-close: the end of a stream ends it in both directions, and the agent closes its connection then. So the end of
+//! the local input is held back until the answer has ended, or has paused for some time. Nor does a stream have flow control: a
 //! reader that is slow makes the whole session wait, and one that takes nothing for some time loses its stream.
 
 mod frame;

@@ -1,6 +1,7 @@
 //! Test environment: the embedded cloud, a home directory of its own, and the binary.
 
 pub(crate) mod agent;
+pub(crate) mod forwarding;
 pub(crate) mod place;
 pub(crate) mod proxy;
 pub(crate) mod pty;
