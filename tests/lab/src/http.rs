@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use crate::fault::{Fault, error, respond};
 use crate::state::RecordedCall;
 use crate::streams::Service;
-use crate::{authority, connect, console, ec2, eice, key_lookup, lock, network, ssm, sts};
+use crate::{authority, connect, console, ec2, eice, key_lookup, kms, lock, network, ssm, sts};
 
 /// Returns a random access key id that cannot be guessed.
 pub(crate) fn random_access_key() -> String {
@@ -113,6 +113,9 @@ async fn call(
         "StartSession" => ssm::start_session(&mut state, &body),
         "ResumeSession" => ssm::resume_session(&mut state, &body),
         "TerminateSession" => ssm::terminate_session(&mut state, &body),
+        "StartAccessRequest" => ssm::start_access_request(&mut state, &body),
+        "GetAccessToken" => ssm::get_access_token(&mut state, &body),
+        "GenerateDataKey" => kms::generate_data_key(&state, &body),
         "AssumeRole" => sts::assume_role(&state, &body),
         "GetCallerIdentity" => sts::identity(),
         "DescribeSecurityGroupRules" => network::describe_rules(&state, &body),

@@ -15,7 +15,8 @@
 //! imds.rs        the instance metadata service
 //! sts.rs         AssumeRole
 //! smux.rs        several connections in one of its sessions
-//! agent.rs       its data channel: service and agent in one, with configurable faults
+//! agent/         its data channel: service and agent in one, with configurable faults; ports, shells and commands
+//! kms.rs         the data keys of encrypted sessions
 //! sshd.rs        an SSH server that lets pushed keys in
 //! program.rs     what runs in its sessions
 //! fault.rs       faults on demand
@@ -37,6 +38,7 @@ mod faulty_port;
 mod http;
 mod imds;
 mod key_lookup;
+mod kms;
 mod network;
 pub mod openssh;
 mod program;
@@ -56,6 +58,7 @@ pub use agent::Agent;
 pub use eice::{Endpoint, TunnelFault};
 pub use fault::Fault;
 pub use imds::Metadata;
+pub use kms::Kms;
 pub use network::{Acl, AclEntry, GroupRule, Network, RouteTable, Subnet};
 pub use program::Machine;
 pub use sshd::{HostKey, Sshd};
@@ -188,6 +191,25 @@ impl Cloud {
     /// Connects the instance's agent to Session Manager.
     pub fn agent(&self, instance_id: &str, agent: Agent) {
         self.state().agents.insert(instance_id.to_owned(), agent);
+    }
+
+    /// Returns a key of KMS, for agents whose sessions are encrypted.
+    pub fn kms(&self) -> Kms {
+        Kms::new(self.state().data_keys.clone())
+    }
+
+    /// Ends all sessions, with this text from the service.
+    pub fn end_sessions(&self, text: &str) {
+        let mut state = self.state();
+        for session in &mut state.sessions {
+            session.ended = true;
+            let _ = session.end.send(text.to_owned());
+        }
+    }
+
+    /// Has requests for just-in-time access end with this status, for example `Approved` or `Rejected`.
+    pub fn decide_access(&self, status: &'static str) {
+        self.state().access_outcome = status;
     }
 
     /// Returns the number of sessions, and the total number of times that they were resumed.

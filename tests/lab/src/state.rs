@@ -7,6 +7,7 @@ use crate::agent::{Agent, Session};
 use crate::eice::{Endpoint, TunnelFault};
 use crate::fault::Fault;
 use crate::key_lookup::KeyLookup;
+use crate::kms::DataKeys;
 use crate::network::Network;
 use crate::sts::Role;
 
@@ -173,6 +174,14 @@ pub(crate) struct PushedKey {
     pub aged: Duration,
 }
 
+/// A request for just-in-time access.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessRequest {
+    pub id: String,
+    /// The number of times that it was asked for.
+    pub polls: usize,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// The access key ids that are accepted beside the cloud's own.
@@ -211,6 +220,11 @@ pub(crate) struct State {
     pub sessions: Vec<Session>,
     /// The client version that each data channel announced.
     pub client_versions: Vec<String>,
+    /// The data keys that KMS has given out.
+    pub data_keys: DataKeys,
+    pub access_requests: Vec<AccessRequest>,
+    /// The status that requests for access end with.
+    pub access_outcome: &'static str,
     /// The base URL of the streams, in place of the embedded cloud's own.
     pub stream_base: Option<String>,
 }
