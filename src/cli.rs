@@ -31,6 +31,7 @@ use crate::commands::metadata::{self, MetadataArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
 use crate::commands::ssh::{self, SshArgs};
+use crate::commands::ssm::{self, SsmArgs};
 use crate::context::Ctx;
 use crate::error::{CommandError, CommandKind, ErrorKind};
 use crate::secret::disable_core_dumps;
@@ -74,6 +75,8 @@ enum Command {
     /// Forward ports of an instance, or of hosts behind it; reconnects by itself
     #[cfg(unix)]
     Forward(Box<ForwardArgs>),
+    /// Open a shell or run a command through Session Manager: no SSH, user or key is needed
+    Ssm(Box<SsmArgs>),
     /// List instances in a table
     List(ListArgs),
     /// Show all that AWS knows of an instance: addresses, groups, agent, user data, console
@@ -101,7 +104,7 @@ enum Command {
 impl Command {
     fn kind(&self) -> CommandKind {
         match self {
-            Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
+            Self::Ssh(_) | Self::Proxy(_) | Self::Ssm(_) => CommandKind::Session,
             #[cfg(unix)]
             Self::Config(_) | Self::HoldKey(_) | Self::Forward(_) => CommandKind::Tool,
             Self::List(_)
@@ -118,6 +121,7 @@ impl Command {
         match self {
             Self::Ssh(args) => args.connect.output,
             Self::Proxy(args) => OutputOptions { quiet: args.is_quiet(), ..args.connect.output },
+            Self::Ssm(args) => args.find.output,
             Self::List(args) => args.output,
             Self::Info(args) => args.output,
             Self::Doctor(args) => args.output,
@@ -274,7 +278,7 @@ fn lacking_option(error: &clap::Error) -> Option<CommandError> {
 /// Returns the kind of the command with this name; any other word is a target of `ssh`.
 fn kind_of(name: &str) -> CommandKind {
     let is_command = name == "help" || App::command().find_subcommand(name).is_some();
-    if is_command && !matches!(name, "ssh" | "proxy") { CommandKind::Tool } else { CommandKind::Session }
+    if is_command && !matches!(name, "ssh" | "proxy" | "ssm") { CommandKind::Tool } else { CommandKind::Session }
 }
 
 /// Moves a subcommand that follows options (`ec2ssh --profile p list`) to the front, where clap expects it. The first
@@ -353,6 +357,7 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::Proxy(args) => Box::pin(proxy::run(ctx, *args)).await,
         #[cfg(unix)]
         Command::Forward(args) => Box::pin(forward::run(ctx, *args)).await,
+        Command::Ssm(args) => Box::pin(ssm::run(ctx, *args)).await,
         Command::List(args) => Box::pin(list::run(ctx, args)).await,
         Command::Info(args) => Box::pin(info::run(ctx, *args)).await,
         Command::Doctor(args) => Box::pin(doctor::run(ctx, *args)).await,

@@ -14,6 +14,7 @@ mod host_key;
 mod keys;
 mod plain_ssh;
 mod route;
+mod session;
 mod shortage;
 mod ssh;
 mod unreachable;
@@ -186,7 +187,7 @@ impl From<target::Error> for CommandError {
             target::Error::ManagedNode(id) => {
                 return Self::new(ErrorKind::Usage, error.to_string())
                     .cause("ec2ssh finds EC2 instances, and a managed node is known to Systems Manager alone")
-                    .hint(format!("a shell there: aws ssm start-session --target {id}"));
+                    .hint(format!("a shell there, through Session Manager: ec2ssh ssm {id}"));
             }
         };
         Self::new(ErrorKind::Usage, error.to_string()).hint(hint)

@@ -174,7 +174,7 @@ impl FromStr for Selector {
         if let Some(group) = text.strip_prefix("asg:") {
             return if group.is_empty() { Err(Error::Empty) } else { Ok(Self::AutoScalingGroup(group.to_owned())) };
         }
-        if text.strip_prefix("mi-").is_some_and(is_id_number) {
+        if is_managed_node(text) {
             return Err(Error::ManagedNode(text.to_owned()));
         }
         if is_instance_id(text) {
@@ -204,6 +204,11 @@ impl fmt::Display for Selector {
             Self::AutoScalingGroup(name) => write!(f, "asg:{name}"),
         }
     }
+}
+
+/// Whether the text is the id of a managed node: `mi-` and 8 to 17 hexadecimal digits.
+pub(crate) fn is_managed_node(text: &str) -> bool {
+    text.strip_prefix("mi-").is_some_and(is_id_number)
 }
 
 /// Whether the text is an instance ID: `i-` and 8 (old) to 17 (current) hexadecimal digits.

@@ -31,6 +31,12 @@ pub(crate) enum Call {
     StartSession,
     ResumeSession,
     TerminateSession,
+    /// The key of an encrypted session.
+    GenerateDataKey,
+    StartAccessRequest,
+    GetAccessToken,
+    GetPasswordData,
+    SendSerialConsoleSshPublicKey,
     /// The call to STS that a profile's role_arn asks for.
     AssumeRole,
 }
@@ -65,6 +71,11 @@ impl Call {
             Self::StartSession => "StartSession",
             Self::ResumeSession => "ResumeSession",
             Self::TerminateSession => "TerminateSession",
+            Self::GenerateDataKey => "GenerateDataKey",
+            Self::StartAccessRequest => "StartAccessRequest",
+            Self::GetAccessToken => "GetAccessToken",
+            Self::GetPasswordData => "GetPasswordData",
+            Self::SendSerialConsoleSshPublicKey => "SendSerialConsoleSSHPublicKey",
             Self::AssumeRole => "AssumeRole",
         }
     }
@@ -98,6 +109,11 @@ impl Call {
             Self::StartSession => "ssm:StartSession",
             Self::ResumeSession => "ssm:ResumeSession",
             Self::TerminateSession => "ssm:TerminateSession",
+            Self::GenerateDataKey => "kms:GenerateDataKey",
+            Self::StartAccessRequest => "ssm:StartAccessRequest",
+            Self::GetAccessToken => "ssm:GetAccessToken",
+            Self::GetPasswordData => "ec2:GetPasswordData",
+            Self::SendSerialConsoleSshPublicKey => "ec2-instance-connect:SendSerialConsoleSSHPublicKey",
             Self::AssumeRole => "sts:AssumeRole",
         }
     }

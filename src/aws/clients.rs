@@ -14,6 +14,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::IdentityCache;
@@ -48,6 +49,7 @@ pub(crate) struct Aws {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
     pub(super) ssm: aws_sdk_ssm::Client,
+    pub(super) kms: aws_sdk_kms::Client,
     pub(super) sts: aws_sdk_sts::Client,
     /// Whether FIPS endpoints are enabled.
     pub(super) fips: bool,
@@ -111,6 +113,7 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
+            kms: aws_sdk_kms::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             fips: shared.use_fips().unwrap_or_default(),
             dual_stack: shared.use_dual_stack().unwrap_or_default(),
@@ -136,6 +139,7 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(&shared),
             instance_connect: aws_sdk_ec2instanceconnect::Client::new(&shared),
             ssm: aws_sdk_ssm::Client::new(&shared),
+            kms: aws_sdk_kms::Client::new(&shared),
             sts: aws_sdk_sts::Client::new(&shared),
             fips: false,
             dual_stack: false,
@@ -156,6 +160,16 @@ impl Aws {
         let http = Http::new(self.connector.clone());
         let ssm = aws_sdk_ssm::Client::from_conf(self.ssm.config().to_builder().http_client(http).build());
         Self { ssm, ..self.clone() }
+    }
+
+    /// Returns clients whose sessions have these credentials.
+    pub(super) fn with_credentials(&self, credentials: Credentials) -> Self {
+        let credentials = Arc::new(CachedCredentials::fixed(credentials));
+        let provider = SharedCredentialsProvider::new(Arc::clone(&credentials) as Arc<dyn ProvideCredentials>);
+        let ssm = self.ssm.config().to_builder().credentials_provider(provider.clone()).build();
+        let kms = self.kms.config().to_builder().credentials_provider(provider).build();
+        let (ssm, kms) = (aws_sdk_ssm::Client::from_conf(ssm), aws_sdk_kms::Client::from_conf(kms));
+        Self { ssm, kms, credentials: Some(credentials), ..self.clone() }
     }
 
     /// Returns clients for look-ups in another region, with the same credentials.

@@ -89,6 +89,7 @@ impl Aws {
         Ok(answer.instance_information_list().first().map(|agent| AgentState {
             ping: agent.ping_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
             version: text(agent.agent_version()),
+            is_windows: agent.platform_type().is_some_and(|platform| platform.as_str() == "Windows"),
             last_ping: agent.last_ping_date_time().map(aws_sdk_ec2::primitives::DateTime::secs),
             platform: text(agent.platform_name()).map(|name| {
                 let version = agent.platform_version().map_or(String::new(), |version| format!(" {version}"));

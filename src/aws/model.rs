@@ -62,6 +62,13 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
+    /// Whether the instance runs Windows.
+    pub(crate) fn is_windows(&self) -> bool {
+        self.platform_details.as_deref().is_some_and(|platform| platform.starts_with("Windows"))
+    }
+}
+
+impl Instance {
     /// Returns the Name tag, or the id if the tag is missing or empty. The text is untrusted.
     pub(crate) fn label(&self) -> &str {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.id)

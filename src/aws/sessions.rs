@@ -23,15 +23,37 @@ pub(crate) enum SessionTo {
         /// The port on that host.
         port: u16,
     },
+    /// A shell or a command.
+    Program(Document),
+}
+
+/// The document of a session that runs a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Document {
+    /// The name of the document; without one it is the account's document for shells.
+    pub name: Option<String>,
+    /// The values of its parameters.
+    pub parameters: Vec<(String, Vec<String>)>,
+    /// The reason that the service records for the session.
+    pub reason: Option<String>,
 }
 
 impl SessionTo {
     /// Returns the name of the document.
-    pub(crate) fn document(&self) -> &'static str {
+    fn document(&self) -> Option<&str> {
         match self {
-            Self::Ssh(_) => "AWS-StartSSHSession",
-            Self::Port(_) => "AWS-StartPortForwardingSession",
-            Self::RemotePort { .. } => "AWS-StartPortForwardingSessionToRemoteHost",
+            Self::Ssh(_) => Some("AWS-StartSSHSession"),
+            Self::Port(_) => Some("AWS-StartPortForwardingSession"),
+            Self::RemotePort { .. } => Some("AWS-StartPortForwardingSessionToRemoteHost"),
+            Self::Program(document) => document.name.as_deref(),
+        }
+    }
+
+    /// Returns the reason that is recorded.
+    fn reason(&self) -> &str {
+        match self {
+            Self::Program(Document { reason: Some(reason), .. }) => reason,
+            _ => "ec2ssh",
         }
     }
 
@@ -39,6 +61,7 @@ impl SessionTo {
         let (host, port) = match self {
             Self::Ssh(port) | Self::Port(port) => (None, port),
             Self::RemotePort { host, port } => (Some(("host".to_owned(), vec![host.clone()])), port),
+            Self::Program(document) => return document.parameters.iter().cloned().collect(),
         };
         host.into_iter().chain([("portNumber".to_owned(), vec![port.to_string()])]).collect()
     }
@@ -83,9 +106,9 @@ impl Aws {
             .ssm
             .start_session()
             .target(instance_id)
-            .document_name(to.document())
-            .reason("ec2ssh")
-            .set_parameters(Some(to.parameters()));
+            .set_document_name(to.document().map(str::to_owned))
+            .reason(to.reason())
+            .set_parameters(Some(to.parameters()).filter(|parameters| !parameters.is_empty()));
         let answer = request.send().await.map_err(|error| self.classify(call, instance_id, error))?;
         let text = |value: Option<&str>, what: &str| match value.filter(|text| !text.is_empty()) {
             Some(text) => Ok(text.to_owned()),

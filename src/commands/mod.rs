@@ -25,3 +25,5 @@ pub(crate) mod proxy;
 mod session_io;
 pub(crate) mod ssh;
 mod ssh_options;
+#[cfg(unix)]
+pub(crate) mod ssm;

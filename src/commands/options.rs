@@ -83,6 +83,50 @@ impl From<OutputOptions> for Verbosity {
     }
 }
 
+/// The options of a command that finds one instance and needs no login.
+#[derive(Args, Clone, Debug, Default)]
+#[allow(missing_docs, reason = "the help texts are the documentation")]
+pub(crate) struct FindArgs {
+    #[command(flatten)]
+    pub aws: AwsOptions,
+    #[command(flatten)]
+    pub output: OutputOptions,
+    /// Use the match that was launched last
+    #[arg(long, overrides_with = "oldest")]
+    pub newest: bool,
+    /// Use the match that was launched first
+    #[arg(long, overrides_with = "newest")]
+    pub oldest: bool,
+    /// Start a stopped instance and wait for it
+    #[arg(long)]
+    pub start: bool,
+    /// Try again for this many seconds while the instance is not ready
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "300",
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub wait: Option<u64>,
+    /// Answer questions with yes
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl FindArgs {
+    /// Returns what was typed.
+    pub(crate) fn typed(&self) -> Typed {
+        let options =
+            Options { profile: self.aws.profile.clone(), region: self.aws.region.clone(), ..Options::default() };
+        let (start, wait) = (self.start, self.wait.map(Duration::from_secs));
+        Typed { options, pick: pick(self.newest, self.oldest), start, wait, ..Typed::default() }
+    }
+}
+
+fn pick(newest: bool, oldest: bool) -> Pick {
+    match (newest, oldest) {
+        (true, _) => Pick::Newest,
+        (_, true) => Pick::Oldest,
+        _ => Pick::Only,
+    }
+}
+
 /// The options for connecting to one instance.
 #[derive(Args, Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
@@ -147,7 +191,7 @@ impl ConnectArgs {
     pub(crate) fn typed(&self, host_keys: Option<HostKeyPolicy>) -> Typed {
         Typed {
             options: self.options(host_keys),
-            pick: self.pick(),
+            pick: pick(self.newest, self.oldest),
             start: self.start,
             wait: self.wait.map(Duration::from_secs),
             offline: self.offline,
@@ -173,14 +217,6 @@ impl ConnectArgs {
             compress: None,
             share_key: self.no_share_key.then_some(false),
             ..Options::default()
-        }
-    }
-
-    fn pick(&self) -> Pick {
-        match (self.newest, self.oldest) {
-            (true, _) => Pick::Newest,
-            (_, true) => Pick::Oldest,
-            _ => Pick::Only,
         }
     }
 

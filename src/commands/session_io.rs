@@ -11,6 +11,7 @@ use crate::program::{Exit, Launch, Outputs, Program};
 use crate::settings::SessionSettings;
 use crate::ssh::Error;
 use crate::ssh::client::Connection;
+use crate::terminal::escape::Extra;
 use crate::terminal::local::{LocalTerminal, TerminalUi, pty_request};
 use crate::terminal::raw;
 use crate::ui::Ui;
@@ -96,7 +97,7 @@ pub(super) async fn run(
         Escape::Byte(byte) => Some(byte),
         Escape::None => None,
     };
-    let local = LocalTerminal::begin(session_ui, has_pty, !request.no_stdin, escape);
+    let local = LocalTerminal::begin(session_ui, has_pty, !request.no_stdin, escape, Extra::Connections);
     let running = connection.run(session, local.attach(), outputs);
     let ended = tokio::select! {
         exit = running => exit?,

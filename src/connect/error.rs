@@ -11,7 +11,7 @@ use crate::aws::model::Image;
 use crate::facts::GroupFacts;
 use crate::find;
 use crate::plan::{self, Plan, RoutePlan};
-use crate::route::FailedRoute;
+use crate::route::{FailedRoute, RouteError};
 use crate::ssh;
 use crate::ssh::key_file;
 use crate::trust;
@@ -43,6 +43,24 @@ pub(crate) enum Error {
         failed: Arc<[FailedRoute]>,
         /// The security groups of the instance, where packets were dropped.
         groups: Option<Box<GroupFacts>>,
+    },
+    /// No session of Session Manager can be started on a node, or it ended.
+    #[error("no session on {node_id}")]
+    Session {
+        /// The id of the instance or managed node.
+        node_id: String,
+        /// The error of the session.
+        source: Box<RouteError>,
+    },
+    /// A request for just-in-time access was not granted.
+    #[error("no access to {node_id}: the request {request_id} is {}", status.to_lowercase())]
+    NoAccess {
+        /// The id of the instance or managed node.
+        node_id: String,
+        /// The id of the request.
+        request_id: String,
+        /// The status of the request, in the service's word.
+        status: String,
     },
     /// The host key is refused, or cannot be judged.
     #[error("host key verification failed for {}", plan.instance.id)]

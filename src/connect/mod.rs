@@ -53,6 +53,7 @@ mod explained;
 mod jump;
 mod key_file;
 mod login;
+mod node;
 #[cfg(unix)]
 pub(crate) mod openssh;
 mod outage;
@@ -81,6 +82,7 @@ use speculative::{Attempt, search};
 
 pub(crate) use error::Error;
 pub(crate) use jump::{Jump, SshHost, Through};
+pub(crate) use node::{Attempt as SessionAttempt, Node, node};
 pub(crate) use ports::ports;
 pub(crate) use public_key::Error as PublicKeyError;
 

@@ -153,6 +153,20 @@ const ERROR_CODES: &[(&str, Explanation)] = &[
         },
     ),
     (
+        "InvalidDocument",
+        Explanation {
+            meaning: "there is no such document in this account and region",
+            hint: "list the documents for sessions: aws ssm list-documents --filters Key=DocumentType,Values=Session",
+        },
+    ),
+    (
+        "InvalidParameters",
+        Explanation {
+            meaning: "the document does not take these parameters",
+            hint: "see what it takes: aws ssm describe-document --name NAME --query Document.Parameters",
+        },
+    ),
+    (
         "TargetNotConnected",
         Explanation {
             meaning: "the SSM Agent of the instance is not online (agent stopped, no role, or no route on port 443)",

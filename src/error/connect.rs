@@ -7,7 +7,7 @@ use super::booting::while_booting;
 use super::finding::render;
 use super::keys::{key_file, public_key};
 use super::route::with_failed_routes;
-use super::{CommandError, host_key::explain, ssh};
+use super::{CommandError, host_key::explain, session, ssh};
 use crate::aws::model::Instance;
 use crate::connect::Error;
 use crate::diagnose::{Finding, host_key_changed, permission_denied};
@@ -36,6 +36,8 @@ impl From<&Error> for CommandError {
                 let may_pass = failed.iter().any(|failed| failed.error.is_transient());
                 with_doctor(if may_pass { booting(error, plan) } else { error }, plan)
             }
+            Error::Session { node_id, source } => session::explain(node_id, source),
+            Error::NoAccess { node_id, status, .. } => session::no_access(message, node_id, status),
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
             Error::Ssh { plan, source, failed } => {
                 let error = with_failed_routes(ssh::explain(plan, source), failed);

@@ -72,7 +72,8 @@ impl From<ssm::Error> for RouteError {
     }
 }
 
-fn describe_aws(error: &aws::Error) -> String {
+/// Returns the error with the words of the service.
+pub(super) fn describe_aws(error: &aws::Error) -> String {
     match error {
         aws::Error::Service { message, .. } if !message.is_empty() => format!("{error}: {}", sanitize(message)),
         aws::Error::Web { source, .. } => format!("{error}: {source}"),

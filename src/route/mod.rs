@@ -40,7 +40,7 @@ mod tcp_probe;
 
 pub(crate) use dialer::{Dialed, RouteDialer};
 pub(crate) use error::{FailedRoute, RouteError};
-pub(crate) use session::open_session;
+pub(crate) use session::{open_program, open_session};
 pub(crate) use ssh_probe::ssh_identification;
 pub(crate) use survey::{Survey, survey};
 pub(crate) use tcp_probe::tcp_connection;

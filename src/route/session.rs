@@ -2,19 +2,24 @@
 //! the stream ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::error::RouteError;
+use super::error::{RouteError, describe_aws};
+use crate::aws::data_key::DataKeyContext;
 use crate::aws::sessions::{self, SessionTo};
 use crate::aws::{self, Aws};
 use crate::event::{Event, Events};
 use crate::ssm;
-use crate::ssm::api::{BoxFuture, ChannelToken, ResumeError, SessionApi};
+use crate::ssm::api::{BoxFuture, ChannelToken, KeyError, ResumeError, SessionApi};
 use crate::ssm::channel::OpenChannel;
+use crate::ssm::cipher::DataKey;
+use crate::ssm::handshake::{KeyRequest, Purpose};
+use crate::ssm::program::ProgramSession;
 use crate::ssm::registry;
 
-/// Starts a session and waits for its agent. A caller that stops waiting leaves no session behind.
+/// Starts a session to a port and waits for its agent. A caller that stops waiting leaves no session behind.
 ///
 /// # Errors
 /// The session cannot be started, or its agent does not answer.
@@ -24,18 +29,51 @@ pub(crate) async fn open_session(
     to: SessionTo,
     events: &Events,
 ) -> Result<OpenChannel, RouteError> {
+    let purpose = if matches!(to, SessionTo::Ssh(_)) { Purpose::Connection } else { Purpose::Port };
+    let opening = move |aws: Aws, token, api| ssm::channel::open(aws.connector().clone(), token, api, purpose);
+    start(aws, instance_id, to, events, opening).await
+}
+
+/// Starts a session that runs a program, and waits for its first output or for the handshake; for a shell `limit` long. A caller that stops
+/// waiting leaves no session behind.
+///
+/// # Errors
+/// The session cannot be started, its agent does not answer, or the session ends at once, with a reason.
+pub(crate) async fn open_program(
+    aws: &Aws,
+    node_id: &str,
+    document: SessionTo,
+    limit: Option<Duration>,
+    events: &Events,
+) -> Result<ProgramSession, RouteError> {
+    let opening = move |aws: Aws, token, api| ssm::channel::open_program(aws.connector().clone(), token, api, limit);
+    start(aws, node_id, document, events, opening).await
+}
+
+async fn start<T, F>(
+    aws: &Aws,
+    target: &str,
+    to: SessionTo,
+    events: &Events,
+    opening: impl FnOnce(Aws, ChannelToken, Arc<dyn SessionApi>) -> F + Send + 'static,
+) -> Result<T, RouteError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, ssm::Error>> + Send + 'static,
+{
     let (mut reply, answer) = oneshot::channel();
-    let (aws, instance_id, events) = (aws.clone(), instance_id.to_owned(), Arc::clone(events));
+    let (aws, target, events) = (aws.clone(), target.to_owned(), Arc::clone(events));
     registry::spawn(async move {
-        let started = match aws.start_session(&instance_id, &to).await {
+        let started = match aws.start_session(&target, &to).await {
             Ok(started) => started,
             Err(error) => return drop(reply.send(Err(error.into()))),
         };
         events(Event::Step(format!("started the session {}", started.session_id)));
-        let api = Arc::new(AwsSession { aws: aws.clone(), session_id: started.session_id.clone(), events });
+        let session_id = started.session_id.clone();
+        let api = Arc::new(AwsSession { aws: aws.clone(), session_id, target, events });
         let ended_by = Arc::clone(&api);
         tokio::select! {
-            opened = ssm::channel::open(aws.connector().clone(), token(started), api, !matches!(to, SessionTo::Ssh(_))) => {
+            opened = opening(aws, token(started), api) => {
                 // A stream that is not received is dropped, which ends its session.
                 let _ = reply.send(opened.map_err(RouteError::from));
             }
@@ -58,6 +96,7 @@ fn is_network(error: &aws::Error) -> bool {
 struct AwsSession {
     aws: Aws,
     session_id: String,
+    target: String,
     events: Events,
 }
 
@@ -68,6 +107,17 @@ impl SessionApi for AwsSession {
                 Ok(resumed) => Ok(resumed.map(token)),
                 Err(error) if error.code() == Some("DoesNotExistException") => Ok(None),
                 Err(error) => Err(ResumeError { why: error.to_string(), is_network: is_network(&error) }),
+            }
+        })
+    }
+
+    fn data_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<DataKey, KeyError>> {
+        Box::pin(async move {
+            let KeyRequest { key_id, challenge } = request;
+            let session = DataKeyContext { session_id: &self.session_id, target: &self.target, challenge };
+            match self.aws.data_key(&key_id, session).await {
+                Ok(key) => Ok(DataKey { plain: key.plain, blob: key.blob }),
+                Err(error) => Err(KeyError { denied: error.is_denial(), reason: describe_aws(&error) }),
             }
         })
     }

@@ -2,6 +2,8 @@
 
 use std::pin::Pin;
 
+use super::cipher::DataKey;
+use super::handshake::KeyRequest;
 use crate::secret::Secret;
 
 /// Single-use credentials for a session's data channel: URL, token and signed headers.
@@ -24,6 +26,15 @@ pub(crate) struct ResumeError {
     pub is_network: bool,
 }
 
+/// The reason why KMS gives out no data key.
+#[derive(Debug)]
+pub(crate) struct KeyError {
+    /// The reason as readable text.
+    pub reason: String,
+    /// Whether the call was denied.
+    pub denied: bool,
+}
+
 /// A boxed future returned by a [`SessionApi`].
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -31,6 +42,8 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) trait SessionApi: Send + Sync + 'static {
     /// Returns new credentials for the data channel, or `None` if the session is over.
     fn resume(&self, old_url: String) -> BoxFuture<'_, Result<Option<ChannelToken>, ResumeError>>;
+    /// Returns a data key for the encrypted session.
+    fn data_key(&self, request: KeyRequest) -> BoxFuture<'_, Result<DataKey, KeyError>>;
     /// Ends the session at the service.
     fn terminate(&self) -> BoxFuture<'_, ()>;
     /// Ends the session over new connections, for use on another runtime.

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::api::{ChannelToken, SessionApi};
 use super::data_channel::DataChannel;
 use super::error::Error;
-use super::handshake::Version;
+use super::handshake::{Purpose, Version};
+use super::local;
+use super::program::{ProgramSession, program_session};
 use super::registry;
 use super::relay::Relay;
 use super::stream::{SessionStream, session_stream};
@@ -32,8 +34,8 @@ pub(crate) struct OpenChannel {
     pub refusals: mpsc::UnboundedReceiver<()>,
 }
 
-/// Opens the data channel and waits for the agent's handshake; `forwards` says whether its document can carry several connections. On
-/// failure the session is ended; a caller that drops this future has to end it itself. Must be called within [`registry::spawn`].
+/// Opens the data channel and waits for the agent's handshake. On failure the session is ended; a caller that drops this future has to end it
+/// itself. Must be called within [`registry::spawn`].
 ///
 /// # Errors
 /// Fails if the websocket cannot be opened, or if the handshake fails or times out.
@@ -41,33 +43,59 @@ pub(crate) async fn open(
     connector: Connector,
     token: ChannelToken,
     api: Arc<dyn SessionApi>,
-    forwards: bool,
+    purpose: Purpose,
 ) -> Result<OpenChannel, Error> {
-    registry::register(&api);
-    let url = token.url.expose().clone();
     let (refused, refusals) = mpsc::unbounded_channel();
-    let opened = async {
-        let state = DataChannel::new(Uuid::new_v4().as_u128());
-        let state = if forwards { state.forwarding() } else { state };
-        let socket = connect(&connector, token).await?;
-        let mut task = Relay::new(state, socket, connector, url, Arc::clone(&api), refused);
-        match timeout(HANDSHAKE_TIMEOUT, task.handshake()).await {
-            Ok(done) => done.map(|()| task),
-            Err(_) => Err(Error::NoHandshake(HANDSHAKE_TIMEOUT.as_secs())),
-        }
-    };
-    let task = match opened.await {
-        Ok(task) => task,
-        Err(error) => {
-            api.terminate().await;
-            return Err(error);
-        }
-    };
+    let task = begin(connector, token, api, (purpose, refused), Some(HANDSHAKE_TIMEOUT)).await?;
     let (ours, theirs) = tokio::io::duplex(PIPE_CAPACITY);
     let (stream, dropped) = session_stream(theirs, Arc::clone(&task.end));
     let agent = task.agent();
-    registry::spawn(task.run(ours, dropped));
+    registry::spawn(task.run(local::stream(ours), dropped));
     Ok(OpenChannel { stream, agent, refusals })
+}
+
+/// Opens the data channel of a program and waits for its first output, or for the agent's handshake; as [`open`] otherwise. A shell that
+/// has a prompt answers within `limit`; a command may be silent for as long as it likes.
+///
+/// # Errors
+/// As [`open`], and the reason for which the session ended at once.
+pub(crate) async fn open_program(
+    connector: Connector,
+    token: ChannelToken,
+    api: Arc<dyn SessionApi>,
+    limit: Option<Duration>,
+) -> Result<ProgramSession, Error> {
+    let (refused, _) = mpsc::unbounded_channel();
+    let task = begin(connector, token, api, (Purpose::Program, refused), limit).await?;
+    let (session, local, dropped) = program_session(Arc::clone(&task.end), task.is_interactive());
+    registry::spawn(task.run(local, dropped));
+    Ok(session)
+}
+
+async fn begin(
+    connector: Connector,
+    token: ChannelToken,
+    api: Arc<dyn SessionApi>,
+    (purpose, refused): (Purpose, mpsc::UnboundedSender<()>),
+    limit: Option<Duration>,
+) -> Result<Relay, Error> {
+    registry::register(&api);
+    let url = token.url.expose().clone();
+    let opened = async {
+        let state = DataChannel::new(purpose, Uuid::new_v4().as_u128());
+        let socket = connect(&connector, token).await?;
+        let mut task = Relay::new(state, socket, connector, url, Arc::clone(&api), refused);
+        let Some(limit) = limit else { return task.handshake().await.map(|()| task) };
+        match timeout(limit, task.handshake()).await {
+            Ok(done) => done.map(|()| task),
+            Err(_) => Err(Error::NoHandshake(limit.as_secs())),
+        }
+    };
+    let opened = opened.await;
+    if opened.is_err() {
+        api.terminate().await;
+    }
+    opened
 }
 
 #[cfg(test)]

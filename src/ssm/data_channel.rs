@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Bytes;
 use uuid::Uuid;
 
+use super::cipher::Cipher;
 use super::error::Error;
 use super::frame::{Frame, Kind, flag, payload};
-use super::handshake::{self, Version};
+use super::handshake::{KeyRequest, Purpose, Request, Version};
+use super::item::Item;
 use super::pace::Pace;
 use super::reliable::{Receipt, ReceiveWindow, SendWindow};
 
@@ -53,12 +55,17 @@ enum Phase {
 pub(crate) struct DataChannel {
     phase: Phase,
     agent: Version,
-    /// Whether the session forwards a port, by a document that can carry several connections.
-    forwards: bool,
+    purpose: Purpose,
+    /// Whether the program has a terminal.
+    is_interactive: bool,
     /// The number of reports that the agent cannot connect, of a session that carries several connections.
     refusals: usize,
-    /// Whether the agent's handshake request has been answered.
+    /// Whether the agent's handshake request has come.
     answered: bool,
+    /// The agent's request, while the data key that it asks for is fetched.
+    pending: Option<Request>,
+    /// The encryption of the session.
+    cipher: Option<Cipher>,
     incoming: ReceiveWindow<PendingMessage>,
     outgoing: SendWindow<Bytes>,
     /// Whether the service has asked us to pause sending.
@@ -70,8 +77,8 @@ pub(crate) struct DataChannel {
     /// Encoded data messages, with their numbers, that wait for the websocket and for their pace.
     to_send: VecDeque<(i64, Bytes)>,
     pace: Pace,
-    /// Received bytes of the session, in order.
-    received: VecDeque<Bytes>,
+    /// The received items, in order.
+    received: VecDeque<Item>,
     /// The total length of `received`, in bytes.
     received_bytes: usize,
     /// A counter of messages received in order and acknowledgements that moved the window; only its growth matters.
@@ -97,13 +104,16 @@ impl AsRef<[u8]> for PendingMessage {
 
 impl DataChannel {
     /// Creates the state of a new channel; `seed` is random, for the ids of the messages.
-    pub(crate) fn new(seed: u128) -> Self {
+    pub(crate) fn new(purpose: Purpose, seed: u128) -> Self {
         Self {
             phase: Phase::Handshake,
             agent: Version::default(),
-            forwards: false,
+            purpose,
+            is_interactive: true,
             refusals: 0,
             answered: false,
+            pending: None,
+            cipher: None,
             incoming: ReceiveWindow::default(),
             outgoing: SendWindow::default(),
             is_paused: false,
@@ -117,12 +127,6 @@ impl DataChannel {
             message: None,
             next_id: seed,
         }
-    }
-
-    /// Makes this the channel of a session that forwards a port.
-    #[must_use]
-    pub(crate) fn forwarding(self) -> Self {
-        Self { forwards: true, ..self }
     }
 
     /// Returns the version of the agent, once the channel is open.
@@ -174,36 +178,12 @@ impl DataChannel {
 
     fn process(&mut self, payload_type: u32, bytes: Bytes, now: Now) -> Result<(), Error> {
         match payload_type {
-            payload::HANDSHAKE_REQUEST if self.answered => {
-                Err(Error::Malformed("a second handshake request".to_owned()))
-            }
-            payload::HANDSHAKE_REQUEST => {
-                self.answered = true;
-                let answered = handshake::answer(&bytes)?;
-                self.agent = answered.agent;
-                self.send_data(payload::HANDSHAKE_RESPONSE, answered.response.into(), now);
-                answered.declined.map_or(Ok(()), |what| Err(Error::Unsupported(what)))
-            }
-            payload::HANDSHAKE_COMPLETE => {
-                let complete: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-                let message = complete["CustomerMessage"].as_str().filter(|text| !text.trim().is_empty());
-                self.message = message.map(truncated);
-                if self.phase == Phase::Handshake {
-                    self.phase = Phase::Open;
-                }
-                Ok(())
-            }
-            payload::OUTPUT if self.phase == Phase::Handshake => {
-                Err(Error::Malformed("data before the handshake was complete".to_owned()))
-            }
-            payload::OUTPUT if bytes.is_empty() => Ok(()),
-            payload::OUTPUT => {
-                self.received_bytes += bytes.len();
-                self.received.push_back(bytes);
-                Ok(())
-            }
+            payload::HANDSHAKE_REQUEST => self.take_request(&bytes, now),
+            payload::CHALLENGE_REQUEST => self.take_challenge(&bytes, now),
+            payload::HANDSHAKE_COMPLETE => self.complete(&bytes),
+            payload::OUTPUT | payload::STDERR | payload::EXIT_CODE => self.take_output(payload_type, bytes),
             payload::FLAG if bytes[..] == flag::CONNECT_TO_PORT_ERROR.to_be_bytes() => {
-                if !self.forwards || !self.agent.supports_mux() {
+                if self.purpose != Purpose::Port || !self.agent.supports_mux() {
                     return Err(Error::PortRefused);
                 }
                 self.refusals += 1;
@@ -211,6 +191,30 @@ impl DataChannel {
             }
             _ => Ok(()),
         }
+    }
+
+    fn take_output(&mut self, payload_type: u32, bytes: Bytes) -> Result<(), Error> {
+        if self.phase == Phase::Handshake {
+            if self.purpose != Purpose::Program || self.answered {
+                return Err(Error::Malformed("data before the handshake was complete".to_owned()));
+            }
+            // A shell that is not encrypted has no handshake: its first output is the beginning.
+            self.phase = Phase::Open;
+        }
+        let bytes = match &self.cipher {
+            Some(cipher) => Bytes::from(cipher.decrypt(&bytes)?),
+            None => bytes,
+        };
+        let item = match payload_type {
+            payload::STDERR => Some(Item::Stderr(bytes)),
+            payload::EXIT_CODE => Item::exit(&bytes),
+            _ => Some(Item::Stdout(bytes)),
+        };
+        if let Some(item) = item.filter(|item| item.len() > 0 || matches!(item, Item::Exit(_))) {
+            self.received_bytes += item.len();
+            self.received.push_back(item);
+        }
+        Ok(())
     }
 
     fn take_acknowledgement(&mut self, frame: &Frame, now: Now) -> Result<(), Error> {
@@ -291,11 +295,34 @@ impl DataChannel {
         self.acknowledgements.len() < MAX_QUEUED_MESSAGES && self.received_bytes < MAX_UNREAD_BYTES
     }
 
-    /// Sends bytes to the instance's port.
-    pub(crate) fn send(&mut self, bytes: &[u8], now: Now) {
+    /// Sends bytes to the instance's port or program.
+    ///
+    /// # Errors
+    /// They cannot be encrypted.
+    pub(crate) fn send(&mut self, bytes: &[u8], now: Now) -> Result<(), Error> {
         for chunk in bytes.chunks(MAX_PAYLOAD) {
-            self.send_data(payload::OUTPUT, Bytes::copy_from_slice(chunk), now);
+            let payload = match &self.cipher {
+                Some(cipher) => cipher.encrypt(chunk)?.into(),
+                None => Bytes::copy_from_slice(chunk),
+            };
+            self.send_data(payload::OUTPUT, payload, now);
         }
+        Ok(())
+    }
+
+    /// Tells the agent the size of the local terminal, in characters.
+    pub(crate) fn resize(&mut self, columns: u32, rows: u32, now: Now) {
+        self.send_data(payload::SIZE, json!({ "cols": columns, "rows": rows }).to_string().into(), now);
+    }
+
+    /// Whether the program has a terminal.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.is_interactive
+    }
+
+    /// Whether the session runs a program.
+    pub(crate) fn is_program(&self) -> bool {
+        self.purpose == Purpose::Program
     }
 
     /// Asks the agent to close its connection to the port, because our side sends no more.
@@ -303,9 +330,10 @@ impl DataChannel {
         self.send_data(payload::FLAG, flag::DISCONNECT_TO_PORT.to_be_bytes().to_vec().into(), now);
     }
 
-    /// Asks the agent to end the session. Returns false if the agent is too old to support that.
+    /// Asks the agent to end the session. Returns false if the agent is too old to support that, or runs a program: its shells and commands
+    /// know no flags.
     pub(crate) fn terminate(&mut self, now: Now) -> bool {
-        let knows = self.agent.supports_terminate();
+        let knows = self.agent.supports_terminate() && !self.is_program();
         if knows {
             self.send_data(payload::FLAG, flag::TERMINATE_SESSION.to_be_bytes().to_vec().into(), now);
         }
@@ -384,11 +412,11 @@ impl DataChannel {
         Some(bytes)
     }
 
-    /// Removes and returns the next received bytes of the session.
-    pub(crate) fn next_received(&mut self) -> Option<Bytes> {
-        let bytes = self.received.pop_front()?;
-        self.received_bytes -= bytes.len();
-        Some(bytes)
+    /// Removes and returns what was received next.
+    pub(crate) fn next_received(&mut self) -> Option<Item> {
+        let item = self.received.pop_front()?;
+        self.received_bytes -= item.len();
+        Some(item)
     }
 
     /// Returns a counter that grows with each message received in order and each acknowledgement that moved the window.
@@ -407,6 +435,8 @@ impl DataChannel {
     }
 }
 
+mod opening;
+
 /// Truncates text for display to `MAX_TEXT_CHARS` characters.
 fn truncated(text: &str) -> String {
     text.chars().take(MAX_TEXT_CHARS).collect()
@@ -419,4 +449,4 @@ fn reason(payload: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -14,6 +14,19 @@ pub(crate) enum Error {
     /// The agent requested something that is not supported.
     #[error("the agent requested {0}, which ec2ssh does not support")]
     Unsupported(String),
+    /// KMS gives out no data key for an encrypted session.
+    #[error("no data key for the encrypted session: {reason}")]
+    Key {
+        /// The id or ARN of the key in KMS; untrusted.
+        key_id: String,
+        /// The reason, as KMS says it.
+        reason: String,
+        /// Whether the call was denied.
+        denied: bool,
+    },
+    /// A message cannot be encrypted or decrypted.
+    #[error("the session's encryption failed: {0}")]
+    Encryption(String),
     /// The agent cannot connect to the port on the instance.
     #[error("the SSM Agent cannot connect to the port on the instance")]
     PortRefused,

@@ -63,14 +63,24 @@ impl Kind {
 pub(crate) mod payload {
     /// Bytes of the session's stream.
     pub(crate) const OUTPUT: u32 = 1;
+    /// The size of the local terminal.
+    pub(crate) const SIZE: u32 = 3;
     /// The agent's handshake request, its first message.
     pub(crate) const HANDSHAKE_REQUEST: u32 = 5;
     /// The client's response to the handshake request.
     pub(crate) const HANDSHAKE_RESPONSE: u32 = 6;
     /// The agent's last message of the handshake; data may be sent after it.
     pub(crate) const HANDSHAKE_COMPLETE: u32 = 7;
+    /// A text by which the agent sees whether both sides have the key.
+    pub(crate) const CHALLENGE_REQUEST: u32 = 8;
+    /// The client's answer to it.
+    pub(crate) const CHALLENGE_RESPONSE: u32 = 9;
     /// A signal, one of [`super::flag`].
     pub(crate) const FLAG: u32 = 10;
+    /// Bytes of a command's standard error.
+    pub(crate) const STDERR: u32 = 11;
+    /// The exit status of a command, as text.
+    pub(crate) const EXIT_CODE: u32 = 12;
 }
 
 /// The signals, each a u32 in a payload of type [`payload::FLAG`].

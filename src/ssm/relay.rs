@@ -4,23 +4,23 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
 
-use super::api::{ResumeError, SessionApi};
+use super::api::{KeyError, ResumeError, SessionApi};
 use super::data_channel::{DataChannel, Now};
 use super::error::Error;
 use super::handshake::Version;
+use super::item::Item;
+use super::local::{LocalReader, LocalWriter};
 use super::resume::Resumption;
 use super::ws::{self, Received, WsSink, WsStream, connect};
+use crate::program::Input;
 use crate::web::Connector;
 use crate::web::websocket::WebSocket;
 use crate::when;
 
-/// Size of a read from the local stream, in bytes.
-const CHUNK: usize = 16 * 1024;
 /// Timeout for more data from the far side, once all of ours is acknowledged.
 const REMOTE_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Timeout for the acknowledgement of our last bytes while the far side sends nothing.
@@ -38,10 +38,10 @@ fn now() -> Now {
 enum IoEvent {
     /// Messages arrived from the websocket, or it ended.
     Received(Received),
-    /// The number of bytes read from the local stream; 0 is its end.
-    Read(usize),
-    /// The number of waiting bytes written to the local stream.
-    Written(usize),
+    /// Input of the local side.
+    Read(Input),
+    /// The waiting item was delivered to the local side, or a part of it.
+    Written,
     /// The local stream was dropped.
     LocalDropped,
     /// A timer, or an event that needs no action.
@@ -59,8 +59,8 @@ enum End {
 /// The state of the local end of the session.
 #[derive(Default)]
 struct LocalEnd {
-    /// Received bytes that wait to be written to the local stream.
-    waiting: Bytes,
+    /// The received item that waits to be delivered to the local side.
+    waiting: Option<Item>,
     /// The time when the local side stopped sending, or of the last transfer after that.
     input_ended: Option<Instant>,
     /// Whether the agent has been told that the local side stopped sending.
@@ -118,7 +118,12 @@ impl Relay {
         self.data_channel.agent()
     }
 
-    /// Runs the handshake until data may be sent.
+    /// Whether the program of the session has a terminal.
+    pub(super) fn is_interactive(&self) -> bool {
+        self.data_channel.is_interactive()
+    }
+
+    /// Runs the handshake until data may be sent, or until the session of a program has ended.
     pub(super) async fn handshake(&mut self) -> Result<(), Error> {
         while !self.data_channel.is_open() {
             let (next_tick, can_take) = (self.data_channel.next_tick(Instant::now()), self.data_channel.can_take());
@@ -131,8 +136,17 @@ impl Relay {
                 () = until(next_tick) => {}
             }
             self.data_channel.tick(now());
-            if let Some(reason) = self.data_channel.closed() {
-                return Err(Error::Ended(reason.to_owned()));
+            match self.data_channel.closed() {
+                // A program that has printed nothing.
+                Some("") if self.data_channel.is_program() => return Ok(()),
+                Some(reason) => return Err(Error::Ended(reason.to_owned())),
+                None => {}
+            }
+            if let Some(wanted) = self.data_channel.wanted_key() {
+                let key_id = wanted.key_id.clone();
+                let failed = |KeyError { reason, denied }| Error::Key { key_id, reason, denied };
+                let key = self.api.data_key(wanted).await.map_err(failed)?;
+                self.data_channel.provide_key(&key, now())?;
             }
         }
         if let Some(message) = self.data_channel.take_message() {
@@ -142,8 +156,11 @@ impl Relay {
     }
 
     /// Runs the session from the handshake to its end.
-    pub(super) async fn run(mut self, pipe: DuplexStream, mut dropped: oneshot::Receiver<()>) {
-        let (from_local, mut to_local) = tokio::io::split(pipe);
+    pub(super) async fn run(
+        mut self,
+        (from_local, mut to_local): (LocalReader, LocalWriter),
+        mut dropped: oneshot::Receiver<()>,
+    ) {
         match self.relay(from_local, &mut to_local, &mut dropped).await {
             // The service closed the session, so there is nothing left to end.
             Ok(End::Closed(reason)) if reason.is_empty() => {}
@@ -152,21 +169,19 @@ impl Relay {
             Err(error) => {
                 let _ = self.end.set(error);
                 // The local side is told first, because ending the session takes longer.
-                let _ = to_local.shutdown().await;
-                drop(to_local);
+                to_local.shutdown().await;
                 return self.api.terminate().await;
             }
         }
-        let _ = to_local.shutdown().await;
+        to_local.shutdown().await;
     }
 
     async fn relay(
         &mut self,
-        mut from_local: ReadHalf<DuplexStream>,
-        to_local: &mut WriteHalf<DuplexStream>,
+        mut from_local: LocalReader,
+        to_local: &mut LocalWriter,
         dropped: &mut oneshot::Receiver<()>,
     ) -> Result<End, Error> {
-        let mut chunk = vec![0; CHUNK];
         let mut local = LocalEnd::default();
         // The outcome, once it is known. Received bytes are delivered before the local side is told.
         let mut end: Option<Result<End, Error>> = None;
@@ -180,12 +195,12 @@ impl Relay {
             let (next_tick, next_check) = (self.data_channel.next_tick(Instant::now()), self.next_check(&local));
             let event = tokio::select! {
                 () = self.ws_sink.flush(&mut self.data_channel), if !is_over => IoEvent::Nothing,
-                written = to_local.write(&local.waiting), if !local.waiting.is_empty() => {
-                    written.map_or(IoEvent::LocalDropped, IoEvent::Written)
+                written = to_local.write(&mut local.waiting), if local.waiting.is_some() => {
+                    written.map_or(IoEvent::LocalDropped, |()| IoEvent::Written)
                 }
                 // Messages that are not read here are not read from the network, so the far side slows down.
                 received = self.ws_stream.recv(), if can_take => IoEvent::Received(received),
-                read = from_local.read(&mut chunk), if can_read => IoEvent::Read(read.unwrap_or_default()),
+                input = from_local.next(), if can_read => IoEvent::Read(input),
                 _ = &mut *dropped => IoEvent::LocalDropped,
                 () = until(next_tick), if !is_over => IoEvent::Nothing,
                 () = sleep_until(next_check.into()), if !is_over => IoEvent::Nothing,
@@ -195,7 +210,7 @@ impl Relay {
             }
             let lost = match event {
                 IoEvent::LocalDropped => return Ok(End::LocalDone),
-                event => match self.on_event(event, &chunk, &mut local) {
+                event => match self.on_event(event, &mut local) {
                     Ok(lost) => lost,
                     Err(error) => {
                         end = Some(Err(error));
@@ -223,7 +238,7 @@ impl Relay {
     async fn resume_while_draining(
         &mut self,
         why: &str,
-        to_local: &mut WriteHalf<DuplexStream>,
+        to_local: &mut LocalWriter,
         local: &mut LocalEnd,
         dropped: &mut oneshot::Receiver<()>,
     ) -> Option<Result<bool, Error>> {
@@ -232,29 +247,30 @@ impl Relay {
         loop {
             tokio::select! {
                 resumed = &mut resumed => return Some(resumed),
-                written = to_local.write(&local.waiting), if !local.waiting.is_empty() => match written {
-                    Ok(count) => drop(local.waiting.split_to(count)),
-                    Err(_) => return None,
-                },
+                written = to_local.write(&mut local.waiting), if local.waiting.is_some() => {
+                    if written.is_err() {
+                        return None;
+                    }
+                }
                 _ = &mut *dropped => return None,
             }
         }
     }
 
     /// Handles an event. Returns the reason if the connection was lost.
-    fn on_event(&mut self, event: IoEvent, chunk: &[u8], local: &mut LocalEnd) -> Result<Option<String>, Error> {
+    fn on_event(&mut self, event: IoEvent, local: &mut LocalEnd) -> Result<Option<String>, Error> {
         match event {
             IoEvent::Received(Received::Messages(messages)) => {
                 self.take(&messages)?;
                 local.event();
             }
             IoEvent::Received(Received::End(why)) => return Ok(Some(why)),
-            IoEvent::Read(0) => local.input_ended = Some(Instant::now()),
-            IoEvent::Read(count) => self.data_channel.send(&chunk[..count], now()),
-            IoEvent::Written(count) => {
-                drop(local.waiting.split_to(count));
-                local.event();
-            }
+            IoEvent::Read(Input::Eof) => local.input_ended = Some(Instant::now()),
+            IoEvent::Read(Input::Bytes(bytes)) => self.data_channel.send(&bytes, now())?,
+            // A session of the agent has no line to break.
+            IoEvent::Read(Input::Break) => {}
+            IoEvent::Read(Input::Resized(size)) => self.data_channel.resize(size.columns, size.rows, now()),
+            IoEvent::Written => local.event(),
             IoEvent::LocalDropped | IoEvent::Nothing => {}
         }
         Ok(None)
@@ -263,10 +279,10 @@ impl Relay {
     /// Prepares the next bytes for the local stream, tells the agent when the local side stopped sending, and returns
     /// the outcome once both sides are done. `is_over`: nothing more will arrive.
     fn next_action(&mut self, local: &mut LocalEnd, is_over: bool) -> Option<End> {
-        if local.waiting.is_empty() {
-            local.waiting = self.data_channel.next_received().unwrap_or_default();
+        if local.waiting.is_none() {
+            local.waiting = self.data_channel.next_received();
         }
-        if !local.waiting.is_empty() {
+        if local.waiting.is_some() {
             return None;
         }
         if let Some(reason) = self.data_channel.closed() {
@@ -274,6 +290,10 @@ impl Relay {
         }
         if is_over {
             return Some(End::LocalDone);
+        }
+        if self.data_channel.is_program() {
+            // The end of a program's input is not the end of its output.
+            return None;
         }
         let quiet = local.input_ended?.elapsed();
         match (self.data_channel.is_settled(), local.end_sent) {
@@ -292,7 +312,7 @@ impl Relay {
         let check_alive = self.ws_stream.next_check(&self.ws_sink, self.awaits_ack());
         let wait = if self.data_channel.is_settled() { REMOTE_IDLE_TIMEOUT } else { LAST_ACK_TIMEOUT };
         let check_alive = match local.input_ended {
-            Some(when) if local.waiting.is_empty() => check_alive.min(when + wait),
+            Some(when) if local.waiting.is_none() && !self.data_channel.is_program() => check_alive.min(when + wait),
             _ => check_alive,
         };
         check_alive.max(Instant::now() + MIN_CHECK_INTERVAL)

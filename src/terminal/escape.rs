@@ -15,6 +15,19 @@ pub(crate) enum Typed {
     Suspend,
     /// The escape `~#`: list the forwarded connections.
     Connections,
+    /// The escape `~B`: send a break.
+    Break,
+}
+
+/// The escapes that not every session has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// There is no other.
+    Nothing,
+    /// The escape `~#`: the session has forwarded connections.
+    Connections,
+    /// The escape `~B`: the session has a line that can be broken.
+    Break,
 }
 
 /// The position in a typed line.
@@ -31,6 +44,7 @@ enum Position {
 pub(crate) struct EscapeFilter {
     /// The escape character; without one all input is passed on.
     escape: Option<u8>,
+    extra: Extra,
     position: Position,
 }
 
@@ -38,8 +52,8 @@ const CTRL_Z: u8 = 0x1a;
 
 impl EscapeFilter {
     /// Makes a filter for this escape character.
-    pub(crate) fn new(escape: Option<u8>) -> Self {
-        Self { escape, position: Position::default() }
+    pub(crate) fn new(escape: Option<u8>, extra: Extra) -> Self {
+        Self { escape, extra, position: Position::default() }
     }
 
     /// Returns the help text for `~?`.
@@ -48,10 +62,17 @@ impl EscapeFilter {
             control @ ..0x20 => format!("^{}", char::from(control | 0x40)),
             other => char::from(other).to_string(),
         };
+        let (extra, end) = match self.extra {
+            Extra::Nothing => (String::new(), String::new()),
+            Extra::Connections => (
+                format!("  {escape}#   list forwarded connections\n"),
+                format!("\nThere is no {escape}C: add forwards with another ec2ssh -N -L … or ec2ssh forward"),
+            ),
+            Extra::Break => (format!("  {escape}B   send a break (for SysRq, then a key)\n"), String::new()),
+        };
         format!(
-            "Supported escapes, after Enter:\n  {escape}.   end the session\n  {escape}^Z  suspend ec2ssh\n  {escape}#   list \
-             forwarded connections\n  {escape}?   this list\n  {escape}{escape}   send the escape character by typing it twice\n\
-             There is no {escape}C: add forwards with another ec2ssh -N -L … or ec2ssh forward"
+            "Supported escapes, after Enter:\n  {escape}.   end the session\n  {escape}^Z  suspend ec2ssh\n{extra}  \
+             {escape}?   this list\n  {escape}{escape}   send the escape character by typing it twice{end}"
         )
     }
 
@@ -63,7 +84,8 @@ impl EscapeFilter {
             let action = match (self.position, byte) {
                 (Position::AfterEscape, b'.') => Some(Typed::Disconnect),
                 (Position::AfterEscape, b'?') => Some(Typed::Help),
-                (Position::AfterEscape, b'#') => Some(Typed::Connections),
+                (Position::AfterEscape, b'#') if self.extra == Extra::Connections => Some(Typed::Connections),
+                (Position::AfterEscape, b'B') if self.extra == Extra::Break => Some(Typed::Break),
                 (Position::AfterEscape, CTRL_Z) => Some(Typed::Suspend),
                 _ => None,
             };

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
 
-use super::escape::{EscapeFilter, Typed};
+use super::escape::{EscapeFilter, Extra, Typed};
 use super::raw::{self, RawMode};
 use super::signals::{TerminalEvent, TerminalEvents, is_orphan, stop_job, stop_self};
 use crate::program::{Input, PtyRequest, WindowSize};
@@ -37,6 +37,7 @@ pub(crate) struct LocalTerminal<U: TerminalUi> {
     is_terminal: bool,
     reads_stdin: bool,
     escape: Option<u8>,
+    extra: Extra,
     /// The session that is fed.
     sink: watch::Sender<Option<mpsc::Sender<Input>>>,
 }
@@ -50,10 +51,10 @@ impl<U: TerminalUi> Drop for LocalTerminal<U> {
 impl<U: TerminalUi> LocalTerminal<U> {
     /// Takes over the terminal: in raw mode if the remote program has a pty. Without `reads_stdin` no keys are read, and Ctrl-C
     /// keeps its usual meaning. `escape` is the escape character.
-    pub(crate) fn begin(ui: U, has_pty: bool, reads_stdin: bool, escape: Option<u8>) -> Self {
+    pub(crate) fn begin(ui: U, has_pty: bool, reads_stdin: bool, escape: Option<u8>, extra: Extra) -> Self {
         let is_terminal = has_pty && reads_stdin && raw::stdin_is_terminal();
         let local =
-            Self { ui, raw: Mutex::new(None), is_terminal, reads_stdin, escape, sink: watch::Sender::new(None) };
+            Self { ui, raw: Mutex::new(None), is_terminal, reads_stdin, escape, extra, sink: watch::Sender::new(None) };
         local.set_raw(is_terminal);
         local
     }
@@ -112,7 +113,7 @@ impl<U: TerminalUi> LocalTerminal<U> {
 
     /// Forwards the keyboard until `~.`.
     async fn forward_keyboard(&self, to: &mpsc::UnboundedSender<Input>) {
-        let mut filter = EscapeFilter::new(self.escape);
+        let mut filter = EscapeFilter::new(self.escape, self.extra);
         let mut stdin = tokio::io::stdin();
         let mut chunk = vec![0; READ_SIZE];
         loop {
@@ -128,6 +129,7 @@ impl<U: TerminalUi> LocalTerminal<U> {
                     Typed::Bytes(bytes) => drop(to.send(Input::Bytes(bytes))),
                     Typed::Disconnect => return,
                     Typed::Help => self.ui.lines(&filter.help()),
+                    Typed::Break => drop(to.send(Input::Break)),
                     Typed::Connections => self.ui.lines(&self.ui.connections()),
                     Typed::Suspend if is_orphan() => {
                         self.ui.notice("[ec2ssh not suspended: no shell could resume it]");
@@ -256,7 +258,7 @@ mod tests {
     /// Input that the first session has not taken goes to the next one, in order.
     #[tokio::test]
     async fn input_follows_to_the_next_session() {
-        let local = LocalTerminal::begin(Silent, false, true, None);
+        let local = LocalTerminal::begin(Silent, false, true, None, Extra::Nothing);
         let mut first = local.attach();
         local.deliver(Input::Bytes(b"one".to_vec())).await;
         assert_eq!(bytes(first.recv().await), b"one");

@@ -32,6 +32,7 @@ mod ssh_agent;
 mod ssh_block;
 mod ssh_config;
 mod ssh_options;
+mod ssm;
 mod structure;
 mod support;
 mod terminal;

@@ -25,14 +25,20 @@ const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct CachedCredentials {
     last: Mutex<Option<Credentials>>,
-    provider: Provider,
+    /// Where they are from; without it they are not renewed.
+    provider: Option<Provider>,
 }
 
 impl CachedCredentials {
     /// Loads the first credentials. Only now is the user asked for a code: later a session has the terminal.
     pub(in crate::aws) async fn load(provider: Provider) -> Result<Self, Error> {
         let first = provider.load(true).await?;
-        Ok(Self { last: Mutex::new(Some(first)), provider })
+        Ok(Self { last: Mutex::new(Some(first)), provider: Some(provider) })
+    }
+
+    /// Keeps credentials that nothing renews.
+    pub(in crate::aws) fn fixed(credentials: Credentials) -> Self {
+        Self { last: Mutex::new(Some(credentials)), provider: None }
     }
 
     /// Returns the id of the current access key.
@@ -43,7 +49,8 @@ impl CachedCredentials {
     /// Loads the credentials again, whatever their expiry: they may have been replaced where they come from. The old ones stay if
     /// that fails.
     pub(in crate::aws) async fn renew(&self) {
-        match timeout(RENEWAL_TIMEOUT, self.provider.load(false)).await {
+        let Some(provider) = &self.provider else { return };
+        match timeout(RENEWAL_TIMEOUT, provider.load(false)).await {
             Ok(Ok(fresh)) => *self.last() = Some(fresh),
             Ok(Err(error)) => tracing::debug!(%error, "cannot renew the credentials"),
             Err(_) => tracing::debug!("the credentials were not renewed in time"),
@@ -56,6 +63,11 @@ impl CachedCredentials {
 
     async fn current(&self) -> Result<Credentials, CredentialsError> {
         let last = self.last().clone();
+        let provider = match (&self.provider, &last) {
+            (Some(provider), _) => provider,
+            (None, Some(last)) => return Ok(last.clone()),
+            (None, None) => return Err(CredentialsError::not_loaded_no_source()),
+        };
         if let Some(last) =
             last.filter(|last| last.expiry().is_none_or(|end| end > when::system_time() + EXPIRY_MARGIN))
         {
@@ -64,11 +76,11 @@ impl CachedCredentials {
         let last = self.last().clone().filter(|last| last.expiry().is_none_or(|end| end > when::system_time()));
         let fresh = match last {
             // The old credentials are still valid, so do not wait long for a network that may be down.
-            Some(last) => match timeout(RENEWAL_TIMEOUT, self.provider.load(false)).await {
+            Some(last) => match timeout(RENEWAL_TIMEOUT, provider.load(false)).await {
                 Ok(Ok(fresh)) => fresh,
                 _ => return Ok(last),
             },
-            None => self.provider.load(false).await.map_err(CredentialsError::provider_error)?,
+            None => provider.load(false).await.map_err(CredentialsError::provider_error)?,
         };
         *self.last() = Some(fresh.clone());
         Ok(fresh)

@@ -67,6 +67,8 @@ pub(crate) struct Metadata {
 pub(crate) struct AgentState {
     /// The last known state: `Online`, `ConnectionLost` or `Inactive`.
     pub ping: String,
+    /// Whether the platform is Windows.
+    pub is_windows: bool,
     /// The version of the agent.
     pub version: Option<String>,
     /// When it reported last, in seconds since the Unix epoch; in JSON in ISO 8601.

@@ -143,10 +143,8 @@ fn needs_no_login(error: &connect::Error) -> bool {
         // A policy that allows only sessions to ports, or no Instance Connect.
         connect::Error::Aws(error) => error.is_denial(),
         connect::Error::NoRoute { plan, failed, .. } => {
-            let is_windows =
-                plan.instance.platform_details.as_deref().is_some_and(|platform| platform.starts_with("Windows"));
             let is_denied = |failed: &FailedRoute| matches!(&failed.error, RouteError::Aws(error) if error.is_denial());
-            is_windows || failed.iter().any(is_denied)
+            plan.instance.is_windows() || failed.iter().any(is_denied)
         }
         connect::Error::Denied { .. } => true,
         _ => false,

@@ -10,7 +10,9 @@ use tokio::net::TcpListener;
 use super::open;
 use crate::secret::Secret;
 use crate::ssm::Error;
-use crate::ssm::api::{BoxFuture, ChannelToken, ResumeError, SessionApi};
+use crate::ssm::api::{BoxFuture, ChannelToken, KeyError, ResumeError, SessionApi};
+use crate::ssm::cipher::DataKey;
+use crate::ssm::handshake::{KeyRequest, Purpose};
 use crate::web::Connector;
 
 /// A service that counts how often the session was ended.
@@ -22,6 +24,10 @@ struct Service {
 impl SessionApi for Service {
     fn resume(&self, _: String) -> BoxFuture<'_, Result<Option<ChannelToken>, ResumeError>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn data_key(&self, _: KeyRequest) -> BoxFuture<'_, Result<DataKey, KeyError>> {
+        Box::pin(async { Err(KeyError { reason: String::new(), denied: true }) })
     }
 
     fn terminate(&self) -> BoxFuture<'_, ()> {
@@ -52,7 +58,7 @@ async fn mute_agent_ends_the_session() {
     let token = ChannelToken { url: Secret::new(url), token: Secret::new("token".to_owned()), headers: Vec::new() };
     let service = Arc::new(Service::default());
     let connector = Connector::with_proxies(Matcher::builder().build(), None);
-    let error = open(connector, token, Arc::clone(&service) as _, false).await.err().unwrap();
+    let error = open(connector, token, Arc::clone(&service) as _, Purpose::Connection).await.err().unwrap();
     assert!(matches!(error, Error::NoHandshake(15)), "{error}");
     assert_eq!(service.terminated.load(Ordering::Relaxed), 1);
 }

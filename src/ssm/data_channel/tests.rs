@@ -10,19 +10,20 @@ use super::{DataChannel, MAX_PAYLOAD, Now};
 use crate::ssm::Error;
 use crate::ssm::frame::tests::vector;
 use crate::ssm::frame::{Frame, Kind, flag, payload};
-use crate::ssm::handshake::CLIENT_VERSION;
+use crate::ssm::handshake::{CLIENT_VERSION, Purpose};
+use crate::ssm::item::Item;
 
-fn now() -> Now {
+pub(super) fn now() -> Now {
     Now { instant: Instant::now(), unix_ms: 1_577_840_461_000 }
 }
 
-fn from_agent(sequence: i64, payload_type: u32, payload: impl Into<Bytes>) -> Bytes {
+pub(super) fn from_agent(sequence: i64, payload_type: u32, payload: impl Into<Bytes>) -> Bytes {
     let id = 7 + u128::try_from(sequence).unwrap();
     let (kind, payload) = (Kind::OutputStreamData, payload.into());
     Frame { kind, sequence, flags: 0, id, created: 1, payload_type, payload }.encode()
 }
 
-fn sent(data_channel: &mut DataChannel) -> Vec<Frame> {
+pub(super) fn sent(data_channel: &mut DataChannel) -> Vec<Frame> {
     std::iter::from_fn(|| data_channel.next_to_send(Instant::now()))
         .map(|bytes| Frame::decode(&bytes).unwrap())
         .collect()
@@ -35,7 +36,7 @@ fn request() -> String {
 }
 
 fn open() -> DataChannel {
-    let mut data_channel = DataChannel::new(1);
+    let mut data_channel = DataChannel::new(Purpose::Connection, 1);
     data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
     let complete = json!({ "HandshakeTimeToComplete": 1, "CustomerMessage": "Be careful" }).to_string();
     data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, complete), now()).unwrap();
@@ -55,7 +56,7 @@ fn bare(kind: Kind) -> Bytes {
 
 #[test]
 fn the_handshake_comes_first_and_is_answered() {
-    let mut data_channel = DataChannel::new(1);
+    let mut data_channel = DataChannel::new(Purpose::Connection, 1);
     assert!(!data_channel.can_send());
     data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
     let frames = sent(&mut data_channel);
@@ -82,8 +83,8 @@ fn the_handshake_comes_first_and_is_answered() {
 #[test]
 fn data_is_split_into_payloads() {
     let mut data_channel = open();
-    data_channel.send(&vec![7; 2 * MAX_PAYLOAD + 1], now());
-    data_channel.send(b"\n", now());
+    data_channel.send(&vec![7; 2 * MAX_PAYLOAD + 1], now()).unwrap();
+    data_channel.send(b"\n", now()).unwrap();
     let frames = sent(&mut data_channel);
     assert_eq!(frames.iter().map(|frame| frame.payload.len()).collect::<Vec<_>>(), [MAX_PAYLOAD, MAX_PAYLOAD, 1, 1]);
     assert_eq!(frames.iter().map(|frame| frame.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
@@ -100,7 +101,7 @@ fn duplicate_is_acknowledged_again_but_delivered_once() {
         data_channel.take(&from_agent(2, payload::OUTPUT, "abc"), now()).unwrap();
         assert_eq!(sent(&mut data_channel).len(), 1);
     }
-    assert_eq!(data_channel.next_received().as_deref(), Some(&b"abc"[..]));
+    assert_eq!(data_channel.next_received(), Some(Item::Stdout(Bytes::from_static(b"abc"))));
     assert_eq!(data_channel.next_received(), None);
 }
 
@@ -110,7 +111,7 @@ fn pause_holds_data_until_next_message() {
     let release = [bare(Kind::StartPublication), from_agent(2, payload::OUTPUT, "x"), acknowledge(0)];
     for release in release {
         let mut data_channel = open();
-        data_channel.send(b"queued", now());
+        data_channel.send(b"queued", now()).unwrap();
         data_channel.take(&bare(Kind::PausePublication), now()).unwrap();
         assert!(!data_channel.can_send() && data_channel.next_tick(Instant::now()).is_none());
         assert!(sent(&mut data_channel).is_empty());
@@ -124,12 +125,12 @@ fn pause_holds_data_until_next_message() {
 #[test]
 fn unacknowledged_messages_are_resent_after_reconnect() {
     let mut data_channel = open();
-    data_channel.send(b"one", now());
+    data_channel.send(b"one", now()).unwrap();
     data_channel.take(&acknowledge(0), now()).unwrap();
     data_channel.take(&acknowledge(1), now()).unwrap();
     assert!(data_channel.is_settled());
-    data_channel.send(b"two", now());
-    data_channel.send(b"three", now());
+    data_channel.send(b"two", now()).unwrap();
+    data_channel.send(b"three", now()).unwrap();
     data_channel.take(&acknowledge(3), now()).unwrap();
     sent(&mut data_channel);
     data_channel.reconnected(now());
@@ -152,7 +153,7 @@ fn signals_go_both_ways() {
     let refused = from_agent(2, payload::FLAG, flag::CONNECT_TO_PORT_ERROR.to_be_bytes().to_vec());
     assert!(matches!(open().take(&refused, now()), Err(Error::PortRefused)));
     // An old agent does not support terminating a session.
-    let mut old = DataChannel::new(1);
+    let mut old = DataChannel::new(Purpose::Connection, 1);
     let request = request().replace("3.3.3572.0", "2.3.700.0");
     old.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request), now()).unwrap();
     assert!(!old.terminate(now()));
@@ -169,10 +170,10 @@ fn signals_go_both_ways() {
 #[test]
 fn misbehaving_agent_is_limited() {
     let malformed = |result: Result<(), Error>| assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
-    malformed(DataChannel::new(1).take(&from_agent(0, payload::OUTPUT, "early"), now()));
+    malformed(DataChannel::new(Purpose::Connection, 1).take(&from_agent(0, payload::OUTPUT, "early"), now()));
     malformed(open().take(&from_agent(2, payload::HANDSHAKE_REQUEST, request()), now()));
     let many = json!({ "AgentVersion": "3.1", "RequestedClientActions": vec![0; 17] }).to_string();
-    malformed(DataChannel::new(1).take(&from_agent(0, payload::HANDSHAKE_REQUEST, many), now()));
+    malformed(DataChannel::new(Purpose::Connection, 1).take(&from_agent(0, payload::HANDSHAKE_REQUEST, many), now()));
     // Each message is acknowledged, until no more are accepted.
     let mut data_channel = open();
     let mut taken = 0;
@@ -194,7 +195,7 @@ fn misbehaving_agent_is_limited() {
     assert!(data_channel.can_take());
     data_channel.take(&acknowledge(i64::MIN), now()).unwrap();
     let flood = json!({ "CustomerMessage": "x".repeat(100_000) }).to_string();
-    let mut data_channel = DataChannel::new(1);
+    let mut data_channel = DataChannel::new(Purpose::Connection, 1);
     data_channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request()), now()).unwrap();
     data_channel.take(&from_agent(1, payload::HANDSHAKE_COMPLETE, flood), now()).unwrap();
     assert_eq!(data_channel.take_message().unwrap().len(), 1000);
@@ -256,7 +257,7 @@ fn due_messages_are_sent_again() {
     let start = now();
     let after = |seconds: u64| Now { instant: start.instant + Duration::from_secs(seconds), ..start };
     data_channel.take(&acknowledge(0), start).unwrap();
-    data_channel.send(b"x", start);
+    data_channel.send(b"x", start).unwrap();
     assert_eq!(data_channel.next_tick(Instant::now()), None, "it waits for the websocket");
     assert_eq!(sent(&mut data_channel).len(), 1);
     assert!(data_channel.next_tick(Instant::now()).is_some_and(|due| due < after(2).instant));
@@ -281,7 +282,7 @@ fn lost_message_is_repeated_during_an_upload() {
     for ms in 0..2000 {
         let now = Now { instant: start.instant + Duration::from_millis(ms as u64), ..start };
         while data_channel.can_send() {
-            data_channel.send(b"x", now);
+            data_channel.send(b"x", now).unwrap();
         }
         data_channel.tick(now);
         while let Some(bytes) = data_channel.next_to_send(now.instant) {
@@ -308,7 +309,7 @@ fn timers_rest_while_nothing_is_read() {
     let start = now();
     let after = |seconds: u64| Now { instant: start.instant + Duration::from_secs(seconds), ..start };
     data_channel.take(&acknowledge(0), start).unwrap();
-    data_channel.send(b"x", start);
+    data_channel.send(b"x", start).unwrap();
     assert_eq!(sent(&mut data_channel).len(), 1);
     for sequence in 2..=2 + 1024 {
         data_channel.take(&from_agent(sequence, payload::OUTPUT, vec![0; 1024]), start).unwrap();
@@ -337,7 +338,7 @@ fn few_messages_are_repeated_after_a_stall() {
         while !data_channel.can_send() || data_channel.next_to_send(at(ms).instant).is_some() {
             ms += 1;
         }
-        data_channel.send(b"x", at(ms));
+        data_channel.send(b"x", at(ms)).unwrap();
     }
     for later in ms..ms + 5000 {
         data_channel.tick(at(later));

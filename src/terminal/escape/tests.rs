@@ -1,6 +1,6 @@
 //! The escape filter: a table of cases, and property tests that no byte is lost or invented.
 
-use crate::terminal::escape::{EscapeFilter, Typed};
+use crate::terminal::escape::{EscapeFilter, Extra, Typed};
 use proptest::prelude::*;
 
 fn bytes(text: &str) -> Typed {
@@ -27,9 +27,9 @@ fn escapes_work_at_line_start_only() {
         ("", vec![]),
     ];
     for (typed, expected) in table {
-        assert_eq!(&EscapeFilter::new(Some(b'~')).feed(typed.as_bytes()), expected, "{typed:?}");
+        assert_eq!(&EscapeFilter::new(Some(b'~'), Extra::Connections).feed(typed.as_bytes()), expected, "{typed:?}");
         // Feeds the same input byte by byte and joins the results.
-        let mut filter = EscapeFilter::new(Some(b'~'));
+        let mut filter = EscapeFilter::new(Some(b'~'), Extra::Connections);
         let mut joined: Vec<Typed> = Vec::new();
         for byte in typed.bytes() {
             if joined.last() == Some(&Typed::Disconnect) {
@@ -48,15 +48,15 @@ fn escapes_work_at_line_start_only() {
 
 #[test]
 fn other_escape_characters_work_alike() {
-    assert_eq!(EscapeFilter::new(Some(b'%')).feed(b"~.\r%."), [bytes("~.\r"), Typed::Disconnect]);
-    assert_eq!(EscapeFilter::new(None).feed(b"~.\r~."), [bytes("~.\r~.")]);
-    assert!(EscapeFilter::new(Some(2)).help().contains("^B."), "Ctrl-B");
+    assert_eq!(EscapeFilter::new(Some(b'%'), Extra::Connections).feed(b"~.\r%."), [bytes("~.\r"), Typed::Disconnect]);
+    assert_eq!(EscapeFilter::new(None, Extra::Connections).feed(b"~.\r~."), [bytes("~.\r~.")]);
+    assert!(EscapeFilter::new(Some(2), Extra::Connections).help().contains("^B."), "Ctrl-B");
 }
 
 proptest! {
     #[test]
     fn input_without_tilde_is_unchanged(input in prop::collection::vec(any::<u8>().prop_filter("no tilde", |b| *b != b'~'), 0..300)) {
-        let out = EscapeFilter::new(Some(b'~')).feed(&input);
+        let out = EscapeFilter::new(Some(b'~'), Extra::Connections).feed(&input);
         let expected = if input.is_empty() { vec![] } else { vec![Typed::Bytes(input)] };
         prop_assert_eq!(out, expected);
     }
@@ -73,7 +73,7 @@ proptest! {
             }
             at_start = c == '\r';
         }
-        let sent: Vec<u8> = EscapeFilter::new(Some(b'~')).feed(typed.as_bytes()).into_iter().flat_map(|typed| match typed {
+        let sent: Vec<u8> = EscapeFilter::new(Some(b'~'), Extra::Connections).feed(typed.as_bytes()).into_iter().flat_map(|typed| match typed {
             Typed::Bytes(bytes) => bytes,
             other => panic!("{other:?} in {text:?}"),
         }).collect();

@@ -12,7 +12,7 @@ const ROOMS: &[(&str, &str)] = &[
     (
         "commands",
         "agent aws config connect context diagnose error event facts find forward forward_spec key_holder login openssh plan program route secret \
-         settings ssh ssh_config store table target terminal text transport trust ui when",
+         settings ssh ssh_config ssm store table target terminal text transport trust ui when",
     ),
     ("context", "aws config ui"),
     ("error", "aws config connect diagnose find plan route ssh ssm store table target text trust web when"),
@@ -34,7 +34,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("aws", "account io secret store target web when"),
     ("eice", "web"),
     ("forward", "forward_spec io ssh"),
-    ("ssm", "io secret web when"),
+    ("ssm", "io program secret web when"),
     ("ssh_config", "config forward_spec target"),
     ("web", "io secret transport"),
     ("ssh", "io program secret"),

@@ -110,7 +110,7 @@ impl Cipher {
     }
 }
 
-/// Answers GenerateDataKey.
+/// Answers GenerateDataKey, and remembers the key.
 pub(crate) fn generate_data_key(state: &State, body: &str) -> Response<Body> {
     let request: Value = serde_json::from_str(body).unwrap_or_default();
     if request["NumberOfBytes"] != 64 || request["KeyId"].as_str().is_none_or(str::is_empty) {

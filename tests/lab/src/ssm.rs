@@ -147,7 +147,7 @@ pub(crate) fn start_access_request(state: &mut State, body: &str) -> Response<Bo
     answer(&json!({ "AccessRequestId": id }))
 }
 
-/// Answers GetAccessToken.
+/// Answers GetAccessToken, by the decision that the test has set.
 pub(crate) fn get_access_token(state: &mut State, body: &str) -> Response<Body> {
     let id = field(body, "AccessRequestId");
     let outcome = state.access_outcome;

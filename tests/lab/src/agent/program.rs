@@ -14,7 +14,7 @@ use super::target::{PAYLOAD, ToTarget};
 
 type Output = mpsc::Sender<(u32, Vec<u8>)>;
 
-/// The payload types.
+/// The payload types of its output.
 const OUTPUT: u32 = 1;
 const STDERR: u32 = 11;
 const EXIT_CODE: u32 = 12;

@@ -1,4 +1,4 @@
-//! One session of the agent: the reliable messages between the client and what the session is for, with the agent's faults.
+//! A session of the agent: the reliable messages between the client and what the session is for, with the agent's faults.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ pub(super) struct AgentSession {
     terminated: bool,
 }
 
-/// What happens next.
+/// The next event of a session.
 enum Next {
     Message(Option<Result<Message, tokio_tungstenite::tungstenite::Error>>),
     Socket(Box<Socket>),
@@ -110,7 +110,7 @@ impl AgentSession {
                 Next::Message(Some(Ok(Message::Binary(bytes)))) => self.take(&mut socket, &bytes).await,
                 Next::Message(Some(Ok(Message::Text(_)))) => self.record_error("a text frame after the first"),
                 Next::Message(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => {}
-                Next::Message(_) => match self.resumed(&mut sockets).await {
+                Next::Message(_) => match self.resumed(&mut sockets, &mut end).await {
                     Some(next) => socket = next,
                     None => return,
                 },
@@ -129,7 +129,7 @@ impl AgentSession {
                         (cuts, sent_since_cut) = (Some((after, times - 1)), 0);
                         // The old socket is dropped without a close frame.
                         drop(socket);
-                        match self.resumed(&mut sockets).await {
+                        match self.resumed(&mut sockets, &mut end).await {
                             Some(next) => socket = next,
                             None => return,
                         }
@@ -194,8 +194,15 @@ impl AgentSession {
     }
 
     /// Waits for the client's next socket, and sends again what it has not acknowledged.
-    async fn resumed(&mut self, sockets: &mut UnboundedReceiver<Box<Socket>>) -> Option<Box<Socket>> {
-        let mut socket = tokio::time::timeout(RESUME_TIMEOUT, sockets.recv()).await.ok().flatten()?;
+    async fn resumed(
+        &mut self,
+        sockets: &mut UnboundedReceiver<Box<Socket>>,
+        end: &mut UnboundedReceiver<String>,
+    ) -> Option<Box<Socket>> {
+        let mut socket = tokio::select! {
+            next = tokio::time::timeout(RESUME_TIMEOUT, sockets.recv()) => next.ok().flatten()?,
+            _ = end.recv() => return None,
+        };
         self.retransmit_all(&mut socket).await;
         Some(socket)
     }

@@ -1,4 +1,4 @@
-//! What a session is for, and the task that serves it: a port, several connections to a port, or a program.
+//! The purpose of a session, and the task that serves it: a port, several connections to a port, or a program.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) const PAYLOAD: usize = 1024;
 const CONNECT_ERROR: (u32, u32) = (10, 3);
 const QUEUE: usize = 16;
 
-/// What a session is for.
+/// The purpose of a session.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     /// A port, by its port on loopback.
@@ -96,7 +96,7 @@ impl Work {
 
 type Output = mpsc::Sender<(u32, Vec<u8>)>;
 
-/// One connection to the port.
+/// Carries a single connection to the port.
 async fn connect(port: u16, mut input: mpsc::Receiver<ToTarget>, output: Output) {
     let (kind, refused) = CONNECT_ERROR;
     let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await else {

@@ -1,0 +1,144 @@
+//! Shells: the terminal, the size, the escapes, encryption, and the reasons for an end.
+
+use ec2ssh_lab::{Agent, Fault};
+
+use super::{assert_well_behaved, started, world};
+use crate::support::pty::Terminal;
+use crate::support::{World, wait_until};
+
+/// Opens a shell under a shell that prints the exit status and the terminal's modes.
+fn shell(world: &World, options: &str) -> Terminal {
+    let line = format!("\"$EC2SSH\" ssm {options} db-1; echo \"status $?\"; stty -a | grep -o '.icanon\\|.echo '");
+    Terminal::run(world, &line)
+}
+
+#[track_caller]
+fn assert_restored(terminal: &mut Terminal, status: u32) {
+    terminal.wait_for(&format!("status {status}"));
+    terminal.wait();
+    let text = terminal.text();
+    assert!(!text.contains("-icanon") && !text.contains("-echo ") && !terminal.is_raw(), "{text}");
+}
+
+#[test]
+fn shell_has_the_terminal_s_size() {
+    let agent = Agent::recent();
+    let world = world(agent.clone());
+    let mut terminal = shell(&world, "");
+    terminal.wait_raw(true);
+    terminal.type_in("until stty size | grep '24 8''0'; do sleep 0.1; done; echo $TERM\r");
+    terminal.wait_for("24 80");
+    terminal.wait_for("xterm-256color");
+    terminal.resize(40, 100);
+    terminal.type_in("until stty size | grep '40 1''00'; do sleep 0.1; done\r");
+    terminal.wait_for("40 100");
+    terminal.type_in("trap 'echo caught' INT; sh -c 'echo rea\"\"dy; exec sleep 30'\r");
+    terminal.wait_for("ready");
+    terminal.type_in("\x03");
+    terminal.wait_for("caught");
+    terminal.type_in("exit\r");
+    assert_restored(&mut terminal, 0);
+    assert_well_behaved(&world, &agent);
+    assert_eq!(started(&world)[0]["DocumentName"], serde_json::Value::Null, "the account's own document");
+    assert_eq!(world.cloud.count("TerminateSession"), 0);
+}
+
+/// The agent's shells know no flag that ends a session, so the service is told.
+#[test]
+fn escape_ends_the_session() {
+    let agent = Agent::recent();
+    let world = world(agent.clone());
+    let mut terminal = shell(&world, "");
+    terminal.wait_raw(true);
+    terminal.type_in("\r~?");
+    terminal.wait_for("end the session");
+    assert!(!terminal.text().contains("forwarded"), "{}", terminal.text());
+    terminal.type_in("\r~.");
+    terminal.wait_for("Disconnected (~.).");
+    assert_restored(&mut terminal, 255);
+    assert_eq!(world.cloud.count("TerminateSession"), 1);
+    assert_well_behaved(&world, &agent);
+}
+
+#[test]
+fn lost_connection_is_resumed() {
+    let faulty = Agent { cut: Some((3000, 2)), duplicate: true, lose_data: Some(7), ..Agent::recent() };
+    let world = world(faulty.clone());
+    let mut terminal = shell(&world, "");
+    terminal.wait_raw(true);
+    terminal.type_in("i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; done\r");
+    terminal.wait_for("line 2000");
+    terminal.type_in("exit\r");
+    assert_restored(&mut terminal, 0);
+    assert!(world.cloud.sessions().1 >= 2, "{:?}", world.cloud.sessions());
+    assert_well_behaved(&world, &faulty);
+}
+
+#[test]
+fn encrypted_shell_uses_the_account_s_key() {
+    for challenge in [false, true] {
+        let world = world(Agent::recent());
+        let kms = if challenge { world.cloud.kms().with_challenge() } else { world.cloud.kms() };
+        let agent = Agent { kms: Some(kms), message: Some("Be \x1b[31mcareful".to_owned()), ..Agent::recent() };
+        world.cloud.agent(crate::support::ID, agent.clone());
+        let mut terminal = shell(&world, "");
+        terminal.wait_for("Session Manager says: Be");
+        terminal.wait_raw(true);
+        terminal.type_in("until stty size | grep '24 8''0'; do sleep 0.1; done; exit\r");
+        terminal.wait_for("24 80");
+        assert_restored(&mut terminal, 0);
+        assert_eq!(world.cloud.count("GenerateDataKey"), 1);
+        assert_well_behaved(&world, &agent);
+    }
+}
+
+#[test]
+fn denied_data_key_names_action_and_key() {
+    let world = world(Agent::recent());
+    world.cloud.agent(crate::support::ID, Agent { kms: Some(world.cloud.kms()), ..Agent::recent() });
+    world.cloud.fail("GenerateDataKey", Fault::error(400, "AccessDeniedException", "not authorized"), 9);
+    let run = world.run("ssm db-1").expect(255);
+    for part in ["no data key for the encrypted session", "kms:GenerateDataKey on arn:aws:kms:", "in the key's policy"]
+    {
+        assert!(run.stderr.contains(part), "{run}");
+    }
+    assert_eq!(world.cloud.count("TerminateSession"), 1);
+    wait_until("the session has ended", || world.cloud.open_sessions() == 0);
+}
+
+#[test]
+fn run_as_user_that_is_missing_is_named() {
+    let text =
+        "\n----------ERROR-------\nUnable to start command: failed to start pty since RunAs user deploy does not exist";
+    let world = world(Agent { closes_with: Some(text), ..Agent::recent() });
+    let run = world.run("ssm db-1").expect(255);
+    assert!(run.stderr.contains("RunAs user deploy does not exist") && run.stderr.contains("Run As"), "{run}");
+    assert!(run.stdout.is_empty(), "{run}");
+}
+
+#[test]
+fn service_says_why_a_session_has_ended() {
+    let world = world(Agent::recent());
+    let mut terminal = shell(&world, "");
+    terminal.wait_raw(true);
+    world.cloud.end_sessions("Your session timed out due to inactivity and has been terminated.");
+    terminal.wait_for("timed out due to inactivity");
+    terminal.wait_for("idle session timeout");
+    assert_restored(&mut terminal, 255);
+}
+
+/// A shell without a terminal of ours: its input ends with Ctrl-D, and its size is not invented.
+#[test]
+fn piped_input_is_typed_into_the_shell() {
+    let agent = Agent::recent();
+    let world = world(agent.clone());
+    let run = world.run_with_input(world.ec2ssh("ssm db-1"), b"stty size; echo a''b\n").expect(0);
+    assert!(run.out().contains("ab\r\n"), "{run}");
+    assert_well_behaved(&world, &agent);
+}
+
+#[test]
+fn offline_agent_has_a_hint() {
+    let run = world(Agent { ping: "ConnectionLost", ..Agent::recent() }).run("ssm db-1").expect(255);
+    assert!(run.stderr.contains("TargetNotConnected") && run.stderr.contains("ec2ssh ssm --wait i-"), "{run}");
+}
