@@ -30,6 +30,7 @@ use crate::commands::list::{self, ListArgs};
 use crate::commands::metadata::{self, MetadataArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
+use crate::commands::serial::{self, SerialArgs};
 use crate::commands::ssh::{self, SshArgs};
 use crate::commands::ssm::{self, SsmArgs};
 use crate::context::Ctx;
@@ -76,7 +77,11 @@ enum Command {
     #[cfg(unix)]
     Forward(Box<ForwardArgs>),
     /// Open a shell or run a command through Session Manager: no SSH, user or key is needed
+    #[cfg(unix)]
     Ssm(Box<SsmArgs>),
+    /// Open the serial console of an instance
+    #[cfg(unix)]
+    Serial(Box<SerialArgs>),
     /// List instances in a table
     List(ListArgs),
     /// Show all that AWS knows of an instance: addresses, groups, agent, user data, console
@@ -104,7 +109,9 @@ enum Command {
 impl Command {
     fn kind(&self) -> CommandKind {
         match self {
-            Self::Ssh(_) | Self::Proxy(_) | Self::Ssm(_) => CommandKind::Session,
+            Self::Ssh(_) | Self::Proxy(_) => CommandKind::Session,
+            #[cfg(unix)]
+            Self::Ssm(_) | Self::Serial(_) => CommandKind::Session,
             #[cfg(unix)]
             Self::Config(_) | Self::HoldKey(_) | Self::Forward(_) => CommandKind::Tool,
             Self::List(_)
@@ -121,7 +128,10 @@ impl Command {
         match self {
             Self::Ssh(args) => args.connect.output,
             Self::Proxy(args) => OutputOptions { quiet: args.is_quiet(), ..args.connect.output },
+            #[cfg(unix)]
             Self::Ssm(args) => args.find.output,
+            #[cfg(unix)]
+            Self::Serial(args) => args.find.output,
             Self::List(args) => args.output,
             Self::Info(args) => args.output,
             Self::Doctor(args) => args.output,
@@ -278,7 +288,11 @@ fn lacking_option(error: &clap::Error) -> Option<CommandError> {
 /// Returns the kind of the command with this name; any other word is a target of `ssh`.
 fn kind_of(name: &str) -> CommandKind {
     let is_command = name == "help" || App::command().find_subcommand(name).is_some();
-    if is_command && !matches!(name, "ssh" | "proxy" | "ssm") { CommandKind::Tool } else { CommandKind::Session }
+    if is_command && !matches!(name, "ssh" | "proxy" | "ssm" | "serial") {
+        CommandKind::Tool
+    } else {
+        CommandKind::Session
+    }
 }
 
 /// Moves a subcommand that follows options (`ec2ssh --profile p list`) to the front, where clap expects it. The first
@@ -357,6 +371,9 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::Proxy(args) => Box::pin(proxy::run(ctx, *args)).await,
         #[cfg(unix)]
         Command::Forward(args) => Box::pin(forward::run(ctx, *args)).await,
+        #[cfg(unix)]
+        Command::Serial(args) => Box::pin(serial::run(ctx, *args)).await,
+        #[cfg(unix)]
         Command::Ssm(args) => Box::pin(ssm::run(ctx, *args)).await,
         Command::List(args) => Box::pin(list::run(ctx, args)).await,
         Command::Info(args) => Box::pin(info::run(ctx, *args)).await,

@@ -66,8 +66,6 @@ pub(crate) enum Input {
     Eof,
     /// A new size of the local window.
     Resized(WindowSize),
-    /// A break of the line (RFC 4335).
-    Break,
 }
 
 /// The local ends of a program's output.

@@ -13,8 +13,12 @@ use super::parent::SshProcess;
 use super::socket::{agent_of, is_own_peer};
 use super::wire::{HostKeysRequest, Refused, Request, Response};
 
-/// The time limit of an answer. The agent waits for the instance's console output, which has a time limit of its own.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time limit of an answer: the agent waits for the instance's console output, which has a time limit of its own, or for a person. A
+/// server ends a login after two minutes.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(110);
+/// The time for which an agent may not be there yet: it is made when its ssh has been started.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
+const START_POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// The largest response accepted, in bytes; a known_hosts line has a few hundred.
 const MAX_RESPONSE_LEN: u32 = 1024 * 1024;
 
@@ -28,8 +32,16 @@ pub(crate) async fn host_keys(
     owner: SshProcess,
     request: HostKeysRequest,
 ) -> io::Result<Result<String, Refused>> {
-    let own = agent_of(path, owner);
-    let agent = UnixStream::connect(own.as_deref().unwrap_or(path)).await?;
+    let begun = tokio::time::Instant::now();
+    let agent = loop {
+        let own = agent_of(path, owner);
+        match UnixStream::connect(own.as_deref().unwrap_or(path)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && begun.elapsed() < START_TIMEOUT => {
+                tokio::time::sleep(START_POLL_INTERVAL).await;
+            }
+            other => break other?,
+        }
+    };
     if !is_own_peer(&agent) {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "a process of another user answers there"));
     }

@@ -24,10 +24,28 @@ impl Aws {
             .ssh_public_key(public_key);
         let answer = request.send().await;
         let answer = answer.map_err(|error| self.classify(Call::SendSshPublicKey, instance_id, error))?;
-        if answer.success() {
-            return Ok(());
-        }
-        let detail = "the response reports neither success nor an error".to_owned();
-        Err(Error::InvalidResponse { call: Call::SendSshPublicKey, detail })
+        succeeded(Call::SendSshPublicKey, answer.success())
     }
+
+    /// Pushes `public_key` for the serial console of the instance
+    /// (<https://docs.aws.amazon.com/ec2-instance-connect/latest/APIReference/API_SendSerialConsoleSSHPublicKey.html>).
+    ///
+    /// # Errors
+    /// Any error of the API call.
+    pub(crate) async fn push_serial_key(&self, instance_id: &str, public_key: &str) -> Result<(), Error> {
+        let call = Call::SendSerialConsoleSshPublicKey;
+        let request = self
+            .instance_connect
+            .send_serial_console_ssh_public_key()
+            .instance_id(instance_id)
+            .serial_port(0)
+            .ssh_public_key(public_key);
+        let answer = request.send().await.map_err(|error| self.classify(call, instance_id, error))?;
+        succeeded(call, answer.success())
+    }
+}
+
+fn succeeded(call: Call, success: bool) -> Result<(), Error> {
+    let detail = "the response reports neither success nor an error".to_owned();
+    if success { Ok(()) } else { Err(Error::InvalidResponse { call, detail }) }
 }

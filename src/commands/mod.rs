@@ -22,6 +22,8 @@ pub(crate) mod metadata;
 pub(crate) mod options;
 pub(crate) mod prompts;
 pub(crate) mod proxy;
+#[cfg(unix)]
+pub(crate) mod serial;
 mod session_io;
 pub(crate) mod ssh;
 mod ssh_options;

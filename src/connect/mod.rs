@@ -60,6 +60,8 @@ mod outage;
 mod ports;
 mod public_key;
 mod pushed_key;
+#[cfg(unix)]
+mod serial;
 mod speculative;
 
 use std::path::PathBuf;
@@ -85,6 +87,8 @@ pub(crate) use jump::{Jump, SshHost, Through};
 pub(crate) use node::{Attempt as SessionAttempt, Node, node};
 pub(crate) use ports::ports;
 pub(crate) use public_key::Error as PublicKeyError;
+#[cfg(unix)]
+pub(crate) use serial::{SerialConsole, serial_console};
 
 /// A connection to an instance, logged in, and the way to others like it.
 pub(crate) struct Session {

@@ -73,14 +73,14 @@ const ERROR_CODES: &[(&str, Explanation)] = &[
         "SerialConsoleAccessDisabledException",
         Explanation {
             meaning: "this account has not enabled the serial console in this region",
-            hint: "aws ec2 enable-serial-console-access",
+            hint: "enable it: aws ec2 enable-serial-console-access; if that is denied, an organization forbids it: aws ec2 get-serial-console-access-status",
         },
     ),
     (
         "EC2InstanceTypeInvalidException",
         Explanation {
             meaning: "the serial console requires a Nitro-based instance type",
-            hint: "connect over the network: ec2ssh RESOURCE",
+            hint: "connect over the network: ec2ssh RESOURCE; see the screen: ec2ssh info --screenshot FILE RESOURCE",
         },
     ),
     (
@@ -88,6 +88,20 @@ const ERROR_CODES: &[(&str, Explanation)] = &[
         Explanation {
             meaning: "the serial console is in use, and it allows one session at a time",
             hint: "wait 30 s after the other session has ended, then run the same command again",
+        },
+    ),
+    (
+        "SerialConsoleSessionUnavailableException",
+        Explanation {
+            meaning: "the service cannot start a session on the serial console at the moment",
+            hint: "wait a minute, then run the same command again",
+        },
+    ),
+    (
+        "SerialConsoleSessionUnsupportedException",
+        Explanation {
+            meaning: "the instance runs with an older firmware, which the serial console does not support",
+            hint: "stop and start it (a reboot is not enough): aws ec2 stop-instances --instance-ids RESOURCE",
         },
     ),
     ("ServiceException", Explanation { meaning: "internal error of the AWS service", hint: RETRY_LATER }),

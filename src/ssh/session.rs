@@ -157,8 +157,6 @@ async fn send(mut input: mpsc::Receiver<Input>, writer: &ChannelWriteHalf<Msg>) 
         let sent = match next {
             Input::Bytes(bytes) => writer.data_bytes(bytes).await,
             Input::Eof => writer.eof().await,
-            // russh cannot send the request (RFC 4335).
-            Input::Break => Ok(()),
             Input::Resized(WindowSize { columns, rows, width, height }) => {
                 writer.window_change(columns, rows, width, height).await
             }

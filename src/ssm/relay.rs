@@ -267,8 +267,6 @@ impl Relay {
             IoEvent::Received(Received::End(why)) => return Ok(Some(why)),
             IoEvent::Read(Input::Eof) => local.input_ended = Some(Instant::now()),
             IoEvent::Read(Input::Bytes(bytes)) => self.data_channel.send(&bytes, now())?,
-            // A session of the agent has no line to break.
-            IoEvent::Read(Input::Break) => {}
             IoEvent::Read(Input::Resized(size)) => self.data_channel.resize(size.columns, size.rows, now()),
             IoEvent::Written => local.event(),
             IoEvent::LocalDropped | IoEvent::Nothing => {}

@@ -15,8 +15,6 @@ pub(crate) enum Typed {
     Suspend,
     /// The escape `~#`: list the forwarded connections.
     Connections,
-    /// The escape `~B`: send a break.
-    Break,
 }
 
 /// The escapes that not every session has.
@@ -26,8 +24,6 @@ pub(crate) enum Extra {
     Nothing,
     /// The escape `~#`: the session has forwarded connections.
     Connections,
-    /// The escape `~B`: the session has a line that can be broken.
-    Break,
 }
 
 /// The position in a typed line.
@@ -68,7 +64,6 @@ impl EscapeFilter {
                 format!("  {escape}#   list forwarded connections\n"),
                 format!("\nThere is no {escape}C: add forwards with another ec2ssh -N -L … or ec2ssh forward"),
             ),
-            Extra::Break => (format!("  {escape}B   send a break (for SysRq, then a key)\n"), String::new()),
         };
         format!(
             "Supported escapes, after Enter:\n  {escape}.   end the session\n  {escape}^Z  suspend ec2ssh\n{extra}  \
@@ -85,7 +80,6 @@ impl EscapeFilter {
                 (Position::AfterEscape, b'.') => Some(Typed::Disconnect),
                 (Position::AfterEscape, b'?') => Some(Typed::Help),
                 (Position::AfterEscape, b'#') if self.extra == Extra::Connections => Some(Typed::Connections),
-                (Position::AfterEscape, b'B') if self.extra == Extra::Break => Some(Typed::Break),
                 (Position::AfterEscape, CTRL_Z) => Some(Typed::Suspend),
                 _ => None,
             };

@@ -129,7 +129,6 @@ impl<U: TerminalUi> LocalTerminal<U> {
                     Typed::Bytes(bytes) => drop(to.send(Input::Bytes(bytes))),
                     Typed::Disconnect => return,
                     Typed::Help => self.ui.lines(&filter.help()),
-                    Typed::Break => drop(to.send(Input::Break)),
                     Typed::Connections => self.ui.lines(&self.ui.connections()),
                     Typed::Suspend if is_orphan() => {
                         self.ui.notice("[ec2ssh not suspended: no shell could resume it]");

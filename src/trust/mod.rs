@@ -4,7 +4,8 @@
 //! (`certificate`), ec2ssh's own file ([`known_hosts`]), the instance's console ([`console`], read by `console_keys`), the caller's known_hosts files
 //! ([`lines`]), and finally the policy and the user. `verifier` asks them one after the other and is ssh's
 //! [`HostKeyVerifier`](crate::ssh::verifier::HostKeyVerifier); `openssh` answers the same for plain ssh; `source` collects what an
-//! instance's verifier needs; `session_keys` holds the keys that the file cannot take.
+//! instance's verifier needs; `session_keys` holds the keys that the file cannot take. `serial` judges the servers of
+//! the serial console, whose fingerprints AWS publishes (`serial_hosts`).
 
 mod certificate;
 pub(crate) mod console;
@@ -13,6 +14,10 @@ mod error;
 pub(crate) mod known_hosts;
 pub(crate) mod lines;
 mod openssh;
+#[cfg(unix)]
+pub(crate) mod serial;
+#[cfg(unix)]
+pub(crate) mod serial_hosts;
 mod session_keys;
 mod source;
 mod verdict;

@@ -53,7 +53,7 @@ pub(crate) fn verifier(
 }
 
 /// Returns the files where ssh looks, too (ssh_config(5), UserKnownHostsFile and GlobalKnownHostsFile).
-fn caller_files() -> Vec<PathBuf> {
+pub(super) fn caller_files() -> Vec<PathBuf> {
     let own = dirs::home_dir().map(|home| home.join(".ssh/known_hosts"));
     own.into_iter().chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect()
 }

@@ -25,6 +25,7 @@ mod playground;
 mod proxy;
 mod regression;
 mod routes;
+mod serial;
 mod shared_key;
 mod speculative;
 mod ssh;

@@ -9,8 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::attempts::{Form, piped};
-use super::stdin::has_input;
-use super::{SsmArgs, refuse_input};
+use super::stdin::{has_input, refuse_input};
 use crate::connect::Node;
 use crate::error::CommandError;
 use crate::program::{Exit, Input};
@@ -30,19 +29,24 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// No session can be started, the command cannot be started, or the session ends before it.
-pub(super) async fn run(ui: &Ui, node: &Node, args: &SsmArgs) -> Result<u8, CommandError> {
-    let has_input = has_input() && !args.no_stdin;
+pub(super) async fn run(
+    ui: &Ui,
+    node: &Node,
+    command: &str,
+    no_stdin: bool,
+    reason: &Option<String>,
+) -> Result<u8, CommandError> {
+    let has_input = has_input() && !no_stdin;
     if node.is_windows {
-        refuse_input(args, node)?;
+        refuse_input(no_stdin, node)?;
     }
-    let (command, mark) = (args.command.join(" "), random_mark());
-    let (forms, attempts): (Vec<Form>, Vec<_>) =
-        piped(node, &command, &mark, has_input, &args.reason).into_iter().unzip();
+    let mark = random_mark();
+    let (forms, attempts): (Vec<Form>, Vec<_>) = piped(node, command, &mark, has_input, reason).into_iter().unzip();
     ui.doing(&format!("waiting for the SSM Agent of {}", node.id));
     let (index, session) = ui.watch(node.open(&attempts)).await?;
     let form = forms[index];
     if form == Form::TypedScript {
-        type_lines(&session.input, &in_terminal(&command, &mark)).await;
+        type_lines(&session.input, &in_terminal(command, &mark)).await;
     }
     let ProgramSession { input, mut output, .. } = session;
     let (begun, began) = watch::channel(false);

@@ -11,16 +11,16 @@ use super::options::{FindArgs, settings};
 use super::prompts::prompter;
 use crate::aws::sessions::Document;
 use crate::config::Escape;
-use crate::connect::{self, Node};
+use crate::connect;
 use crate::context::Ctx;
-use crate::error::{CommandError, ErrorKind};
+use crate::error::CommandError;
 use crate::settings::Settings;
 use crate::ssm::command::end_mark::EndMark;
 use crate::ssm::command::random_mark;
 use crate::target::{self, Target};
 use crate::terminal::raw;
 
-use stdin::has_input;
+use stdin::refuse_input;
 use terminal::Ending;
 
 /// The arguments of `ec2ssh ssm`.
@@ -109,7 +109,7 @@ pub(crate) async fn run(ctx: &Ctx, args: SsmArgs) -> Result<u8, CommandError> {
     let access = args.request_access.clone();
     let node = ui.watch(connect::node(&ctx.aws, settings, managed, access, &events)).await?;
     if !args.command.is_empty() && !args.tty {
-        return command::run(ui, &node, &args).await;
+        return command::run(ui, &node, &args.command.join(" "), args.no_stdin, &args.reason).await;
     }
     let (attempts, ending) = match (args.command.is_empty(), args.document.is_some()) {
         (false, _) => {
@@ -124,20 +124,9 @@ pub(crate) async fn run(ctx: &Ctx, args: SsmArgs) -> Result<u8, CommandError> {
     let (_, session) = ui.watch(node.open(&attempts)).await?;
     let reads_stdin = session.interactive && !args.no_stdin;
     if !session.interactive {
-        refuse_input(&args, &node)?;
+        refuse_input(args.no_stdin, &node)?;
     }
     let has_terminal = session.interactive && raw::stdin_is_terminal();
     let result = terminal::run(ui, session, ending, (has_terminal, reads_stdin), escape).await;
     result.map_err(|error| node.error(error).into())
-}
-
-/// Refuses input that the session cannot carry: it would be lost.
-fn refuse_input(args: &SsmArgs, node: &Node) -> Result<(), CommandError> {
-    if args.no_stdin || !has_input() {
-        return Ok(());
-    }
-    let error = CommandError::new(ErrorKind::Usage, format!("a command on {} has no standard input", node.id));
-    let reason =
-        if node.is_windows { "Session Manager runs it without one" } else { "its document runs it without one" };
-    Err(error.cause(reason).hint("run it without standard input: -n, or < /dev/null"))
 }

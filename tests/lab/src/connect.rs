@@ -33,6 +33,29 @@ pub(crate) fn send_ssh_public_key(state: &mut State, body: &str) -> Response<Bod
     respond(200, "application/x-amz-json-1.1", answer.to_string())
 }
 
+/// The instance types without a serial console: those before Nitro.
+const BEFORE_NITRO: [&str; 5] = ["t1.", "t2.", "m3.", "m4.", "c4."];
+
+/// Answers SendSerialConsoleSSHPublicKey and stores the key for the user of the console.
+pub(crate) fn send_serial_console_key(state: &mut State, body: &str) -> Response<Body> {
+    let request: Value = serde_json::from_str(body).unwrap_or_default();
+    let field = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+    let (instance_id, key) = (field("InstanceId"), field("SSHPublicKey"));
+    if request["SerialPort"] != 0 || !(80..=4096).contains(&key.len()) {
+        return error(400, "InvalidArgsException", "the port or the key is not valid", true);
+    }
+    let Some(instance) = state.instances.iter().find(|instance| instance.id == instance_id) else {
+        return error(400, "EC2InstanceNotFoundException", "the instance does not exist", true);
+    };
+    if BEFORE_NITRO.iter().any(|family| instance.instance_type.starts_with(family)) {
+        return error(400, "EC2InstanceTypeInvalidException", "the instance type is not supported", true);
+    }
+    let user = format!("{instance_id}.port0");
+    state.pushed.push(PushedKey { instance_id, user, key, at: Instant::now(), aged: Duration::ZERO });
+    let answer = serde_json::json!({ "RequestId": "00000000-0000-0000-0000-000000000000", "Success": true });
+    respond(200, "application/x-amz-json-1.1", answer.to_string())
+}
+
 impl State {
     /// Returns the keys pushed for this user that have not expired.
     pub(crate) fn pushed_keys(&self, instance_id: &str, user: &str) -> Vec<String> {

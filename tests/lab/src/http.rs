@@ -101,6 +101,7 @@ async fn call(
     let mut state = lock(&state);
     match operation.as_str() {
         "SendSSHPublicKey" => connect::send_ssh_public_key(&mut state, &body),
+        "SendSerialConsoleSSHPublicKey" => connect::send_serial_console_key(&mut state, &body),
         "DescribeInstances" => ec2::describe_instances(&mut state, &body, &region),
         "DescribeRegions" => ec2::describe_regions(),
         "DescribeImages" => ec2::describe_images(&state, &body),

@@ -1,0 +1,163 @@
+//! `ec2ssh serial TARGET`: the serial console of an instance, for when its network or its sshd is gone.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use super::options::{FindArgs, settings};
+use super::prompts::prompter;
+use crate::agent::parent::SshProcess;
+use crate::agent::socket::private_folder;
+use crate::config::HostKeyPolicy;
+use crate::connect::{self, SerialConsole};
+use crate::context::Ctx;
+use crate::error::{CommandError, ErrorKind};
+use crate::store;
+use crate::text::{sanitize_lines, shell_word};
+use crate::ui::Ui;
+
+/// The number of lines of the console that are shown first.
+const SHOWN_LINES: usize = 20;
+
+/// The arguments of `ec2ssh serial`.
+#[derive(Args, Clone, Debug)]
+#[allow(missing_docs, reason = "the help texts are the documentation")]
+pub(crate) struct SerialArgs {
+    #[command(flatten)]
+    pub find: FindArgs,
+    /// Handle a host key that AWS has not published by this policy
+    #[arg(long, value_enum, value_name = "POLICY")]
+    pub host_keys: Option<HostKeyPolicy>,
+    /// Set the escape character of ssh: a character, ^ and a letter, or none
+    #[arg(short = 'e', long, value_name = "CHAR")]
+    pub escape_char: Option<String>,
+    /// Give ssh this option, for example ProxyJump=HOST
+    #[arg(short = 'o', value_name = "OPTION=VALUE")]
+    pub option: Vec<String>,
+    /// Give ssh this configuration file; none for no file
+    #[arg(short = 'F', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Id, address, DNS name, tag:KEY=VALUE, asg:NAME, or Name tag (exact, prefix or glob)
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+}
+
+/// Opens the console and returns ssh's exit status.
+///
+/// # Errors
+/// The instance is not found, the service refuses the key, or ssh cannot be started.
+pub(crate) async fn run(ctx: &Ctx, args: SerialArgs) -> Result<u8, CommandError> {
+    let ui = &ctx.ui;
+    let mut typed = args.find.typed();
+    typed.options.host_keys = args.host_keys;
+    let settings = settings(ctx, args.target.parse()?, typed)?;
+    let events = prompter(ui, args.find.yes);
+    ui.doing(&format!("asking AWS for {}", args.target));
+    let console = ui.watch(connect::serial_console(&ctx.aws, settings, &events)).await?;
+    show_output(ui, &console);
+    let escape = args.escape_char.as_deref().unwrap_or("~");
+    ui.notice(&format!(
+        "Serial console of {}: press Enter if it stays blank. Leave with {escape}. after Enter; {escape}B sends a break.",
+        console.instance_id
+    ));
+    ui.clear_progress();
+    let socket = socket(&console)?;
+    let mut ssh = start(&args, &console, &socket)?;
+    let process = SshProcess::from_pid(ssh.pid());
+    let status = tokio::select! {
+        status = ssh.0.wait() => status?,
+        served = console.serve(&socket, process) => {
+            served?;
+            ssh.0.wait().await?
+        }
+    };
+    if let Some(refusal) = console.refusal() {
+        return Err(CommandError::failed(format!("host key verification failed for {}", console.host))
+            .cause(refusal.to_string())
+            .hint("compare it with AWS's list: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/connect-to-serial-console.html")
+            .hint(format!("if you are sure of it: ec2ssh serial {}, and answer yes", console.instance_id)));
+    }
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}
+
+/// Shows the last lines that the console has: what was written before the connection is not written again.
+fn show_output(ui: &Ui, console: &SerialConsole) {
+    let Some(output) = &console.output else { return };
+    let text = String::from_utf8_lossy(output);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+    if !last.is_empty() {
+        ui.lines(&sanitize_lines(&last.join("\n")));
+    }
+}
+
+/// Returns the path of a socket that no other session has.
+fn socket(console: &SerialConsole) -> Result<PathBuf, CommandError> {
+    let none =
+        || CommandError::failed("there is no folder for the agent's socket").hint("set XDG_RUNTIME_DIR, or HOME");
+    let folder = store::runtime_folder().ok_or_else(none)?;
+    private_folder(&folder)?;
+    Ok(folder.join(format!("serial-{}-{}", console.instance_id, std::process::id())))
+}
+
+/// A running ssh. It is ended with this value, so that it restores the terminal.
+struct Ssh(Child);
+
+impl Ssh {
+    fn pid(&self) -> i32 {
+        self.0.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Ssh {
+    fn drop(&mut self) {
+        if let (Ok(None), Some(pid)) = (self.0.try_wait(), Pid::from_raw(self.pid())) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+}
+
+/// Starts ssh with the key and the judgement of this process.
+fn start(args: &SerialArgs, console: &SerialConsole, socket: &std::path::Path) -> Result<Ssh, CommandError> {
+    let own = std::env::current_exe()?;
+    let (own, socket) = (shell_word(&own.display().to_string()), socket.display().to_string());
+    let answer = format!("{own} known-hosts answer --agent {} %I %H %K", shell_word(&socket));
+    let mut command = Command::new("ssh");
+    if let Some(file) = &args.config {
+        command.arg("-F").arg(file);
+    }
+    if let Some(escape) = &args.escape_char {
+        command.args(["-e", escape]);
+    }
+    command.args(args.option.iter().flat_map(|option| ["-o", option.as_str()]));
+    let options = [
+        format!("IdentityAgent={socket}"),
+        format!("KnownHostsCommand={answer}"),
+        format!("HostKeyAlias={}", console.host),
+        format!("User={}", console.user),
+        // The key file and the files of known hosts that the configuration may name are for other hosts.
+        "IdentitiesOnly=no".to_owned(),
+        "IdentityFile=none".to_owned(),
+        "UserKnownHostsFile=none".to_owned(),
+        "GlobalKnownHostsFile=none".to_owned(),
+        "StrictHostKeyChecking=yes".to_owned(),
+        "UpdateHostKeys=no".to_owned(),
+        "CheckHostIP=no".to_owned(),
+        "PreferredAuthentications=publickey".to_owned(),
+        "ControlPath=none".to_owned(),
+        "ForwardAgent=no".to_owned(),
+        "RequestTTY=force".to_owned(),
+        "LogLevel=ERROR".to_owned(),
+    ];
+    command.args(options.iter().flat_map(|option| ["-o", option.as_str()])).arg("--").arg(&console.host);
+    command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let child = command.spawn().map_err(|error| {
+        CommandError::new(ErrorKind::Failed, "cannot start ssh, which the serial console needs")
+            .cause(error.to_string())
+            .hint("install OpenSSH's client, for example: apt install openssh-client")
+    })?;
+    Ok(Ssh(child))
+}
