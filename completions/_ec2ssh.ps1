@@ -84,6 +84,9 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'Open a shell or run a command on an instance (`ssh` may be left out)')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Connect standard input and output to an instance''s SSH port, for ssh_config')
             [CompletionResult]::new('forward', 'forward', [CompletionResultType]::ParameterValue, 'Forward ports of an instance, or of hosts behind it; reconnects by itself')
+            [CompletionResult]::new('ssm', 'ssm', [CompletionResultType]::ParameterValue, 'Open a shell or run a command through Session Manager: no SSH, user or key is needed')
+            [CompletionResult]::new('rdp', 'rdp', [CompletionResultType]::ParameterValue, 'Open the desktop of a Windows instance: tunnel, password, certificate, client')
+            [CompletionResult]::new('serial', 'serial', [CompletionResultType]::ParameterValue, 'Open the serial console of an instance')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why an instance cannot be connected to, and what to type')
@@ -235,6 +238,82 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'ec2ssh;ssm' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready')
+            [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Set the escape character: a character, ^ and a letter, or none')
+            [CompletionResult]::new('--escape-char', '--escape-char', [CompletionResultType]::ParameterName, 'Set the escape character: a character, ^ and a letter, or none')
+            [CompletionResult]::new('--document', '--document', [CompletionResultType]::ParameterName, 'Use this document of Session Manager, instead of the account''s for shells')
+            [CompletionResult]::new('--parameter', '--parameter', [CompletionResultType]::ParameterName, 'Set a parameter of the document; several times for a list')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Have the service record this reason for the session')
+            [CompletionResult]::new('--request-access', '--request-access', [CompletionResultType]::ParameterName, 'Request just-in-time access for this reason where StartSession is denied, and wait for the approval')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--newest', '--newest', [CompletionResultType]::ParameterName, 'Use the match that was launched last')
+            [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Use the match that was launched first')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance and wait for it')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer questions with yes')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Run COMMAND in a terminal of its own')
+            [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Run COMMAND in a terminal of its own')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Do not read standard input')
+            [CompletionResult]::new('--no-stdin', '--no-stdin', [CompletionResultType]::ParameterName, 'Do not read standard input')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ec2ssh;rdp' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user; EC2 knows the password of Administrator only')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user; EC2 knows the password of Administrator only')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Decrypt the password with this key file (a .pem must have mode 0400); without it, the key pair''s in ~/.ssh')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Decrypt the password with this key file (a .pem must have mode 0400); without it, the key pair''s in ~/.ssh')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connect to this port of the instance')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Connect to this port of the instance')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Use this route: eice, else ssm, else direct')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'Handle a certificate that the console does not vouch for by this policy')
+            [CompletionResult]::new('--thumbprint', '--thumbprint', [CompletionResultType]::ParameterName, 'Trust the certificate with this SHA-1 thumbprint, and no other')
+            [CompletionResult]::new('--local-port', '--local-port', [CompletionResultType]::ParameterName, 'Listen on this local port, instead of a free one')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--newest', '--newest', [CompletionResultType]::ParameterName, 'Use the match that was launched last')
+            [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Use the match that was launched first')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance and wait for it')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer questions with yes')
+            [CompletionResult]::new('--print', '--print', [CompletionResultType]::ParameterName, 'Open the tunnel, print its address and start no client')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Print the password and stop')
+            [CompletionResult]::new('--copy', '--copy', [CompletionResultType]::ParameterName, 'Put the password on the clipboard')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ec2ssh;serial' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'Handle a host key that AWS has not published by this policy')
+            [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Set the escape character of ssh: a character, ^ and a letter, or none')
+            [CompletionResult]::new('--escape-char', '--escape-char', [CompletionResultType]::ParameterName, 'Set the escape character of ssh: a character, ^ and a letter, or none')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Give ssh this option, for example ProxyJump=HOST')
+            [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'Give ssh this configuration file; none for no file')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
+            [CompletionResult]::new('--newest', '--newest', [CompletionResultType]::ParameterName, 'Use the match that was launched last')
+            [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Use the match that was launched first')
+            [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance and wait for it')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer questions with yes')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'ec2ssh;list' {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
@@ -327,8 +406,8 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Show nothing but errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every key and how it came to be trusted')
-            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget the keys of an instance whose host keys were regenerated')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every key and RDP certificate, and how it came to be trusted')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget the keys, and the RDP certificate, of an instance that has new ones')
             [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Print the lines for ssh''s KnownHostsCommand: %I %H %K')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -361,8 +440,8 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;known-hosts;help' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every key and how it came to be trusted')
-            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget the keys of an instance whose host keys were regenerated')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every key and RDP certificate, and how it came to be trusted')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget the keys, and the RDP certificate, of an instance that has new ones')
             [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Print the lines for ssh''s KnownHostsCommand: %I %H %K')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -457,6 +536,9 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('ssh', 'ssh', [CompletionResultType]::ParameterValue, 'Open a shell or run a command on an instance (`ssh` may be left out)')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Connect standard input and output to an instance''s SSH port, for ssh_config')
             [CompletionResult]::new('forward', 'forward', [CompletionResultType]::ParameterValue, 'Forward ports of an instance, or of hosts behind it; reconnects by itself')
+            [CompletionResult]::new('ssm', 'ssm', [CompletionResultType]::ParameterValue, 'Open a shell or run a command through Session Manager: no SSH, user or key is needed')
+            [CompletionResult]::new('rdp', 'rdp', [CompletionResultType]::ParameterValue, 'Open the desktop of a Windows instance: tunnel, password, certificate, client')
+            [CompletionResult]::new('serial', 'serial', [CompletionResultType]::ParameterValue, 'Open the serial console of an instance')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List instances in a table')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why an instance cannot be connected to, and what to type')
@@ -476,6 +558,15 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
         'ec2ssh;help;forward' {
             break
         }
+        'ec2ssh;help;ssm' {
+            break
+        }
+        'ec2ssh;help;rdp' {
+            break
+        }
+        'ec2ssh;help;serial' {
+            break
+        }
         'ec2ssh;help;list' {
             break
         }
@@ -489,8 +580,8 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             break
         }
         'ec2ssh;help;known-hosts' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every key and how it came to be trusted')
-            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget the keys of an instance whose host keys were regenerated')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every key and RDP certificate, and how it came to be trusted')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget the keys, and the RDP certificate, of an instance that has new ones')
             [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Print the lines for ssh''s KnownHostsCommand: %I %H %K')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Trust a key that you have read on the instance itself')
             break

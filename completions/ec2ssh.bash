@@ -46,8 +46,17 @@ _ec2ssh() {
             ec2ssh,proxy)
                 cmd="ec2ssh__subcmd__proxy"
                 ;;
+            ec2ssh,rdp)
+                cmd="ec2ssh__subcmd__rdp"
+                ;;
+            ec2ssh,serial)
+                cmd="ec2ssh__subcmd__serial"
+                ;;
             ec2ssh,ssh)
                 cmd="ec2ssh__subcmd__ssh"
+                ;;
+            ec2ssh,ssm)
+                cmd="ec2ssh__subcmd__ssm"
                 ;;
             ec2ssh__subcmd__config,help)
                 cmd="ec2ssh__subcmd__config__subcmd__help"
@@ -103,8 +112,17 @@ _ec2ssh() {
             ec2ssh__subcmd__help,proxy)
                 cmd="ec2ssh__subcmd__help__subcmd__proxy"
                 ;;
+            ec2ssh__subcmd__help,rdp)
+                cmd="ec2ssh__subcmd__help__subcmd__rdp"
+                ;;
+            ec2ssh__subcmd__help,serial)
+                cmd="ec2ssh__subcmd__help__subcmd__serial"
+                ;;
             ec2ssh__subcmd__help,ssh)
                 cmd="ec2ssh__subcmd__help__subcmd__ssh"
+                ;;
+            ec2ssh__subcmd__help,ssm)
+                cmd="ec2ssh__subcmd__help__subcmd__ssm"
                 ;;
             ec2ssh__subcmd__help__subcmd__config,install)
                 cmd="ec2ssh__subcmd__help__subcmd__config__subcmd__install"
@@ -164,7 +182,7 @@ _ec2ssh() {
 
     case "${cmd}" in
         ec2ssh)
-            opts="-v -q -l -p -i -4 -6 -L -R -D -W -J -g -A -a -o -F -t -T -N -f -s -C -n -e -G -x -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --background --subsystem --compress --no-stdin --escape-char --dry-run --json --help ssh proxy forward list info doctor metadata known-hosts config completions help"
+            opts="-v -q -l -p -i -4 -6 -L -R -D -W -J -g -A -a -o -F -t -T -N -f -s -C -n -e -G -x -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --background --subsystem --compress --no-stdin --escape-char --dry-run --json --help ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -622,7 +640,7 @@ _ec2ssh() {
             return 0
             ;;
         ec2ssh__subcmd__help)
-            opts="ssh proxy forward list info doctor metadata known-hosts config completions help"
+            opts="ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -873,7 +891,49 @@ _ec2ssh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ec2ssh__subcmd__help__subcmd__rdp)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__serial)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ec2ssh__subcmd__help__subcmd__ssh)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__help__subcmd__ssm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1269,6 +1329,118 @@ _ec2ssh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ec2ssh__subcmd__rdp)
+            opts="-v -q -l -i -p -h --profile --region --verbose --quiet --newest --oldest --start --wait --yes --user --identity --port --via --host-keys --thumbprint --local-port --print --password --copy --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -W "auto direct eice ssm" -- "${cur}"))
+                    return 0
+                    ;;
+                --host-keys)
+                    COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
+                    return 0
+                    ;;
+                --thumbprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --local-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__serial)
+            opts="-v -q -e -o -F -h --profile --region --verbose --quiet --newest --oldest --start --wait --yes --host-keys --escape-char --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-keys)
+                    COMPREPLY=($(compgen -W "auto strict accept-new" -- "${cur}"))
+                    return 0
+                    ;;
+                --escape-char)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ec2ssh__subcmd__ssh)
             opts="-v -q -l -p -i -4 -6 -L -R -D -W -J -g -A -a -o -F -t -T -N -f -s -C -n -e -G -x -h --profile --region --verbose --quiet --user --port --identity --via --address --eice-id --no-share-key --max-tunnel-duration --ipv4 --ipv6 --newest --oldest --start --wait --offline --yes --host-keys --tty --no-tty --no-command --background --subsystem --compress --no-stdin --escape-char --dry-run --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1365,6 +1537,56 @@ _ec2ssh() {
                     return 0
                     ;;
                 -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ec2ssh__subcmd__ssm)
+            opts="-v -q -t -n -e -h --profile --region --verbose --quiet --newest --oldest --start --wait --yes --tty --no-stdin --escape-char --document --parameter --reason --request-access --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --escape-char)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --document)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parameter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-access)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

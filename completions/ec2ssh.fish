@@ -78,6 +78,9 @@ complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -s h -l help -d 'Print help 
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "forward" -d 'Forward ports of an instance, or of hosts behind it; reconnects by itself'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "ssm" -d 'Open a shell or run a command through Session Manager: no SSH, user or key is needed'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "rdp" -d 'Open the desktop of a Windows instance: tunnel, password, certificate, client'
+complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "serial" -d 'Open the serial console of an instance'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "list" -d 'List instances in a table'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
 complete -c ec2ssh -n "__fish_ec2ssh_needs_command" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
@@ -209,6 +212,64 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l yes -d 'Do not
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l no-login -d 'Forward without a login, by Session Manager\'s port sessions or an endpoint: no user, key or sshd is needed'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l once -d 'End when the connection is lost, instead of connecting again'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l wait -d 'Try again for this many seconds while the instance is not ready'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s e -l escape-char -d 'Set the escape character: a character, ^ and a letter, or none' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l document -d 'Use this document of Session Manager, instead of the account\'s for shells' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l parameter -d 'Set a parameter of the document; several times for a list' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l reason -d 'Have the service record this reason for the session' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l request-access -d 'Request just-in-time access for this reason where StartSession is denied, and wait for the approval' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l newest -d 'Use the match that was launched last'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l oldest -d 'Use the match that was launched first'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l start -d 'Start a stopped instance and wait for it'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l yes -d 'Answer questions with yes'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s t -l tty -d 'Run COMMAND in a terminal of its own'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s n -l no-stdin -d 'Do not read standard input'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s h -l help -d 'Print help'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l wait -d 'Try again for this many seconds while the instance is not ready'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s l -l user -d 'Log in as this user; EC2 knows the password of Administrator only' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s i -l identity -d 'Decrypt the password with this key file (a .pem must have mode 0400); without it, the key pair\'s in ~/.ssh' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s p -l port -d 'Connect to this port of the instance' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l via -d 'Use this route: eice, else ssm, else direct' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
+direct\t'TCP to an address of the instance'
+eice\t'An EC2 Instance Connect Endpoint (EICE)'
+ssm\t'AWS Systems Manager Session Manager (SSM)'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l host-keys -d 'Handle a certificate that the console does not vouch for by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
+strict\t'Accept only known or verified keys'
+accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l thumbprint -d 'Trust the certificate with this SHA-1 thumbprint, and no other' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l local-port -d 'Listen on this local port, instead of a free one' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l newest -d 'Use the match that was launched last'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l oldest -d 'Use the match that was launched first'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l start -d 'Start a stopped instance and wait for it'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l yes -d 'Answer questions with yes'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l print -d 'Open the tunnel, print its address and start no client'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l password -d 'Print the password and stop'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l copy -d 'Put the password on the clipboard'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l wait -d 'Try again for this many seconds while the instance is not ready'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l host-keys -d 'Handle a host key that AWS has not published by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
+strict\t'Accept only known or verified keys'
+accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s e -l escape-char -d 'Set the escape character of ssh: a character, ^ and a letter, or none' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s o -d 'Give ssh this option, for example ProxyJump=HOST' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s F -d 'Give ssh this configuration file; none for no file' -r -F
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s q -l quiet -d 'Show nothing but errors'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l newest -d 'Use the match that was launched last'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l oldest -d 'Use the match that was launched first'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l start -d 'Start a stopped instance and wait for it'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l yes -d 'Answer questions with yes'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
@@ -279,8 +340,8 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand metadata" -s h -l help -d 
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s q -l quiet -d 'Show nothing but errors'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "list" -d 'List every key and how it came to be trusted'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "forget" -d 'Forget the keys of an instance whose host keys were regenerated'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "list" -d 'List every key and RDP certificate, and how it came to be trusted'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "forget" -d 'Forget the keys, and the RDP certificate, of an instance that has new ones'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "answer" -d 'Print the lines for ssh\'s KnownHostsCommand: %I %H %K'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "add" -d 'Trust a key that you have read on the instance itself'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and not __fish_seen_subcommand_from list forget answer add help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -294,8 +355,8 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_se
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every key and how it came to be trusted'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "forget" -d 'Forget the keys of an instance whose host keys were regenerated'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every key and RDP certificate, and how it came to be trusted'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "forget" -d 'Forget the keys, and the RDP certificate, of an instance that has new ones'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "answer" -d 'Print the lines for ssh\'s KnownHostsCommand: %I %H %K'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "add" -d 'Trust a key that you have read on the instance itself'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand known-hosts; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -346,19 +407,22 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_su
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove the block from ~/.ssh/config'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "forward" -d 'Forward ports of an instance, or of hosts behind it; reconnects by itself'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "list" -d 'List instances in a table'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "metadata" -d 'Ask an instance for its metadata (IMDSv2), over SSH'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "known-hosts" -d 'List, add or forget trusted host keys'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward list info doctor metadata known-hosts config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "list" -d 'List every key and how it came to be trusted'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "forget" -d 'Forget the keys of an instance whose host keys were regenerated'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "ssh" -d 'Open a shell or run a command on an instance (`ssh` may be left out)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "proxy" -d 'Connect standard input and output to an instance\'s SSH port, for ssh_config'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "forward" -d 'Forward ports of an instance, or of hosts behind it; reconnects by itself'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "ssm" -d 'Open a shell or run a command through Session Manager: no SSH, user or key is needed'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "rdp" -d 'Open the desktop of a Windows instance: tunnel, password, certificate, client'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "serial" -d 'Open the serial console of an instance'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "list" -d 'List instances in a table'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "info" -d 'Show all that AWS knows of an instance: addresses, groups, agent, user data, console'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "doctor" -d 'Find out why an instance cannot be connected to, and what to type'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "metadata" -d 'Ask an instance for its metadata (IMDSv2), over SSH'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "known-hosts" -d 'List, add or forget trusted host keys'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "config" -d 'Configure OpenSSH to reach instances by name (~/.ssh/config)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and not __fish_seen_subcommand_from ssh proxy forward ssm rdp serial list info doctor metadata known-hosts config completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "list" -d 'List every key and RDP certificate, and how it came to be trusted'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "forget" -d 'Forget the keys, and the RDP certificate, of an instance that has new ones'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "answer" -d 'Print the lines for ssh\'s KnownHostsCommand: %I %H %K'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from known-hosts" -f -a "add" -d 'Trust a key that you have read on the instance itself'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "print" -d 'Print the block without installing it'

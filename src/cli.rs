@@ -30,6 +30,7 @@ use crate::commands::list::{self, ListArgs};
 use crate::commands::metadata::{self, MetadataArgs};
 use crate::commands::options::OutputOptions;
 use crate::commands::proxy::{self, ProxyArgs};
+use crate::commands::rdp::{self, RdpArgs};
 use crate::commands::serial::{self, SerialArgs};
 use crate::commands::ssh::{self, SshArgs};
 use crate::commands::ssm::{self, SsmArgs};
@@ -79,6 +80,9 @@ enum Command {
     /// Open a shell or run a command through Session Manager: no SSH, user or key is needed
     #[cfg(unix)]
     Ssm(Box<SsmArgs>),
+    /// Open the desktop of a Windows instance: tunnel, password, certificate, client
+    #[cfg(unix)]
+    Rdp(Box<RdpArgs>),
     /// Open the serial console of an instance
     #[cfg(unix)]
     Serial(Box<SerialArgs>),
@@ -113,7 +117,7 @@ impl Command {
             #[cfg(unix)]
             Self::Ssm(_) | Self::Serial(_) => CommandKind::Session,
             #[cfg(unix)]
-            Self::Config(_) | Self::HoldKey(_) | Self::Forward(_) => CommandKind::Tool,
+            Self::Config(_) | Self::HoldKey(_) | Self::Forward(_) | Self::Rdp(_) => CommandKind::Tool,
             Self::List(_)
             | Self::Info(_)
             | Self::Doctor(_)
@@ -132,6 +136,8 @@ impl Command {
             Self::Ssm(args) => args.find.output,
             #[cfg(unix)]
             Self::Serial(args) => args.find.output,
+            #[cfg(unix)]
+            Self::Rdp(args) => args.find.output,
             Self::List(args) => args.output,
             Self::Info(args) => args.output,
             Self::Doctor(args) => args.output,
@@ -371,6 +377,8 @@ async fn dispatch(ctx: &Ctx, command: Command) -> Result<u8, CommandError> {
         Command::Proxy(args) => Box::pin(proxy::run(ctx, *args)).await,
         #[cfg(unix)]
         Command::Forward(args) => Box::pin(forward::run(ctx, *args)).await,
+        #[cfg(unix)]
+        Command::Rdp(args) => Box::pin(rdp::run(ctx, *args)).await,
         #[cfg(unix)]
         Command::Serial(args) => Box::pin(serial::run(ctx, *args)).await,
         #[cfg(unix)]

@@ -12,6 +12,7 @@ mod find;
 mod finding;
 mod host_key;
 mod keys;
+mod password;
 mod plain_ssh;
 mod route;
 mod session;
@@ -35,6 +36,7 @@ use crate::web::websocket;
 use aws::explain_code;
 pub(crate) use cause::{Fix, Place, Remedy, words};
 pub(crate) use find::candidate_table;
+pub(crate) use password::no_password;
 
 /// The kind of an error, which determines the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

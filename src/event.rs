@@ -90,6 +90,8 @@ pub(crate) enum Event {
 /// The question whether a new host key is the instance's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostKeyQuestion {
+    /// The thing in question: `host key` or `RDP certificate`.
+    pub what: &'static str,
     /// The name that the user knows the instance by; untrusted.
     pub label: String,
     /// The id of the instance.

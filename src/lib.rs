@@ -43,7 +43,7 @@
 //! - [`forward`]: forwarded connections on this side: listeners, relays, SOCKS, the tunnel that comes back. It is given an
 //!   [`Opener`](forward::opener::Opener): SSH channels, or streams of a session to a port ([`ssm::mux`]).
 //! - [`ssh_config`]: what ssh's own files and `-o` say.
-//! - [`ssh`], [`ssm`], [`eice`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
+//! - [`ssh`], [`ssm`], [`eice`], [`rdp`]: protocols. They are given byte streams, and know neither the AWS SDK nor instances.
 //! - [`aws`]: the SDK, and only here; one file per kind of call; answers in the plain types of [`aws::model`]. Its `shared_config`
 //!   and `credentials` follow the AWS CLI's rules.
 //! - [`web`], [`transport`]: HTTPS and websockets by the caller's proxies; TCP, links and probes.
@@ -130,6 +130,7 @@ mod login;
 mod openssh;
 mod plan;
 mod program;
+mod rdp;
 mod route;
 mod secret;
 mod settings;

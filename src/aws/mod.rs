@@ -36,6 +36,7 @@ pub(crate) mod keys;
 pub(crate) mod model;
 mod network;
 mod pages;
+mod password;
 mod pool;
 mod preconnect;
 mod regions;

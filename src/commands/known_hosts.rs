@@ -15,6 +15,7 @@ use crate::find::single;
 use crate::table::{Column, Table};
 use crate::target::{Selector, Target};
 use crate::text::{sanitize_json, shell_word};
+use crate::trust::certificates::{Certificates, Trusted};
 use crate::trust::known_hosts::{KnownHosts, OPENSSH_FILE, alias, public_key};
 use crate::ui::Ui;
 
@@ -32,13 +33,13 @@ pub(crate) struct KnownHostsArgs {
 #[derive(Subcommand, Clone, Debug)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
 pub(crate) enum Action {
-    /// List every key and how it came to be trusted
+    /// List every key and RDP certificate, and how it came to be trusted
     List {
         /// Print JSON for other programs
         #[arg(long)]
         json: bool,
     },
-    /// Forget the keys of an instance whose host keys were regenerated
+    /// Forget the keys, and the RDP certificate, of an instance that has new ones
     Forget {
         #[command(flatten)]
         aws: AwsOptions,
@@ -109,7 +110,8 @@ fn list(ui: &Ui, file: &KnownHosts, json: bool) -> Result<u8, CommandError> {
         ui.out(&(sanitize_json(&text) + "\n"))?;
         return Ok(0);
     }
-    if keys.is_empty() {
+    let certificates = Certificates::of_the_user().map_or(Ok(Default::default()), |file| file.all())?;
+    if keys.is_empty() && certificates.is_empty() {
         ui.notice(&format!("No host keys are known yet ({}).", file.path().display()));
         return Ok(0);
     }
@@ -117,12 +119,20 @@ fn list(ui: &Ui, file: &KnownHosts, json: bool) -> Result<u8, CommandError> {
     for key in keys {
         table.push(vec![key.alias, key.algorithm, key.fingerprint, key.comment]);
     }
+    for (id, Trusted { sha256, comment }) in certificates {
+        table.push(vec![id, "RDP certificate".to_owned(), sha256, comment]);
+    }
     ui.out(&table.render(ui.stdout_layout()))?;
     Ok(0)
 }
 
 fn forget(ui: &Ui, file: &KnownHosts, id: &str) -> Result<u8, CommandError> {
+    let certificate = Certificates::of_the_user().map_or(Ok(false), |certificates| certificates.forget(id))?;
+    if certificate {
+        ui.notice(&format!("Forgot the RDP certificate of {id}."));
+    }
     match file.forget(id).map_err(|error| known_hosts_error(file, &error))? {
+        0 if certificate => Ok(0),
         0 => Err(CommandError::failed(format!("no host key of {id} is known"))
             .hint("list the known host keys: ec2ssh known-hosts list")),
         count => {

@@ -23,6 +23,8 @@ pub(crate) mod options;
 pub(crate) mod prompts;
 pub(crate) mod proxy;
 #[cfg(unix)]
+pub(crate) mod rdp;
+#[cfg(unix)]
 pub(crate) mod serial;
 mod session_io;
 pub(crate) mod ssh;

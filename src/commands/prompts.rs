@@ -100,11 +100,15 @@ fn challenged(ui: &Ui, challenge: &Challenge) -> Option<Vec<Secret<String>>> {
 }
 
 fn host_key(ui: &Ui, question: &HostKeyQuestion) -> Option<bool> {
-    let HostKeyQuestion { label, instance_id, algorithm, fingerprint } = question;
+    let HostKeyQuestion { what, label, instance_id, algorithm, fingerprint } = question;
     let name = if label == instance_id { String::new() } else { format!("{} ", sanitize(label)) };
+    let (named, noun) = match *what {
+        "host key" => (format!("{algorithm} key fingerprint"), "key"),
+        _ => (algorithm.clone(), "certificate"),
+    };
     let mut text = format!(
-        "The host key of {name}({instance_id}) is not known yet.\n{algorithm} key fingerprint is {fingerprint}\n\
-         Is this the key of the instance? (yes/no/paste the fingerprint) "
+        "The {what} of {name}({instance_id}) is not known yet.\n{named} is {fingerprint}\n\
+         Is this the {noun} of the instance? (yes/no/paste the fingerprint) "
     );
     for _ in 0..MAX_PROMPTS {
         match parse_host_key_answer(&ui.ask(&text)?, fingerprint) {

@@ -11,6 +11,7 @@ use crate::aws::model::Image;
 use crate::facts::GroupFacts;
 use crate::find;
 use crate::plan::{self, Plan, RoutePlan};
+use crate::rdp::certificate;
 use crate::route::{FailedRoute, RouteError};
 use crate::ssh;
 use crate::ssh::key_file;
@@ -61,6 +62,16 @@ pub(crate) enum Error {
         request_id: String,
         /// The status of the request, in the service's word.
         status: String,
+    },
+    /// The certificate of an RDP server cannot be read.
+    #[error("no RDP server answers on port {port} of {instance_id}")]
+    Certificate {
+        /// The id of the instance.
+        instance_id: String,
+        /// The port of the server.
+        port: u16,
+        /// The error of the connection.
+        source: Box<certificate::Error>,
     },
     /// The host key is refused, or cannot be judged.
     #[error("host key verification failed for {}", plan.instance.id)]

@@ -57,9 +57,11 @@ mod node;
 #[cfg(unix)]
 pub(crate) mod openssh;
 mod outage;
+mod password;
 mod ports;
 mod public_key;
 mod pushed_key;
+mod rdp;
 #[cfg(unix)]
 mod serial;
 mod speculative;
@@ -85,8 +87,10 @@ use speculative::{Attempt, search};
 pub(crate) use error::Error;
 pub(crate) use jump::{Jump, SshHost, Through};
 pub(crate) use node::{Attempt as SessionAttempt, Node, node};
+pub(crate) use password::NoPassword;
 pub(crate) use ports::ports;
 pub(crate) use public_key::Error as PublicKeyError;
+pub(crate) use rdp::{RDP_PORT, RemoteDesktop, desktop};
 #[cfg(unix)]
 pub(crate) use serial::{SerialConsole, serial_console};
 

@@ -2,6 +2,7 @@
 //! and by an endpoint, which connects to ports 22 and 3389.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,11 +49,28 @@ enum Standing {
     One(SessionStream),
 }
 
+/// A way to a port that needs no login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// A session of Session Manager, by its documents for ports.
+    Session,
+    /// An EC2 Instance Connect Endpoint.
+    Endpoint,
+    /// A connection to the instance's address.
+    Direct,
+}
+
+/// The ways of forwards, in their order: a session carries many connections.
+const FORWARD: &[Way] = &[Way::Session, Way::Endpoint];
+/// The ways of a desktop, in their order: an endpoint has no limit of speed of a session's.
+const DESKTOP: &[Way] = &[Way::Endpoint, Way::Session, Way::Direct];
+
 /// The ports of one instance.
 pub(crate) struct Ports {
     aws: Aws,
     plan: RoutePlan,
     events: Events,
+    ways: &'static [Way],
     /// The sessions that carry several connections, by where they lead.
     sessions: Mutex<HashMap<Destination, Session>>,
 }
@@ -71,12 +89,17 @@ pub(crate) async fn ports(
     let located = Box::pin(search.find(events)).await?;
     let settings = search.settings.for_instance(&located.instance);
     let plan = plan_route(&settings, located.account, located.instance)?;
-    let ports = Ports { aws: search.aws, plan, events: Arc::clone(events), sessions: Mutex::default() };
+    let ports = Ports { aws: search.aws, plan, events: Arc::clone(events), ways: FORWARD, sessions: Mutex::default() };
     let opening = destinations.iter().map(|to| ports.prepare(to));
     futures_util::future::try_join_all(opening).await?;
     let through = if ports.plan.via == Via::Eice { "an EC2 Instance Connect Endpoint" } else { "Session Manager" };
     events(Event::Route(format!("Route: {through}, without a login")));
     Ok(ports)
+}
+
+/// Makes the ports of an instance that was found, for its desktop.
+pub(super) fn desktop_ports(aws: Aws, plan: RoutePlan, events: &Events) -> Ports {
+    Ports { aws, plan, events: Arc::clone(events), ways: DESKTOP, sessions: Mutex::default() }
 }
 
 impl Ports {
@@ -107,19 +130,40 @@ impl Ports {
         Err(Error::NoRoute { plan, failed: vec![FailedRoute { route, error }].into(), groups: None })
     }
 
-    async fn open_port(&self, to: &Destination, host: &str, port: u16) -> Result<Opened, String> {
-        let by_endpoint = goes_by_endpoint(host, port);
-        if self.plan.via == Via::Eice {
-            return if by_endpoint { self.by_endpoint(port).await } else { Err(RouteError::Port(port).to_string()) };
-        }
-        match self.by_session(to, host, port).await {
-            Ok(opened) => Ok(opened),
-            Err(error) if self.plan.via == Via::Auto && by_endpoint => {
-                (self.events)(Event::Step(format!("{error}; trying an endpoint")));
-                self.by_endpoint(port).await.map_err(|other| format!("{error}; {other}"))
+    /// Returns the ways to this port: those that the options allow.
+    fn ways(&self, host: &str, port: u16) -> Vec<Way> {
+        let only = match self.plan.via {
+            Via::Auto => None,
+            Via::Eice => Some(Way::Endpoint),
+            Via::Direct if self.ways.contains(&Way::Direct) => Some(Way::Direct),
+            Via::Ssm | Via::Direct => Some(Way::Session),
+        };
+        let fits = |way: &Way| match only {
+            Some(only) => *way == only,
+            None => *way != Way::Endpoint || goes_by_endpoint(host, port),
+        };
+        self.ways.iter().copied().filter(fits).collect()
+    }
+
+    /// Opens a connection by the first way that leads there; returns the failures of all otherwise.
+    pub(super) async fn open_port(&self, to: &Destination, host: &str, port: u16) -> Result<Opened, Vec<FailedRoute>> {
+        let mut failures = Vec::new();
+        for way in self.ways(host, port) {
+            if let Some(FailedRoute { error, .. }) = failures.last() {
+                (self.events)(Event::Step(format!("{error}; trying {way}")));
             }
-            Err(error) => Err(error.to_string()),
+            let opened = match way {
+                Way::Session => self.by_session(to, host, port).await.map_err(|error| failed(Route::Ssm, error)),
+                Way::Endpoint if !goes_by_endpoint(host, port) => Err(failed(Route::Eice, RouteError::Port(port))),
+                Way::Endpoint => self.by_route(Via::Eice, port).await,
+                Way::Direct => self.by_route(Via::Direct, port).await,
+            };
+            match opened {
+                Ok(opened) => return Ok(opened),
+                Err(error) => failures.extend(error),
+            }
         }
+        Err(failures)
     }
 
     /// Opens a connection in the session to this place.
@@ -163,14 +207,26 @@ impl Ports {
         }
     }
 
-    async fn by_endpoint(&self, port: u16) -> Result<Opened, String> {
-        let plan = RoutePlan { via: Via::Eice, port, ..self.plan.clone() };
+    /// Opens a connection by one of the routes that SSH has, too.
+    async fn by_route(&self, via: Via, port: u16) -> Result<Opened, Vec<FailedRoute>> {
+        let plan = RoutePlan { via, port, ..self.plan.clone() };
         let dialer = RouteDialer::new(self.aws.clone(), plan, None, ConfirmGate::open());
-        let failed = |failed: Vec<FailedRoute>| {
-            failed.first().map_or("no endpoint".to_owned(), |failed| failed.error.to_string())
-        };
-        let dialed = dialer.open(&tcp_connection(), &self.events).await.map_err(failed)?;
+        let dialed = dialer.open(&tcp_connection(), &self.events).await?;
         Ok(Opened { stream: Box::new(dialed.link.into_stream()), closed: CancellationToken::new() })
+    }
+}
+
+fn failed(route: Route, error: RouteError) -> Vec<FailedRoute> {
+    vec![FailedRoute { route, error }]
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Session => "Session Manager",
+            Self::Endpoint => "an endpoint",
+            Self::Direct => "a direct connection",
+        })
     }
 }
 
@@ -193,7 +249,11 @@ impl Ports {
     async fn open(&self, to: &Destination) -> Result<Opened, OpenError> {
         let error = |message: String| OpenError { reason: Reason::Other, message };
         let (host, port) = tcp(to).ok_or_else(|| error("a socket needs a login".to_owned()))?;
-        self.open_port(to, host, port).await.map_err(error)
+        let failures = self.open_port(to, host, port).await;
+        failures.map_err(|failed| {
+            let all: Vec<String> = failed.iter().map(|failed| failed.error.to_string()).collect();
+            error(if all.is_empty() { "no endpoint".to_owned() } else { all.join("; ") })
+        })
     }
 }
 

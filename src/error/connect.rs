@@ -38,6 +38,10 @@ impl From<&Error> for CommandError {
             }
             Error::Session { node_id, source } => session::explain(node_id, source),
             Error::NoAccess { node_id, status, .. } => session::no_access(message, node_id, status),
+            Error::Certificate { instance_id, source, .. } => Self::failed(message)
+                .cause(source.to_string())
+                .hint(format!("see whether it has booted: ec2ssh info --screenshot FILE {instance_id}"))
+                .hint(format!("look around there: ec2ssh ssm {instance_id}")),
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
             Error::Ssh { plan, source, failed } => {
                 let error = with_failed_routes(ssh::explain(plan, source), failed);

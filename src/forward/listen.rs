@@ -79,6 +79,14 @@ impl Listener {
         }
     }
 
+    /// Returns the TCP port, if it is one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.sockets.iter().find_map(|socket| match socket {
+            Socket::Tcp(listener) => Some(listener.local_addr().ok()?.port()),
+            Socket::Unix(..) => None,
+        })
+    }
+
     /// Waits for a connection.
     pub(crate) async fn accept(&self) -> (Accepted, Option<SocketAddr>) {
         loop {

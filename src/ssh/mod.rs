@@ -16,6 +16,7 @@ mod algorithms;
 pub(crate) mod auth;
 pub(crate) mod channel;
 pub(crate) mod client;
+pub(crate) mod decrypt;
 mod error;
 mod gate;
 mod handler;

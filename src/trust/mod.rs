@@ -5,15 +5,17 @@
 //! ([`lines`]), and finally the policy and the user. `verifier` asks them one after the other and is ssh's
 //! [`HostKeyVerifier`](crate::ssh::verifier::HostKeyVerifier); `openssh` answers the same for plain ssh; `source` collects what an
 //! instance's verifier needs; `session_keys` holds the keys that the file cannot take. `serial` judges the servers of
-//! the serial console, whose fingerprints AWS publishes (`serial_hosts`).
+//! the serial console, whose fingerprints AWS publishes (`serial_hosts`), and `rdp` the certificates of RDP servers ([`certificates`]).
 
 mod certificate;
+pub(crate) mod certificates;
 pub(crate) mod console;
 mod console_keys;
 mod error;
 pub(crate) mod known_hosts;
 pub(crate) mod lines;
 mod openssh;
+pub(crate) mod rdp;
 #[cfg(unix)]
 pub(crate) mod serial;
 #[cfg(unix)]

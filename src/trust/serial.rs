@@ -104,6 +104,7 @@ impl SerialVerifier {
 
     async fn ask(&self, key: &PublicKey, fingerprint: String) -> bool {
         let question = HostKeyQuestion {
+            what: "host key",
             label: format!("the serial console of {}", self.region),
             instance_id: self.host.name.clone(),
             algorithm: key.algorithm().to_string(),

@@ -368,6 +368,7 @@ impl InstanceVerifier {
 
     async fn confirm(&self, algorithm: &str, presented: &str) -> bool {
         let question = HostKeyQuestion {
+            what: "host key",
             label: self.label.clone(),
             instance_id: self.instance_id.clone(),
             algorithm: algorithm.to_owned(),

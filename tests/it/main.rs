@@ -23,6 +23,7 @@ mod openssh;
 mod outage;
 mod playground;
 mod proxy;
+mod rdp;
 mod regression;
 mod routes;
 mod serial;

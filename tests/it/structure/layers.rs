@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("cli", "commands context error secret ssm store terminal ui"),
     (
         "commands",
-        "agent aws config connect context diagnose error event facts find forward forward_spec key_holder login openssh plan program route secret \
+        "agent aws config connect context diagnose error event facts find forward forward_spec key_holder login openssh plan program rdp route secret \
          settings ssh ssh_config ssm store table target terminal text transport trust ui when",
     ),
     ("context", "aws config ui"),
@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("diagnose", "aws config facts login plan route target transport trust when"),
     (
         "connect",
-        "agent aws boot config confirm event facts find forward forward_spec io key_holder login plan program route settings ssh ssm store transport \
+        "agent aws boot config confirm event facts find forward forward_spec io key_holder login plan program rdp route secret settings ssh ssm store transport \
          trust when",
     ),
     ("facts", "aws config confirm event find plan route settings ssh target transport trust web"),
@@ -34,6 +34,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("aws", "account io secret store target web when"),
     ("eice", "web"),
     ("forward", "forward_spec io ssh"),
+    ("rdp", ""),
     ("ssm", "io program secret web when"),
     ("ssh_config", "config forward_spec target"),
     ("web", "io secret transport"),

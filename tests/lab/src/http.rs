@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use crate::fault::{Fault, error, respond};
 use crate::state::RecordedCall;
 use crate::streams::Service;
-use crate::{authority, connect, console, ec2, eice, key_lookup, kms, lock, network, ssm, sts};
+use crate::{authority, connect, console, ec2, eice, key_lookup, kms, lock, network, rdp, ssm, sts};
 
 /// Returns a random access key id that cannot be guessed.
 pub(crate) fn random_access_key() -> String {
@@ -108,6 +108,7 @@ async fn call(
         "DescribeInstanceAttribute" => ec2::describe_attribute(&state, &body),
         "GetConsoleScreenshot" => ec2::screenshot(&state, &body),
         "DescribeInstanceInformation" => ssm::describe_instance_information(&state, &body),
+        "GetPasswordData" => rdp::get_password_data(&state, &body),
         "GetConsoleOutput" => console::get_console_output(&state, &body),
         "DescribeInstanceConnectEndpoints" => eice::describe(&state, &body),
         "GetConnectionStatus" => ssm::get_connection_status(&state, &body),

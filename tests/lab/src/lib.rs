@@ -23,6 +23,7 @@
 //! faulty_port.rs ports that drop, refuse or say something else
 //! broken.rs      worlds with something in the way, for the diagnosis
 //! openssh.rs     a real sshd, which asks for the pushed keys as an instance's does
+//! rdp.rs         a Windows instance: its password, and its RDP server
 //! relay.rs       distance: a relay that delays what it passes on
 //! ```
 
@@ -42,6 +43,7 @@ mod kms;
 mod network;
 pub mod openssh;
 mod program;
+mod rdp;
 mod relay;
 mod sigv4;
 mod smux;
@@ -61,6 +63,7 @@ pub use imds::Metadata;
 pub use kms::Kms;
 pub use network::{Acl, AclEntry, GroupRule, Network, RouteTable, Subnet};
 pub use program::Machine;
+pub use rdp::RdpServer;
 pub use sshd::{HostKey, Sshd};
 pub use state::{Image, Instance, RecordedCall};
 pub use sts::Role;
@@ -364,6 +367,24 @@ impl Cloud {
     pub fn metadata(&self, state: Metadata) -> String {
         let port = self.runtime().block_on(imds::serve(state)).expect("loopback can be listened on");
         format!("http://127.0.0.1:{port}")
+    }
+
+    /// Sets the encrypted first password of an instance.
+    pub fn password(&self, instance_id: &str, sealed: &[u8]) {
+        let mut state = self.state();
+        state.passwords.retain(|(id, _)| id != instance_id);
+        state.passwords.push((instance_id.to_owned(), sealed.to_vec()));
+    }
+
+    /// Starts an RDP server with a fresh certificate, in place of the instance's.
+    ///
+    /// # Panics
+    /// If no port of loopback can be listened on.
+    pub fn rdp(&self, instance_id: &str) -> RdpServer {
+        let server = self.runtime().block_on(rdp::serve()).expect("loopback can be listened on");
+        self.state().ports.retain(|(id, remote, _)| id != instance_id || *remote != 3389);
+        self.port(instance_id, 3389, server.port);
+        server
     }
 
     /// Starts a web server on a port of the instance, which answers everything with this text.

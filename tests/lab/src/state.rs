@@ -203,6 +203,8 @@ pub(crate) struct State {
     pub authorized: Vec<(String, String, String)>,
     /// Instance id, output as posted after boot, and output as it is now.
     pub consoles: Vec<(String, Vec<u8>, Vec<u8>)>,
+    /// Instance id and the encrypted first password.
+    pub passwords: Vec<(String, Vec<u8>)>,
     pub endpoints: Vec<Endpoint>,
     /// Instance id, port of the instance, and the port on loopback that stands for it.
     pub ports: Vec<(String, u16, u16)>,
