@@ -3,12 +3,15 @@
 
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use ec2ssh_lab::Cloud;
 
 /// The file name of the embedded cloud's CA certificate, for `AWS_CA_BUNDLE`.
 pub(crate) const CA_FILE: &str = "authority.pem";
+/// The file of ssh's configuration in ~/.ssh that includes the user's own, `config`.
+const SSH_CONFIG: &str = "playground_config";
 pub(crate) const BINARY_NAME: &str = if cfg!(windows) { "ec2ssh.exe" } else { "ec2ssh" };
 
 /// The prompt of the playground, in the language of each shell.
@@ -67,6 +70,24 @@ impl Folder {
         Ok(())
     }
 
+    /// Writes the private key of a key pair.
+    pub(crate) fn write_key(&self, name: &str, pem: &str) -> io::Result<()> {
+        let path = self.home().join(".ssh").join(name);
+        fs::write(&path, pem)?;
+        #[cfg(unix)]
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o400))?;
+        Ok(())
+    }
+
+    /// Leads ssh to the server that stands for the serial console's, and vouches for its host key.
+    pub(crate) fn write_serial_host(&self, name: &str, key: &str, at: (Ipv4Addr, u16)) -> io::Result<()> {
+        let ssh = self.home().join(".ssh");
+        fs::write(ssh.join("known_hosts"), format!("{name} {key}\n"))?;
+        let (host, port) = at;
+        let own = format!("Host {name}\n  HostName {host}\n  Port {port}\n");
+        fs::write(ssh.join(SSH_CONFIG), format!("{own}Match all\nInclude {}\n", ssh.join("config").display()))
+    }
+
     /// Returns the variables that keep everything in this folder.
     pub(crate) fn environment(&self) -> Vec<(&'static str, std::ffi::OsString)> {
         let home = self.home();
@@ -119,7 +140,7 @@ impl Folder {
         self.script("tour", &format!("exec cat '{}'", tour.display()))?;
         fs::write(self.home().join(".ssh/config"), "")?;
         let ssh = self.home().join(".ssh").display().to_string();
-        let options = format!("-F '{ssh}/config' -o UserKnownHostsFile='{ssh}/known_hosts'");
+        let options = format!("-F '{ssh}/{SSH_CONFIG}' -o UserKnownHostsFile='{ssh}/known_hosts'");
         let folders = std::env::var_os("PATH").unwrap_or_default();
         for name in ["ssh", "scp", "sftp"] {
             let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());

@@ -25,6 +25,10 @@ use folder::{BINARY_NAME, CA_FILE, Folder};
 /// The VPC that has an Instance Connect Endpoint.
 const DB_VPC: &str = "vpc-0123456789abcdef1";
 
+const WINDOWS_ID: &str = "i-0123456789abcde07";
+/// The name of the serial console's server in this region.
+const SERIAL_HOST: &str = "serial-console.ec2-instance-connect.eu-west-1.aws";
+
 /// Something to try for every command; a test runs it line by line.
 const TOUR: &str = include_str!("tour.txt");
 
@@ -65,11 +69,20 @@ fn start_cloud(folder: &Folder) -> std::io::Result<Cloud> {
         // These two have no public address, and only one route each: EICE and SSM.
         Instance { vpc_id: DB_VPC.to_owned(), ..Instance::named("i-0123456789abcde05", "db-1").private() },
         Instance::named("i-0123456789abcde06", "batch-1").private(),
+        windows(),
     ];
     cloud.add_endpoint(Endpoint { vpc_id: DB_VPC.to_owned(), ..Endpoint::new("eice-0123456789abcdef0") });
-    cloud.agent("i-0123456789abcde06", Agent::recent());
+    let home = Some(folder.machine("batch-1")?);
+    cloud.agent("i-0123456789abcde06", Agent { home, ..Agent::recent() });
+    let server = cloud.rdp(WINDOWS_ID);
+    cloud.console(WINDOWS_ID, server.console(), "");
+    folder.write_key("ops.pem", &cloud.password_of_key_pair(WINDOWS_ID, "correct horse battery"))?;
     for (number, mut instance) in (11..).zip(instances) {
         let name = instance.tags[0].1.clone();
+        if instance.id == WINDOWS_ID {
+            cloud.add(instance);
+            continue;
+        }
         // A started instance gets the address of loopback itself. The others have one of their own; macOS has no more.
         let is_direct = instance.public_ip.is_some();
         let has_own = is_direct && cfg!(target_os = "linux");
@@ -78,6 +91,10 @@ fn start_cloud(folder: &Folder) -> std::io::Result<Cloud> {
         let sshd = Sshd { host, machine: Some(machine), ..Sshd::default() };
         let host_key = sshd.host_key.public_line();
         let port = cloud.sshd(&instance.id, sshd);
+        if name == "my-instance" {
+            // Its server stands for the serial console's, too.
+            folder.write_serial_host(SERIAL_HOST, &host_key, (host, port))?;
+        }
         cloud.port(&instance.id, 22, port);
         if is_direct || instance.state == "stopped" {
             instance.public_ip = instance.public_ip.map(|_| host.to_string());
@@ -92,6 +109,12 @@ fn start_cloud(folder: &Folder) -> std::io::Result<Cloud> {
     }
     folder.write_config(&config)?;
     Ok(cloud)
+}
+
+/// The instance with a desktop. Like the database, it has no public address.
+fn windows() -> Instance {
+    let platform = "Windows".to_owned();
+    Instance { vpc_id: DB_VPC.to_owned(), platform, ..Instance::named(WINDOWS_ID, "win-1").private() }
 }
 
 struct Playground<'a> {
@@ -129,7 +152,7 @@ impl Playground<'_> {
 
     /// Opens a session on my-instance, then a shell to try more.
     fn tour(&self) -> std::io::Result<ExitCode> {
-        eprintln!("A cloud with six instances runs on loopback. Now: ec2ssh my-instance");
+        eprintln!("A cloud with seven instances runs on loopback. Now: ec2ssh my-instance");
         eprintln!("It finds the instance by its name, pushes a key that exists only in memory,");
         eprintln!("checks the host key and opens a session. Leave it with: exit\n");
         let status = self.command(&self.folder.ec2ssh()).arg("my-instance").status()?;

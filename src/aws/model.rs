@@ -66,6 +66,17 @@ impl Instance {
     pub(crate) fn is_windows(&self) -> bool {
         self.platform_details.as_deref().is_some_and(|platform| platform.starts_with("Windows"))
     }
+
+    /// Whether its type may have a serial console: those on the Nitro System have one
+    /// (<https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-nitro-instances.html>).
+    pub(crate) fn may_have_serial_console(&self) -> bool {
+        const XEN: [&str; 29] = [
+            "c1", "c3", "c4", "cc2", "cr1", "d2", "f1", "g2", "g3", "g3s", "h1", "hi1", "hs1", "i2", "i3", "m1", "m2",
+            "m3", "m4", "p2", "p3", "r3", "r4", "t1", "t2", "x1", "x1e", "mac1", "mac2",
+        ];
+        let family = self.instance_type.split('.').next().unwrap_or_default();
+        !XEN.contains(&family)
+    }
 }
 
 impl Instance {

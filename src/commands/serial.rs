@@ -103,6 +103,22 @@ fn socket(console: &SerialConsole) -> Result<PathBuf, CommandError> {
     Ok(folder.join(format!("serial-{}-{}", console.instance_id, std::process::id())))
 }
 
+/// Returns the path of this program by the name that it was called by: a link of another name may be another program.
+fn own_program() -> std::io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let is_own = |path: &PathBuf| std::fs::canonicalize(path).is_ok_and(|path| path == own);
+    let found = match called.components().count() {
+        0 => None,
+        1 => {
+            let folders = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&folders).map(|folder| folder.join(&called)).find(is_own)
+        }
+        _ => std::path::absolute(&called).ok().filter(is_own),
+    };
+    Ok(found.unwrap_or(own))
+}
+
 /// A running ssh. It is ended with this value, so that it restores the terminal.
 struct Ssh(Child);
 
@@ -122,7 +138,7 @@ impl Drop for Ssh {
 
 /// Starts ssh with the key and the judgement of this process.
 fn start(args: &SerialArgs, console: &SerialConsole, socket: &std::path::Path) -> Result<Ssh, CommandError> {
-    let own = std::env::current_exe()?;
+    let own = own_program()?;
     let (own, socket) = (shell_word(&own.display().to_string()), socket.display().to_string());
     let answer = format!("{own} known-hosts answer --agent {} %I %H %K", shell_word(&socket));
     let mut command = Command::new("ssh");

@@ -12,7 +12,9 @@ use crate::aws::model::Instance;
 use crate::connect::Error;
 use crate::diagnose::{Finding, host_key_changed, permission_denied};
 use crate::plan::{self, RoutePlan};
+use crate::route::RouteError;
 use crate::ssh::Error::{ClosedEarly, HandshakeTimeout, Lost};
+use crate::ssm;
 use crate::text::instance_word;
 use crate::trust;
 
@@ -34,7 +36,12 @@ impl From<&Error> for CommandError {
             Error::NoRoute { plan, failed, groups } => {
                 let error = render(&Finding::of_failed_routes(plan, failed, groups.as_deref()));
                 let may_pass = failed.iter().any(|failed| failed.error.is_transient());
-                with_doctor(if may_pass { booting(error, plan) } else { error }, plan)
+                let error = with_doctor(if may_pass { booting(error, plan) } else { error }, plan);
+                let is_agent_online = failed.iter().any(|failed| is_refused_by_agent(&failed.error));
+                match is_agent_online && !plan.instance.is_windows() {
+                    true => error.hint(format!("its SSM Agent is online; a shell without SSH: ec2ssh ssm {}", plan.instance.id)),
+                    false => on_windows(error, &plan.instance),
+                }
             }
             Error::Session { node_id, source } => session::explain(node_id, source),
             Error::NoAccess { node_id, status, .. } => session::no_access(message, node_id, status),
@@ -46,11 +53,19 @@ impl From<&Error> for CommandError {
             Error::Ssh { plan, source, failed } => {
                 let error = with_failed_routes(ssh::explain(plan, source), failed);
                 let may_pass = matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_));
-                with_doctor(if may_pass { booting(error, plan) } else { error }, plan)
+                on_windows(with_doctor(if may_pass { booting(error, plan) } else { error }, plan), &plan.instance)
             }
             Error::Denied { plan, image, methods, took } => {
                 let denied = permission_denied(plan, image.as_deref(), methods, *took);
-                with_doctor(render(&Finding::PermissionDenied(denied)), &plan.route)
+                let (route, instance) = (&plan.route, &plan.route.instance);
+                let error = with_doctor(render(&Finding::PermissionDenied(denied)), route);
+                match instance.is_windows() {
+                    true => on_windows(error, instance),
+                    false => error.hint(format!(
+                        "a shell without a login, if its SSM Agent is online: ec2ssh ssm {}",
+                        instance.id
+                    )),
+                }
             }
             Error::NoKnownKey => Self::failed(message)
                 .cause("no pushed key is good any more, and there is no key in an SSH agent (SSH_AUTH_SOCK)")
@@ -68,6 +83,20 @@ impl From<&Error> for CommandError {
             Error::NoDataFolder => Self::failed(message).hint("set HOME, or XDG_DATA_HOME: export HOME=/home/you"),
         }
     }
+}
+
+/// Whether the agent was reached, and nothing listens on the port.
+fn is_refused_by_agent(error: &RouteError) -> bool {
+    matches!(error, RouteError::Session(error) if matches!(**error, ssm::Error::PortRefused))
+}
+
+/// Adds the ways to a Windows instance, which seldom has an SSH server.
+fn on_windows(error: CommandError, instance: &Instance) -> CommandError {
+    let id = &instance.id;
+    if !instance.is_windows() {
+        return error;
+    }
+    error.hint(format!("it runs Windows; its desktop: ec2ssh rdp {id}; PowerShell, by its SSM Agent: ec2ssh ssm {id}"))
 }
 
 /// Adds the command that looks at the whole way, as the last hint.

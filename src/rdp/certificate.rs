@@ -15,14 +15,18 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::negotiation::{HEADER, NegotiationError, REQUEST, read_answer, rest_of};
+use super::negotiation::{HEADER, NegotiationError, REQUEST, Security, read_answer, rest_of};
 
 /// The time limit for the server's answer and for TLS.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The certificate that a server has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Certificate(Vec<u8>);
+pub(crate) struct Certificate {
+    der: Vec<u8>,
+    /// The protocol that the server has chosen.
+    pub security: Security,
+}
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -45,17 +49,17 @@ impl Certificate {
     /// Takes a certificate in DER.
     #[cfg(test)]
     pub(crate) fn of(der: &[u8]) -> Self {
-        Self(der.to_vec())
+        Self { der: der.to_vec(), security: Security::Nla }
     }
 
     /// Returns the SHA-1 of the certificate, as Windows shows it: hexadecimal digits without separators.
     pub(crate) fn thumbprint(&self) -> String {
-        hex(&Sha1::digest(&self.0), "")
+        hex(&Sha1::digest(&self.der), "")
     }
 
     /// Returns the SHA-256 of the certificate: hexadecimal digits, with colons between the bytes.
     pub(crate) fn sha256(&self) -> String {
-        hex(&Sha256::digest(&self.0), ":")
+        hex(&Sha256::digest(&self.der), ":")
     }
 }
 
@@ -78,12 +82,12 @@ async fn read_now(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<Cer
     stream.read_exact(&mut header).await?;
     let mut rest = vec![0; rest_of(header)?];
     stream.read_exact(&mut rest).await?;
-    read_answer(&rest)?;
+    let security = read_answer(&rest)?;
     let name = ServerName::try_from("rdp.invalid").expect("it is a DNS name");
     let mut tls = TlsConnector::from(Arc::new(config())).connect(name, stream).await?;
     let shown = tls.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|certificate| certificate.to_vec());
     let _ = tls.shutdown().await;
-    shown.map(Certificate).ok_or(Error::None)
+    shown.map(|der| Certificate { der, security }).ok_or(Error::None)
 }
 
 fn config() -> ClientConfig {

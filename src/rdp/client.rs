@@ -57,6 +57,8 @@ pub(crate) struct Desktop<'a> {
     pub sha256: &'a str,
     /// Whether there is a password for the client's standard input.
     pub has_password: bool,
+    /// Whether the server asks for it before there is a desktop (NLA); else the client has to be told to take it at once.
+    pub nla: bool,
     /// Further words for the client.
     pub extra: &'a [String],
 }
@@ -69,7 +71,7 @@ impl Client {
 
     /// Returns the words of the command that starts the client.
     pub(crate) fn command(self, desktop: &Desktop<'_>) -> Vec<String> {
-        let Desktop { port, user, instance_id, sha256, has_password, extra } = desktop;
+        let Desktop { port, user, instance_id, sha256, has_password, nla, extra } = desktop;
         let mut words = match self {
             Self::FreeRdp(program) => {
                 let mut words = vec![
@@ -84,7 +86,7 @@ impl Client {
                     "+clipboard".to_owned(),
                 ];
                 if *has_password {
-                    words.push("/from-stdin".to_owned());
+                    words.push(if *nla { "/from-stdin" } else { "/from-stdin:force" }.to_owned());
                 }
                 words
             }
@@ -138,6 +140,7 @@ mod tests {
             instance_id: "i-0abc",
             sha256: "AA:BB",
             has_password: true,
+            nla: true,
             extra: &extra,
         };
         let words = Client::FreeRdp("xfreerdp").command(&desktop).join(" ");
@@ -146,6 +149,8 @@ mod tests {
             "xfreerdp /v:127.0.0.1:4567 /u:Administrator /d: /cert:deny,name:ec2ssh-i-0abc,fingerprint:sha256:AA:BB \
              /dynamic-resolution +clipboard /from-stdin /f"
         );
+        let tls = Client::FreeRdp("xfreerdp").command(&Desktop { nla: false, ..desktop.clone() });
+        assert!(tls.contains(&"/from-stdin:force".to_owned()));
         let without = Client::FreeRdp("xfreerdp").command(&Desktop { has_password: false, ..desktop.clone() });
         assert!(!without.contains(&"/from-stdin".to_owned()), "the client asks itself");
         assert_eq!(Client::Mstsc.command(&desktop)[1], "/v:127.0.0.1:4567");

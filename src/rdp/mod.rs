@@ -9,4 +9,4 @@
 
 pub(crate) mod certificate;
 pub(crate) mod client;
-mod negotiation;
+pub(crate) mod negotiation;

@@ -10,8 +10,18 @@ const MAX_ANSWER: usize = 512;
 const CONFIRM: u8 = 0xd0;
 const NEGOTIATED: u8 = 2;
 const REFUSED: u8 = 3;
-/// RDP's own encryption, which has no certificate.
+/// RDP's own encryption, which has no certificate, and TLS without CredSSP.
 const NO_TLS: u32 = 0;
+const TLS: u32 = 1;
+
+/// The protocol that the server has chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// TLS alone: the user logs in on the desktop's own screen.
+    Tls,
+    /// Network Level Authentication: CredSSP over TLS, before there is a desktop.
+    Nla,
+}
 
 /// Why the server does not begin TLS.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,18 +57,19 @@ pub(super) fn rest_of(header: [u8; HEADER]) -> Result<usize, NegotiationError> {
     if fits { Ok(length - HEADER) } else { Err(NegotiationError::NotRdp) }
 }
 
-/// Reads the answer behind its header: whether TLS follows.
+/// Reads the answer behind its header: which TLS follows.
 ///
 /// # Errors
 /// It does not.
-pub(super) fn read_answer(rest: &[u8]) -> Result<(), NegotiationError> {
+pub(super) fn read_answer(rest: &[u8]) -> Result<Security, NegotiationError> {
     if rest.get(1) != Some(&CONFIRM) {
         return Err(NegotiationError::NotRdp);
     }
     let Some([kind, _, _, _, a, b, c, d]) = rest.get(7..15) else { return Err(NegotiationError::NoTls) };
     let value = u32::from_le_bytes([*a, *b, *c, *d]);
     match *kind {
-        NEGOTIATED if value != NO_TLS => Ok(()),
+        NEGOTIATED if value == TLS => Ok(Security::Tls),
+        NEGOTIATED if value != NO_TLS => Ok(Security::Nla),
         NEGOTIATED => Err(NegotiationError::NoTls),
         REFUSED => Err(NegotiationError::Refused(value)),
         _ => Err(NegotiationError::NotRdp),
@@ -71,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    fn answer(negotiation: &[u8]) -> Result<(), NegotiationError> {
+    fn answer(negotiation: &[u8]) -> Result<Security, NegotiationError> {
         let mut bytes = vec![14, CONFIRM, 0, 0, 0x12, 0x34, 0];
         bytes.extend(negotiation);
         read_answer(&bytes)
@@ -79,8 +90,8 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart() {
-        assert_eq!(answer(&[2, 0x1f, 8, 0, 2, 0, 0, 0]), Ok(()), "CredSSP");
-        assert_eq!(answer(&[2, 0, 8, 0, 1, 0, 0, 0]), Ok(()), "TLS");
+        assert_eq!(answer(&[2, 0x1f, 8, 0, 2, 0, 0, 0]), Ok(Security::Nla), "CredSSP");
+        assert_eq!(answer(&[2, 0, 8, 0, 1, 0, 0, 0]), Ok(Security::Tls), "TLS");
         assert_eq!(answer(&[2, 0, 8, 0, 0, 0, 0, 0]), Err(NegotiationError::NoTls));
         assert_eq!(answer(&[]), Err(NegotiationError::NoTls), "a server of before 2003");
         assert_eq!(answer(&[3, 0, 8, 0, 3, 0, 0, 0]), Err(NegotiationError::Refused(3)));

@@ -257,3 +257,17 @@ fn password_goes_to_the_clipboard() {
     let ran = run(&world, "rdp --password --copy win-1").expect(0);
     assert_eq!(read(&world, "clipboard"), PASSWORD, "{ran}");
 }
+
+/// Where SSH is impossible, the last hint names the command that works.
+#[test]
+fn failed_ssh_names_the_desktop() {
+    let (world, _) = world();
+    let failed = world.run("win-1").expect(255);
+    let last = failed.stderr.lines().last().unwrap();
+    assert!(last.contains(&format!("ec2ssh rdp {ID}")) && last.contains(&format!("ec2ssh ssm {ID}")), "{failed}");
+    let doctor = world.run("doctor --no-checkip win-1").expect(1);
+    assert!(
+        doctor.out().contains("Without SSH: ec2ssh rdp win-1, or ec2ssh ssm win-1, or ec2ssh serial win-1"),
+        "{doctor}"
+    );
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::lookup::Unfound;
 use super::picture::{BROKEN, picture};
+use crate::aws::model::State;
 use crate::diagnose::{Answer, Problem, Verdict, caller_of_way};
 use crate::error::{CommandError, Fix, Place, Remedy, words};
 use crate::facts::Facts;
@@ -161,7 +162,26 @@ impl<'a> Report<'a> {
             }
             None => {}
         }
+        remarks.extend(self.without_ssh());
         remarks
+    }
+
+    /// Returns the commands that need no SSH, where it is of no use here: something is in the way, or it is Windows.
+    fn without_ssh(&self) -> Option<String> {
+        let (instance, word) = (&self.facts.plan.instance, instance_word(self.target));
+        if self.found.is_empty() && !instance.is_windows() {
+            return None;
+        }
+        let is_online =
+            self.facts.agent.known().is_some_and(|agent| agent.as_ref().is_some_and(|a| a.ping == "Online"));
+        let ways = [
+            instance.is_windows().then(|| format!("ec2ssh rdp {word}")),
+            is_online.then(|| format!("ec2ssh ssm {word}")),
+            instance.may_have_serial_console().then(|| format!("ec2ssh serial {word}")),
+        ];
+        let ways: Vec<String> = ways.into_iter().flatten().collect();
+        let is_running = instance.state == State::Running;
+        (is_running && !ways.is_empty()).then(|| format!("Without SSH: {}", ways.join(", or ")))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::forward::opener::asking;
 use crate::forward_spec::{Bind, Listen};
 use crate::rdp::certificate::Certificate;
 use crate::rdp::client::Desktop;
+use crate::rdp::negotiation::Security;
 use crate::secret::Secret;
 use crate::text::sanitize;
 use crate::trust::certificates::Certificates;
@@ -201,6 +202,7 @@ async fn serve(
         instance_id: &desktop.instance.id,
         sha256: &sha256,
         has_password: password.is_some(),
+        nla: certificate.security == Security::Nla,
         extra: &args.extra,
     };
     let client = launch::run(ui, args.print, &started, certificate, password, &connections);

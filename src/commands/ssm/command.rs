@@ -66,7 +66,9 @@ pub(super) async fn run(
             Err(error.cause(sanitize(&running.noise())).hint(format!("look around there: ec2ssh ssm {}", node.id)))
         }
         Exit::Unknown => {
-            ui.notice("the command ended without an exit status: it was killed, or its session was");
+            ui.notice(
+                "the command ended without an exit status: it was killed, or its session was; output may be missing",
+            );
             Ok(Exit::Unknown.code())
         }
         exit => Ok(exit.code()),

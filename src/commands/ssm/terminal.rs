@@ -167,7 +167,9 @@ impl Showing {
 
     fn exit(&self, ui: &Ui, exit: Exit) -> u8 {
         if exit == Exit::Unknown {
-            ui.notice("the command ended without an exit status: it was killed, or its session was");
+            ui.notice(
+                "the command ended without an exit status: it was killed, or its session was; output may be missing",
+            );
         }
         exit.code()
     }

@@ -85,7 +85,7 @@ fn managed_node_is_named() {
     let world = World::empty();
     let run = world.run("mi-0123456789abcdef0 uptime").expect(255);
     assert!(run.stderr.starts_with("Error: mi-0123456789abcdef0 is a managed node outside EC2\n"), "{run}");
-    assert!(run.stderr.contains("aws ssm start-session --target mi-0123456789abcdef0"), "{run}");
+    assert!(run.stderr.contains("ec2ssh ssm mi-0123456789abcdef0"), "{run}");
     assert!(world.cloud.calls().is_empty());
 }
 

@@ -376,6 +376,13 @@ impl Cloud {
         state.passwords.push((instance_id.to_owned(), sealed.to_vec()));
     }
 
+    /// Makes a key pair for an instance whose first password is this one; returns the private key in PEM.
+    pub fn password_of_key_pair(&self, instance_id: &str, password: &str) -> String {
+        let (private, sealed) = rdp::sealed(password);
+        self.password(instance_id, &sealed);
+        private
+    }
+
     /// Starts an RDP server with a fresh certificate, in place of the instance's.
     ///
     /// # Panics

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize, Pkcs1PublicEncryptingKey, PublicEncryptingKey};
+use aws_lc_rs::signature::KeyPair as _;
 use axum::body::Body;
 use axum::http::Response;
 use base64::Engine;
@@ -29,6 +32,20 @@ pub(crate) fn get_password_data(state: &State, body: &str) -> Response<Body> {
         text.unwrap_or_default()
     );
     xml("GetPasswordData", &inner)
+}
+
+/// Makes an RSA key pair; returns its private key in PEM, and the password encrypted with it.
+pub(crate) fn sealed(password: &str) -> (String, Vec<u8>) {
+    let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key can be made");
+    let private: Pkcs8V1Der<'_> = pair.as_der().expect("it can be encoded");
+    let public: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("it can be encoded");
+    let public = PublicEncryptingKey::from_der(public.as_ref()).expect("it is a key");
+    let public = Pkcs1PublicEncryptingKey::new(public).expect("it has a common size");
+    let mut sealed = vec![0; public.ciphertext_size()];
+    public.encrypt(password.as_bytes(), &mut sealed).expect("it is short enough");
+    let text = STANDARD.encode(private.as_ref());
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    (format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")), sealed)
 }
 
 /// An RDP server that runs.

@@ -66,6 +66,8 @@ pub struct Agent {
     pub lacks: Vec<&'static str>,
     /// Whether commands run as on Windows: by a shell, without one being asked for.
     pub windows: bool,
+    /// The folder in which programs run.
+    pub home: Option<std::path::PathBuf>,
     /// The protocol errors that the client made.
     pub protocol_errors: Arc<Mutex<Vec<String>>>,
     /// The largest number of connections that one session has carried.
@@ -96,6 +98,7 @@ impl Agent {
             separates: true,
             lacks: Vec::new(),
             windows: false,
+            home: None,
             protocol_errors: Arc::default(),
             most_streams: Arc::default(),
         }

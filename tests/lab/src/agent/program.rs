@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -20,7 +21,12 @@ const STDERR: u32 = 11;
 const EXIT_CODE: u32 = 12;
 
 /// Runs a shell, or `sh -c` with a command, in a pty.
-pub(super) async fn in_pty(command: Option<String>, mut input: mpsc::Receiver<ToTarget>, output: Output) {
+pub(super) async fn in_pty(
+    command: Option<String>,
+    home: Option<PathBuf>,
+    mut input: mpsc::Receiver<ToTarget>,
+    output: Output,
+) {
     let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
     let Ok(pair) = native_pty_system().openpty(size) else { return };
     let mut program = CommandBuilder::new("/bin/sh");
@@ -31,6 +37,12 @@ pub(super) async fn in_pty(command: Option<String>, mut input: mpsc::Receiver<To
         program.env(name, value);
     }
     program.env_remove("ENV");
+    if let Some(home) = home {
+        let name = home.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        program.env("PS1", format!("[ssm-user@{name}]$ "));
+        program.env("HOME", &home);
+        program.cwd(home);
+    }
     let Ok(mut child) = pair.slave.spawn_command(program) else { return };
     drop(pair.slave);
     let (Ok(mut from), Ok(mut to)) = (pair.master.try_clone_reader(), pair.master.take_writer()) else { return };

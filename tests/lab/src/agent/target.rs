@@ -81,9 +81,9 @@ impl Work {
                 let port = if agent.refuse_port { 1 } else { port.unwrap_or(1) };
                 tokio::spawn(connect(port, from_client, to_client));
             }
-            Self::Shell => drop(tokio::spawn(program::in_pty(None, from_client, to_client))),
+            Self::Shell => drop(tokio::spawn(program::in_pty(None, agent.home.clone(), from_client, to_client))),
             Self::Interactive(command) => {
-                tokio::spawn(program::in_pty(Some(command), from_client, to_client));
+                tokio::spawn(program::in_pty(Some(command), agent.home.clone(), from_client, to_client));
             }
             Self::NonInteractive(command, separate) => {
                 let separate = separate && agent.separates;
