@@ -35,7 +35,7 @@
 //! - [`context`]: `Ctx { ui, config, aws }`, made once by `cli`.
 //! - [`error`], [`diagnose`]: what is wrong, and how it is said.
 //! - [`connect`]: the [`Connector`](connect), the pushed key, the speculative start, plain ssh's ProxyCommand, the way on when AWS
-//!   cannot be asked.
+//!   cannot be asked. Without SSH: a node of Systems Manager and its programs, a desktop, the serial console.
 //! - [`facts`]: what AWS, the network and the port show of the way to an instance; gathered here, judged in [`diagnose`].
 //! - [`key_holder`]: a process that holds one pushed key for all connections of a user to an instance.
 //! - [`find`], [`route`], [`trust`]: which instance, which way, whose host key.
@@ -55,7 +55,7 @@
 //! # Where something new goes
 //!
 //! - A command: a file in [`commands`], a variant of `Command` in [`cli`]. To reach an instance it calls [`connect::session`],
-//!   [`connect::stream`] or [`connect::dry_run`]; to know one, [`find::single`]. A positional argument that is to be completed with
+//!   [`connect::stream`] or [`connect::dry_run`], without SSH [`connect::node`]; to know one, [`find::single`]. A positional argument that is to be completed with
 //!   names has the id `target`. The completion scripts and `docs/reference.md` follow.
 //! - A route: a value of [`config::Via`], a variant of [`plan::order::Route`] and its place in the order, its opening in
 //!   `route::dial`, its head start in `route::dialer`, its line of `--dry-run` in [`mod@plan`] and `route::survey`, its errors in
@@ -77,7 +77,7 @@
 //!
 //! # Invariants
 //!
-//! - Nothing but the session's bytes goes to standard output of `ssh` (without `--dry-run`) and `proxy`: they have a
+//! - Nothing but the session's bytes goes to standard output of `ssh` (without `--dry-run`), `proxy` and `ssm`: they have a
 //!   [`ui::Ui::without_stdout`].
 //! - Rooms below the commands neither print nor prompt: they send an [`event::Event`], which carries its own reply.
 //! - Text from AWS or the far side reaches a terminal only through [`text::sanitize`] and its siblings; a session's own

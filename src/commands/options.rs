@@ -83,6 +83,27 @@ impl From<OutputOptions> for Verbosity {
     }
 }
 
+/// The options for the choice among several matches.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct PickArgs {
+    /// Use the match that was launched last
+    #[arg(long, overrides_with = "oldest")]
+    pub newest: bool,
+    /// Use the match that was launched first
+    #[arg(long, overrides_with = "newest")]
+    pub oldest: bool,
+}
+
+impl PickArgs {
+    fn pick(self) -> Pick {
+        match (self.newest, self.oldest) {
+            (true, _) => Pick::Newest,
+            (_, true) => Pick::Oldest,
+            _ => Pick::Only,
+        }
+    }
+}
+
 /// The options of a command that finds one instance and needs no login.
 #[derive(Args, Clone, Debug, Default)]
 #[allow(missing_docs, reason = "the help texts are the documentation")]
@@ -91,12 +112,8 @@ pub(crate) struct FindArgs {
     pub aws: AwsOptions,
     #[command(flatten)]
     pub output: OutputOptions,
-    /// Use the match that was launched last
-    #[arg(long, overrides_with = "oldest")]
-    pub newest: bool,
-    /// Use the match that was launched first
-    #[arg(long, overrides_with = "newest")]
-    pub oldest: bool,
+    #[command(flatten)]
+    pub pick: PickArgs,
     /// Start a stopped instance and wait for it
     #[arg(long)]
     pub start: bool,
@@ -115,15 +132,7 @@ impl FindArgs {
         let options =
             Options { profile: self.aws.profile.clone(), region: self.aws.region.clone(), ..Options::default() };
         let (start, wait) = (self.start, self.wait.map(Duration::from_secs));
-        Typed { options, pick: pick(self.newest, self.oldest), start, wait, ..Typed::default() }
-    }
-}
-
-fn pick(newest: bool, oldest: bool) -> Pick {
-    match (newest, oldest) {
-        (true, _) => Pick::Newest,
-        (_, true) => Pick::Oldest,
-        _ => Pick::Only,
+        Typed { options, pick: self.pick.pick(), start, wait, ..Typed::default() }
     }
 }
 
@@ -165,12 +174,8 @@ pub(crate) struct ConnectArgs {
     /// Use IPv6 only, for a direct connection
     #[arg(short = '6', long = "ipv6", overrides_with = "ipv4")]
     pub ipv6: bool,
-    /// Use the match that was launched last
-    #[arg(long, overrides_with = "oldest")]
-    pub newest: bool,
-    /// Use the match that was launched first
-    #[arg(long, overrides_with = "newest")]
-    pub oldest: bool,
+    #[command(flatten)]
+    pub pick: PickArgs,
     /// Start a stopped instance, wait for it and connect
     #[arg(long)]
     pub start: bool,
@@ -191,7 +196,7 @@ impl ConnectArgs {
     pub(crate) fn typed(&self, host_keys: Option<HostKeyPolicy>) -> Typed {
         Typed {
             options: self.options(host_keys),
-            pick: pick(self.newest, self.oldest),
+            pick: self.pick.pick(),
             start: self.start,
             wait: self.wait.map(Duration::from_secs),
             offline: self.offline,

@@ -4,7 +4,7 @@ use std::fs;
 
 use ec2ssh_lab::{Fault, Instance};
 
-use crate::support::pty::Terminal;
+use crate::support::pty::{PRINT_MODES, Terminal};
 use crate::support::{ID, RealSshd, World, wait_until};
 
 const HOST: &str = "serial-console.ec2-instance-connect.eu-west-1.aws";
@@ -32,18 +32,7 @@ fn trust(world: &World, sshd: &RealSshd) {
 }
 
 fn serial(world: &World, options: &str) -> Terminal {
-    let line = format!(
-        "\"$EC2SSH\" serial -F ssh_config {options} web-1; echo \"status $?\"; stty -a | grep -o '.icanon\\|.echo '"
-    );
-    Terminal::run(world, &line)
-}
-
-#[track_caller]
-fn assert_restored(terminal: &mut Terminal, status: u32) {
-    terminal.wait_for(&format!("status {status}"));
-    terminal.wait();
-    let text = terminal.text();
-    assert!(!text.contains("-icanon") && !text.contains("-echo ") && !terminal.is_raw(), "{text}");
+    Terminal::run(world, &format!("\"$EC2SSH\" serial -F ssh_config {options} web-1; {PRINT_MODES}"))
 }
 
 /// The console's own lines come first; the key is pushed for the console, a break arrives, and `~.` ends it.
@@ -60,7 +49,7 @@ fn console_opens_and_takes_a_break() {
     terminal.type_in("\r~B");
     wait_until("the break arrives", || sshd.log().contains("request break"));
     terminal.type_in("\r~.");
-    assert_restored(&mut terminal, 255);
+    terminal.assert_restored(255);
     assert_eq!((world.cloud.count("SendSerialConsoleSSHPublicKey"), world.cloud.count("SendSSHPublicKey")), (1, 0));
     wait_until("its socket is gone", || {
         fs::read_dir(world.path("run/ec2ssh")).is_ok_and(|folder| {
@@ -76,7 +65,7 @@ fn session_ends_with_the_shell_s_status() {
     let mut terminal = serial(&world, "");
     terminal.wait_raw(true);
     terminal.type_in("exit 3\r");
-    assert_restored(&mut terminal, 3);
+    terminal.assert_restored(3);
 }
 
 /// A key that is neither published nor known is shown to the person, with what AWS publishes; nothing is stored without a yes.
@@ -96,12 +85,12 @@ fn other_host_key_needs_a_person_s_yes() {
     terminal.type_in("yes\r");
     terminal.wait_raw(true);
     terminal.type_in("exit\r");
-    assert_restored(&mut terminal, 0);
+    terminal.assert_restored(0);
     assert!(fs::read_to_string(world.known_hosts()).unwrap().starts_with(HOST));
     let mut again = serial(&world, "");
     again.wait_raw(true);
     again.type_in("exit\r");
-    assert_restored(&mut again, 0);
+    again.assert_restored(0);
 }
 
 #[test]
@@ -115,7 +104,7 @@ fn termination_restores_the_terminal() {
     let shell = terminal.child.process_id().unwrap().to_string();
     let killed = std::process::Command::new("pkill").args(["-TERM", "-P", &shell, "ec2ssh"]).status().unwrap();
     assert!(killed.success());
-    assert_restored(&mut terminal, 143);
+    terminal.assert_restored(143);
 }
 
 /// Every error of the API is said in words, with what to type.
@@ -153,7 +142,7 @@ fn busy_console_is_tried_again() {
     terminal.wait_for("waiting for another session on the serial console");
     terminal.wait_raw(true);
     terminal.type_in("exit\r");
-    assert_restored(&mut terminal, 0);
+    terminal.assert_restored(0);
 }
 
 #[test]

@@ -5,28 +5,16 @@ use std::process::Command;
 use ec2ssh_lab::{HostKey, Instance, Sshd};
 
 use crate::support::RealSshd;
-use crate::support::pty::Terminal;
+use crate::support::pty::{PRINT_MODES, Terminal};
 use crate::support::{ID, World, keygen, wait_until};
 
 /// Opens a session to an instance with a known host key, under a shell that prints the exit status and the terminal
 /// modes.
 fn session(command: &str) -> (World, Terminal) {
     let (world, port) = World::trusted();
-    let line = format!(
-        "\"$EC2SSH\" -tt -p {port} my-instance {command}; echo \"status $?\"; stty -a | grep -o '.icanon\\|.echo '"
-    );
+    let line = format!("\"$EC2SSH\" -tt -p {port} my-instance {command}; {PRINT_MODES}");
     let terminal = Terminal::run(&world, &line);
     (world, terminal)
-}
-
-/// Checks that the session ended with this status and that the terminal is restored.
-#[track_caller]
-fn assert_restored(terminal: &mut Terminal, status: u32) {
-    terminal.wait_for(&format!("status {status}"));
-    terminal.wait();
-    let text = terminal.text();
-    assert!(!text.contains("-icanon") && !text.contains("-echo "), "{text}");
-    assert!(!terminal.is_raw());
 }
 
 fn ec2ssh_pid(terminal: &Terminal) -> String {
@@ -43,7 +31,7 @@ fn shell_session_sets_up_and_restores_terminal() {
     terminal.type_in("stty size; echo $TERM; exit 5\r");
     terminal.wait_for("24 80");
     terminal.wait_for("xterm-256color");
-    assert_restored(&mut terminal, 5);
+    terminal.assert_restored(5);
 }
 
 #[test]
@@ -75,7 +63,7 @@ fn tilde_escapes_are_handled() {
     terminal.wait_for("~x");
     terminal.type_in("\r~.");
     terminal.wait_for("Disconnected (~.).");
-    assert_restored(&mut terminal, 255);
+    terminal.assert_restored(255);
 }
 
 /// The escape ~. ends the session even if the remote side reads nothing and all windows are full.
@@ -88,7 +76,7 @@ fn disconnect_escape_works_with_full_windows() {
         terminal.type_in(&"x".repeat(1000));
     }
     terminal.type_in("\r~.");
-    assert_restored(&mut terminal, 255);
+    terminal.assert_restored(255);
 }
 
 #[test]
@@ -97,7 +85,7 @@ fn signals_restore_terminal_and_set_status() {
         let (_world, mut terminal) = session("/bin/sh");
         terminal.wait_raw(true);
         Command::new("kill").args([signal, &ec2ssh_pid(&terminal)]).status().unwrap();
-        assert_restored(&mut terminal, status);
+        terminal.assert_restored(status);
     }
 }
 
@@ -112,7 +100,7 @@ fn external_stop_restores_terminal_until_continued() {
     Command::new("kill").args(["-CONT", &pid]).status().unwrap();
     terminal.wait_raw(true);
     terminal.type_in("exit 4\r");
-    assert_restored(&mut terminal, 4);
+    terminal.assert_restored(4);
 }
 
 #[test]

@@ -3,21 +3,12 @@
 use ec2ssh_lab::{Agent, Fault};
 
 use super::{assert_well_behaved, started, world};
-use crate::support::pty::Terminal;
+use crate::support::pty::{PRINT_MODES, Terminal};
 use crate::support::{World, wait_until};
 
 /// Opens a shell under a shell that prints the exit status and the terminal's modes.
 fn shell(world: &World, options: &str) -> Terminal {
-    let line = format!("\"$EC2SSH\" ssm {options} db-1; echo \"status $?\"; stty -a | grep -o '.icanon\\|.echo '");
-    Terminal::run(world, &line)
-}
-
-#[track_caller]
-fn assert_restored(terminal: &mut Terminal, status: u32) {
-    terminal.wait_for(&format!("status {status}"));
-    terminal.wait();
-    let text = terminal.text();
-    assert!(!text.contains("-icanon") && !text.contains("-echo ") && !terminal.is_raw(), "{text}");
+    Terminal::run(world, &format!("\"$EC2SSH\" ssm {options} db-1; {PRINT_MODES}"))
 }
 
 #[test]
@@ -37,7 +28,7 @@ fn shell_has_the_terminal_s_size() {
     terminal.type_in("\x03");
     terminal.wait_for("caught");
     terminal.type_in("exit\r");
-    assert_restored(&mut terminal, 0);
+    terminal.assert_restored(0);
     assert_well_behaved(&world, &agent);
     assert_eq!(started(&world)[0]["DocumentName"], serde_json::Value::Null, "the account's own document");
     assert_eq!(world.cloud.count("TerminateSession"), 0);
@@ -55,7 +46,7 @@ fn escape_ends_the_session() {
     assert!(!terminal.text().contains("forwarded"), "{}", terminal.text());
     terminal.type_in("\r~.");
     terminal.wait_for("Disconnected (~.).");
-    assert_restored(&mut terminal, 255);
+    terminal.assert_restored(255);
     assert_eq!(world.cloud.count("TerminateSession"), 1);
     assert_well_behaved(&world, &agent);
 }
@@ -69,7 +60,7 @@ fn lost_connection_is_resumed() {
     terminal.type_in("i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; done\r");
     terminal.wait_for("line 2000");
     terminal.type_in("exit\r");
-    assert_restored(&mut terminal, 0);
+    terminal.assert_restored(0);
     assert!(world.cloud.sessions().1 >= 2, "{:?}", world.cloud.sessions());
     assert_well_behaved(&world, &faulty);
 }
@@ -86,7 +77,7 @@ fn encrypted_shell_uses_the_account_s_key() {
         terminal.wait_raw(true);
         terminal.type_in("until stty size | grep '24 8''0'; do sleep 0.1; done; exit\r");
         terminal.wait_for("24 80");
-        assert_restored(&mut terminal, 0);
+        terminal.assert_restored(0);
         assert_eq!(world.cloud.count("GenerateDataKey"), 1);
         assert_well_behaved(&world, &agent);
     }
@@ -124,7 +115,7 @@ fn service_says_why_a_session_has_ended() {
     world.cloud.end_sessions("Your session timed out due to inactivity and has been terminated.");
     terminal.wait_for("timed out due to inactivity");
     terminal.wait_for("idle session timeout");
-    assert_restored(&mut terminal, 255);
+    terminal.assert_restored(255);
 }
 
 /// A shell without a terminal of ours: its input ends with Ctrl-D, and its size is not invented.

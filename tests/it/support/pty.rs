@@ -10,6 +10,9 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use super::{World, comes_true, wait_until};
 
+/// The end of a shell's line that prints the exit status of what came before, and the terminal's modes.
+pub(crate) const PRINT_MODES: &str = "echo \"status $?\"; stty -a | grep -o '.icanon\\|.echo '";
+
 pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,
     writer: Box<dyn Write + Send>,
@@ -100,6 +103,16 @@ impl Terminal {
         #[allow(unsafe_code, reason = "portable-pty lends its descriptor as a bare number")]
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         rustix::termios::tcgetattr(fd).unwrap().local_modes
+    }
+
+    /// Checks that the program has ended with this status and restored the terminal. The shell around it prints `status N`, and what
+    /// [`PRINT_MODES`] prints.
+    #[track_caller]
+    pub(crate) fn assert_restored(&mut self, status: u32) {
+        self.wait_for(&format!("status {status}"));
+        self.wait();
+        let text = self.text();
+        assert!(!text.contains("-icanon") && !text.contains("-echo ") && !self.is_raw(), "{text}");
     }
 
     /// Types a secret once the echo is off, which happens a moment after the prompt appears.
