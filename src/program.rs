@@ -99,6 +99,8 @@ impl Exit {
     /// The exit status for this process: the program's own, 128+n for a signal, 255 when the server sent none.
     pub(crate) fn code(&self) -> u8 {
         match self {
+            // A failure stays one, also if its number has more bits than ours.
+            Self::Status(status) if *status != 0 && status & 0xff == 0 => u8::MAX,
             Self::Status(status) => u8::try_from(status & 0xff).unwrap_or(u8::MAX),
             Self::Signal(name) => signal_number(name).map_or(255, |number| 128 + number),
             Self::Unknown => 255,
@@ -129,6 +131,8 @@ mod tests {
             (Exit::Status(7), 7),
             (Exit::Status(255), 255),
             (Exit::Status(256 + 7), 7),
+            (Exit::Status(256), 255),
+            (Exit::Status(0xc000_0000), 255),
             (signal("HUP"), 129),
             (signal("KILL"), 137),
             (signal("SEGV"), 139),

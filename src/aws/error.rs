@@ -131,6 +131,12 @@ impl Error {
         self.code().is_some_and(|code| CODES.contains(&code))
     }
 
+    /// Whether the service asks for fewer calls.
+    pub(crate) fn is_throttled(&self) -> bool {
+        const CODES: [&str; 3] = ["ThrottlingException", "Throttling", "RequestLimitExceeded"];
+        self.code().is_some_and(|code| CODES.contains(&code))
+    }
+
     /// Whether AWS could not be asked: it did not answer, or it had a failure of its own. An answer that says no is none of these.
     pub(crate) fn is_outage(&self) -> bool {
         match self {

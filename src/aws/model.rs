@@ -74,8 +74,11 @@ impl Instance {
             "c1", "c3", "c4", "cc2", "cr1", "d2", "f1", "g2", "g3", "g3s", "h1", "hi1", "hs1", "i2", "i3", "m1", "m2",
             "m3", "m4", "p2", "p3", "r3", "r4", "t1", "t2", "x1", "x1e", "mac1", "mac2",
         ];
-        let family = self.instance_type.split('.').next().unwrap_or_default();
-        !XEN.contains(&family)
+        match self.instance_type.split_once('.') {
+            Some((family, "metal")) => !matches!(family, "a1" | "mac1" | "mac2"),
+            Some((family, _)) => !XEN.contains(&family),
+            None => true,
+        }
     }
 }
 

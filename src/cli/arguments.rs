@@ -157,7 +157,7 @@ pub(super) struct Unparsed {
     pub code: u8,
 }
 
-/// Parses the arguments.
+/// Parses the arguments of the program.
 ///
 /// # Errors
 /// They are no command.

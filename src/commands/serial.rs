@@ -2,25 +2,31 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::process::{Child, Command};
+use tokio::time::sleep;
 
 use super::options::{FindArgs, settings};
 use super::prompts::prompter;
 use crate::agent::parent::SshProcess;
 use crate::agent::socket::private_folder;
-use crate::config::HostKeyPolicy;
+use crate::config::{Escape, HostKeyPolicy};
 use crate::connect::{self, SerialConsole};
 use crate::context::Ctx;
 use crate::error::{CommandError, ErrorKind};
 use crate::store;
+use crate::terminal::signals::{is_orphan, stop_self};
 use crate::text::{sanitize_lines, shell_word};
 use crate::ui::Ui;
 
 /// The number of lines of the console that are shown first.
 const SHOWN_LINES: usize = 20;
+
+/// The interval at which it is seen whether ssh has stopped.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The arguments of `ec2ssh serial`.
 #[derive(Args, Clone, Debug)]
@@ -32,7 +38,7 @@ pub(crate) struct SerialArgs {
     #[arg(long, value_enum, value_name = "POLICY")]
     pub host_keys: Option<HostKeyPolicy>,
     /// Set the escape character of ssh: a character, ^ and a letter, or none
-    #[arg(short = 'e', long, value_name = "CHAR")]
+    #[arg(short = 'e', long, value_name = "CHAR", value_parser = escape)]
     pub escape_char: Option<String>,
     /// Give ssh this option, for example ProxyJump=HOST
     #[arg(short = 'o', value_name = "OPTION=VALUE")]
@@ -43,6 +49,11 @@ pub(crate) struct SerialArgs {
     /// Id, address, DNS name, tag:KEY=VALUE, asg:NAME, or Name tag (exact, prefix or glob)
     #[arg(value_name = "TARGET")]
     pub target: String,
+}
+
+/// Checks an escape character as ssh does.
+fn escape(text: &str) -> Result<String, String> {
+    Escape::parse(text).map(|_| text.to_owned())
 }
 
 /// Opens the console and returns ssh's exit status.
@@ -58,21 +69,28 @@ pub(crate) async fn run(ctx: &Ctx, args: SerialArgs) -> Result<u8, CommandError>
     ui.doing(&format!("asking AWS for {}", args.target));
     let console = ui.watch(connect::serial_console(&ctx.aws, settings, &events)).await?;
     show_output(ui, &console);
-    let escape = args.escape_char.as_deref().unwrap_or("~");
-    ui.notice(&format!(
-        "Serial console of {}: press Enter if it stays blank. Leave with {escape}. after Enter; {escape}B sends a break.",
-        console.instance_id
-    ));
+    let how = match args.escape_char.as_deref().unwrap_or("~") {
+        "none" => "There is no escape: it ends with the connection.".to_owned(),
+        escape => format!("Leave with {escape}. after Enter; {escape}B sends a break."),
+    };
+    ui.notice(&format!("Serial console of {}: press Enter if it stays blank. {how}", console.instance_id));
     ui.clear_progress();
     let socket = socket(&console)?;
     let mut ssh = start(&args, &console, &socket)?;
     let process = SshProcess::from_pid(ssh.pid());
-    let status = tokio::select! {
-        status = ssh.0.wait() => status?,
-        served = console.serve(&socket, process) => {
-            served?;
-            ssh.0.wait().await?
+    let pid = ssh.pid();
+    let session = async {
+        tokio::select! {
+            status = ssh.0.wait() => status,
+            served = console.serve(&socket, process) => {
+                served?;
+                ssh.0.wait().await
+            }
         }
+    };
+    let status = tokio::select! {
+        status = session => status?,
+        () = follow_stops(pid) => return Ok(255),
     };
     if let Some(refusal) = console.refusal() {
         return Err(CommandError::failed(format!("host key verification failed for {}", console.host))
@@ -81,6 +99,24 @@ pub(crate) async fn run(ctx: &Ctx, args: SerialArgs) -> Result<u8, CommandError>
             .hint(format!("if you are sure of it: ec2ssh serial {}, and answer yes", console.instance_id)));
     }
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}
+
+/// Stops this process with ssh, which stops itself only (`~^Z`), so that the shell gets its terminal back. Both are continued together.
+async fn follow_stops(ssh: i32) {
+    let Some(pid) = Pid::from_raw(ssh) else { return std::future::pending().await };
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    loop {
+        sleep(STOP_POLL_INTERVAL).await;
+        if !matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_))) {
+            continue;
+        }
+        if is_orphan() {
+            // No shell could continue it.
+            let _ = kill_process(pid, Signal::CONT);
+        } else {
+            stop_self();
+        }
+    }
 }
 
 /// Shows the last lines that the console has: what was written before the connection is not written again.
@@ -119,6 +155,11 @@ fn own_program() -> std::io::Result<PathBuf> {
     Ok(found.unwrap_or(own))
 }
 
+/// Keeps ssh from reading a percent sign as the beginning of a token.
+fn without_tokens(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
 /// A running ssh. It is ended with this value, so that it restores the terminal.
 struct Ssh(Child);
 
@@ -140,7 +181,11 @@ impl Drop for Ssh {
 fn start(args: &SerialArgs, console: &SerialConsole, socket: &std::path::Path) -> Result<Ssh, CommandError> {
     let own = own_program()?;
     let (own, socket) = (shell_word(&own.display().to_string()), socket.display().to_string());
-    let answer = format!("{own} known-hosts answer --agent {} %I %H %K", shell_word(&socket));
+    let answer = format!(
+        "{} known-hosts answer --agent {} %I %H %K",
+        without_tokens(&own),
+        without_tokens(&shell_word(&socket))
+    );
     let mut command = Command::new("ssh");
     if let Some(file) = &args.config {
         command.arg("-F").arg(file);
@@ -150,7 +195,7 @@ fn start(args: &SerialArgs, console: &SerialConsole, socket: &std::path::Path) -
     }
     command.args(args.option.iter().flat_map(|option| ["-o", option.as_str()]));
     let options = [
-        format!("IdentityAgent={socket}"),
+        format!("IdentityAgent=\"{}\"", without_tokens(&socket)),
         format!("KnownHostsCommand={answer}"),
         format!("HostKeyAlias={}", console.host),
         format!("User={}", console.user),
@@ -162,6 +207,12 @@ fn start(args: &SerialArgs, console: &SerialConsole, socket: &std::path::Path) -
         "StrictHostKeyChecking=yes".to_owned(),
         "UpdateHostKeys=no".to_owned(),
         "CheckHostIP=no".to_owned(),
+        "VerifyHostKeyDNS=no".to_owned(),
+        // What a configuration has for all hosts is not for a console.
+        "ClearAllForwardings=yes".to_owned(),
+        "ForwardX11=no".to_owned(),
+        "RemoteCommand=none".to_owned(),
+        "PermitLocalCommand=no".to_owned(),
         "PreferredAuthentications=publickey".to_owned(),
         "ControlPath=none".to_owned(),
         "ForwardAgent=no".to_owned(),

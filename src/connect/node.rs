@@ -15,6 +15,7 @@ use crate::boot::Booting;
 use crate::event::{Event, Events};
 use crate::route::{RouteError, open_program};
 use crate::settings::Settings;
+use crate::ssm::channel::Sign;
 use crate::ssm::program::ProgramSession;
 
 /// The pause between two questions whether access was granted.
@@ -33,13 +34,13 @@ pub(crate) struct Node {
     events: Events,
 }
 
-/// A way to run a program, and the time limit for its first sign of life.
+/// A way to run a program, and the sign by which it is known to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     /// The document of the session.
     pub document: Document,
-    /// The time limit for a first output or a handshake; a program may be silent for as long as it likes.
-    pub limit: Option<Duration>,
+    /// The sign, and the time for it.
+    pub sign: Sign,
 }
 
 /// Finds the node. A managed node is not looked up among the instances.
@@ -58,7 +59,8 @@ pub(crate) async fn node(
         Some(id) => {
             // What is not known is taken for Linux.
             let agent = search.aws.agent_state(id).await.ok().flatten();
-            (id.to_owned(), agent.is_some_and(|agent| agent.is_windows), None)
+            let booting = search.settings.wait.map(|wait| Booting::until(Instant::now() + wait));
+            (id.to_owned(), agent.is_some_and(|agent| agent.is_windows), booting)
         }
         None => {
             let located = Box::pin(search.find(events)).await?;
@@ -106,7 +108,7 @@ impl Node {
         let aws = self.aws().clone();
         loop {
             let to = SessionTo::Program(attempt.document.clone());
-            match open_program(&aws, &self.id, to, attempt.limit, &self.events).await {
+            match open_program(&aws, &self.id, to, attempt.sign, &self.events).await {
                 Err(error) if is_offline(&error) && self.booting.is_some_and(Booting::may_come_up) => {
                     let seconds = begun.elapsed().as_secs();
                     (self.events)(Event::Progress(format!("waiting for the SSM Agent of {} ({seconds} s)", self.id)));
@@ -124,15 +126,18 @@ impl Node {
         (self.events)(Event::Notice(format!("Access to {} was requested: {request_id}", self.id)));
         let begun = Instant::now();
         loop {
-            match aws.access(&request_id).await? {
-                Access::Granted(granted) => {
+            match aws.access(&request_id).await {
+                // The request stands, and can be asked for again.
+                Err(error) if error.is_outage() || error.is_throttled() => {}
+                Err(error) => return Err(error.into()),
+                Ok(Access::Granted(granted)) => {
                     (self.events)(Event::Notice(format!("The request {request_id} was approved.")));
                     return Ok(*granted);
                 }
-                Access::Ended(status) => {
+                Ok(Access::Ended(status)) => {
                     return Err(Error::NoAccess { node_id: self.id.clone(), request_id, status });
                 }
-                Access::Pending => {}
+                Ok(Access::Pending) => {}
             }
             let seconds = begun.elapsed().as_secs();
             (self.events)(Event::Progress(format!("waiting for the approval of {request_id} ({seconds} s)")));

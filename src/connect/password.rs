@@ -65,12 +65,12 @@ fn join(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Finds the password, and waits for it while the instance is young.
+/// Finds the password, and waits for it while the instance is young. `first` is what the service has answered once.
 pub(super) async fn find_password(
     aws: &Aws,
     instance: &Instance,
     typed: Option<PathBuf>,
-    waits: bool,
+    (first, wait): (Result<Option<Vec<u8>>, aws::Error>, Option<Duration>),
     events: &Events,
 ) -> Result<Secret<String>, NoPassword> {
     let name = instance.key_name.clone().ok_or(NoPassword::NoKeyPair)?;
@@ -79,7 +79,10 @@ pub(super) async fn find_password(
         None => key_file_of(&name)?,
     };
     let file = key_file::open(&path, events).await.map_err(|error| NoPassword::KeyFile(Box::new(error)))?;
-    let sealed = sealed_password(aws, instance, waits, events).await?;
+    let sealed = match first? {
+        Some(sealed) => sealed,
+        None => sealed_password(aws, instance, wait, events).await?,
+    };
     let key = LazyKey::new(file);
     let key = key.key(events).await.map_err(|error| NoPassword::KeyFile(Box::new(error)))?;
     let plain = key.decrypt(&sealed).and_then(|plain| text(&plain).ok_or(DecryptError::OtherKey));
@@ -93,23 +96,29 @@ fn text(plain: &Zeroizing<Vec<u8>>) -> Option<Secret<String>> {
     Some(Secret::new(text.to_owned()))
 }
 
-async fn sealed_password(aws: &Aws, instance: &Instance, waits: bool, events: &Events) -> Result<Vec<u8>, NoPassword> {
+/// Asks for the password until it is there, or the time is over.
+async fn sealed_password(
+    aws: &Aws,
+    instance: &Instance,
+    wait: Option<Duration>,
+    events: &Events,
+) -> Result<Vec<u8>, NoPassword> {
     let begun = Instant::now();
     let launched = instance.launched.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default();
     loop {
-        if let Some(sealed) = aws.password_data(&instance.id).await? {
-            return Ok(sealed);
-        }
         let age = Duration::from_secs((when::unix_milliseconds() / 1000).saturating_sub(launched));
-        if age >= READY_TIME && begun.elapsed() < READY_TIME {
+        if age >= READY_TIME {
             return Err(NoPassword::Never);
         }
-        if !waits {
+        if wait.is_none_or(|wait| begun.elapsed() >= wait) {
             return Err(NoPassword::NotYet { minutes: age.as_secs() / 60 });
         }
         let seconds = begun.elapsed().as_secs();
         events(Event::Progress(format!("waiting for the password of {} ({seconds} s)", instance.id)));
         sleep(POLL_INTERVAL).await;
+        if let Some(sealed) = aws.password_data(&instance.id).await? {
+            return Ok(sealed);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::password::{NoPassword, find_password};
 use super::ports::{Ports, desktop_ports};
 use super::speculative::search;
 use crate::aws::model::Instance;
-use crate::aws::{Aws, AwsPool};
+use crate::aws::{self, Aws, AwsPool};
 use crate::boot::Booting;
 use crate::event::{Event, Events};
 use crate::forward_spec::Destination;
@@ -24,6 +24,9 @@ use tokio::time::{Instant, sleep};
 pub(crate) const RDP_PORT: u16 = 3389;
 const RETRY_INTERVAL: Duration = Duration::from_secs(3);
 
+/// The service's first answer about the password.
+pub(crate) struct SealedPassword(Result<Option<Vec<u8>>, aws::Error>);
+
 /// The desktop of one instance.
 pub(crate) struct RemoteDesktop {
     /// The instance as it was found.
@@ -34,7 +37,7 @@ pub(crate) struct RemoteDesktop {
     pub port: u16,
     aws: Aws,
     booting: Option<Booting>,
-    waits: bool,
+    wait: Option<Duration>,
     events: Events,
 }
 
@@ -48,14 +51,14 @@ pub(crate) async fn desktop(
     port: u16,
     events: &Events,
 ) -> Result<RemoteDesktop, Error> {
-    let waits = settings.wait.is_some();
+    let wait = settings.wait;
     let search = search(pool, settings, false).await?;
     let located = Box::pin(search.find(events)).await?;
     let settings = search.settings.for_instance(&located.instance);
     let plan = plan_route(&settings, located.account, located.instance.clone())?;
     let ports = desktop_ports(search.aws.clone(), plan, events);
     let (instance, booting) = (located.instance, located.booting);
-    Ok(RemoteDesktop { instance, ports, port, aws: search.aws, booting, waits, events: events.clone() })
+    Ok(RemoteDesktop { instance, ports, port, aws: search.aws, booting, wait, events: events.clone() })
 }
 
 impl RemoteDesktop {
@@ -72,7 +75,7 @@ impl RemoteDesktop {
         let begun = Instant::now();
         loop {
             match self.read_certificate().await {
-                Err(_) if self.booting.is_some_and(Booting::may_come_up) => {
+                Err(error) if is_transient(&error) && self.booting.is_some_and(Booting::may_come_up) => {
                     let seconds = begun.elapsed().as_secs();
                     let id = &self.instance.id;
                     (self.events)(Event::Progress(format!("waiting for the RDP server of {id} ({seconds} s)")));
@@ -112,11 +115,31 @@ impl RemoteDesktop {
         None
     }
 
+    /// Asks for the encrypted password once: beside other calls, before anybody is asked anything.
+    pub(crate) async fn sealed_password(&self) -> SealedPassword {
+        SealedPassword(self.aws.password_data(&self.instance.id).await)
+    }
+
     /// Returns the first password of the Administrator.
     ///
     /// # Errors
     /// There is none, or it cannot be decrypted.
-    pub(crate) async fn password(&self, key_file: Option<PathBuf>) -> Result<Secret<String>, NoPassword> {
-        find_password(&self.aws, &self.instance, key_file, self.waits, &self.events).await
+    pub(crate) async fn password(
+        &self,
+        sealed: SealedPassword,
+        key_file: Option<PathBuf>,
+    ) -> Result<Secret<String>, NoPassword> {
+        find_password(&self.aws, &self.instance, key_file, (sealed.0, self.wait), &self.events).await
+    }
+}
+
+/// Whether the server may answer once the instance has booted.
+fn is_transient(error: &Error) -> bool {
+    match error {
+        Error::NoRoute { failed, .. } => failed.iter().any(|failed| failed.error.is_transient()),
+        Error::Certificate { source, .. } => {
+            matches!(**source, certificate::Error::Io(_) | certificate::Error::Timeout)
+        }
+        _ => false,
     }
 }

@@ -25,6 +25,8 @@ use crate::trust::serial_hosts::serial_host;
 /// The time for which it is tried again while another session is open: the service takes about 30 s to end one.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(35);
 const RETRY_INTERVAL: Duration = Duration::from_secs(3);
+/// The age from which on a pushed key is pushed again: it is good for 60 s.
+const PUSH_AGAIN: Duration = Duration::from_secs(40);
 
 /// A serial console that admits our key for the next 60 seconds.
 pub(crate) struct SerialConsole {
@@ -59,7 +61,16 @@ pub(crate) async fn serial_console(
     let host = serial_host(region);
     let (name, user) = (host.name.clone(), format!("{instance_id}.port0"));
     let verifier = SerialVerifier::new(host, region, policy, events);
-    let backend = Arc::new(Backend { key, user: user.clone(), verifier, refused: Mutex::new(None) });
+    let pushed = Mutex::new(Instant::now());
+    let backend = Arc::new(Backend {
+        aws,
+        instance_id: instance_id.clone(),
+        key,
+        user: user.clone(),
+        verifier,
+        pushed,
+        refused: Mutex::new(None),
+    });
     let output = output.ok().map(|console| console.bytes);
     Ok(SerialConsole { instance_id, host: name, user, output, backend })
 }
@@ -106,6 +117,10 @@ impl SerialConsole {
 
 /// Holds the key of one session.
 struct Backend {
+    aws: Aws,
+    instance_id: String,
+    /// The time of the last push.
+    pushed: Mutex<Instant>,
     key: Key,
     user: String,
     verifier: SerialVerifier,
@@ -114,6 +129,11 @@ struct Backend {
 
 impl AgentBackend for Backend {
     async fn identities(&self) -> Vec<(Vec<u8>, String)> {
+        let age = self.pushed.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        // The question about the host key may have taken its time.
+        if age > PUSH_AGAIN && self.aws.push_serial_key(&self.instance_id, &self.key.public_line()).await.is_ok() {
+            *self.pushed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
         vec![(self.key.public_blob(), "ec2ssh, for the serial console".to_owned())]
     }
 

@@ -1,6 +1,8 @@
 //! The RDP clients: which of those that are installed is used, and with which words it is started. A password is given by standard input
 //! only, and a certificate is pinned where the client can. Pure.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// A client that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
@@ -74,12 +76,15 @@ impl Client {
         let Desktop { port, user, instance_id, sha256, has_password, nla, extra } = desktop;
         let mut words = match self {
             Self::FreeRdp(program) => {
+                let (domain, name) = user.split_once('\\').unwrap_or(("", user));
                 let mut words = vec![
                     program.to_owned(),
                     format!("/v:127.0.0.1:{port}"),
-                    format!("/u:{user}"),
-                    // An empty domain: the client would ask for it, in the place of the password.
-                    "/d:".to_owned(),
+                    format!("/u:{name}"),
+                    // An empty domain is one, too: the client would ask for it, in the place of the password.
+                    format!("/d:{domain}"),
+                    // No other protocol than the one that was seen: RDP's own encryption has no certificate to be pinned.
+                    format!("/sec:{}", if *nla { "nla" } else { "tls" }),
                     // The name is no other host's, so that no certificate that is stored for it passes.
                     format!("/cert:deny,name:ec2ssh-{instance_id},fingerprint:sha256:{sha256}"),
                     "/dynamic-resolution".to_owned(),
@@ -91,12 +96,16 @@ impl Client {
                 words
             }
             Self::WindowsApp => {
+                let user = utf8_percent_encode(user, NON_ALPHANUMERIC);
                 let url = format!("rdp:full%20address=s:127.0.0.1:{port}&username=s:{user}");
                 vec!["open".to_owned(), "-b".to_owned(), "com.microsoft.rdc.macos".to_owned(), url]
             }
             // A .rdp file would bring up a warning of an unknown publisher.
             Self::Mstsc => vec!["mstsc.exe".to_owned(), format!("/v:127.0.0.1:{port}")],
-            Self::Remmina => vec!["remmina".to_owned(), "-c".to_owned(), format!("rdp://{user}@127.0.0.1:{port}")],
+            Self::Remmina => {
+                let user = utf8_percent_encode(user, NON_ALPHANUMERIC);
+                vec!["remmina".to_owned(), "-c".to_owned(), format!("rdp://{user}@127.0.0.1:{port}")]
+            }
         };
         words.extend(extra.iter().cloned());
         words
@@ -146,11 +155,15 @@ mod tests {
         let words = Client::FreeRdp("xfreerdp").command(&desktop).join(" ");
         assert_eq!(
             words,
-            "xfreerdp /v:127.0.0.1:4567 /u:Administrator /d: /cert:deny,name:ec2ssh-i-0abc,fingerprint:sha256:AA:BB \
-             /dynamic-resolution +clipboard /from-stdin /f"
+            "xfreerdp /v:127.0.0.1:4567 /u:Administrator /d: /sec:nla \
+             /cert:deny,name:ec2ssh-i-0abc,fingerprint:sha256:AA:BB /dynamic-resolution +clipboard /from-stdin /f"
         );
         let tls = Client::FreeRdp("xfreerdp").command(&Desktop { nla: false, ..desktop.clone() });
-        assert!(tls.contains(&"/from-stdin:force".to_owned()));
+        assert!(tls.contains(&"/from-stdin:force".to_owned()) && tls.contains(&"/sec:tls".to_owned()));
+        let domain = Client::FreeRdp("xfreerdp").command(&Desktop { user: "CORP\\alice", ..desktop.clone() });
+        assert_eq!(domain[2..4], ["/u:alice", "/d:CORP"]);
+        let remmina = Client::Remmina.command(&Desktop { user: "bob@corp.example", ..desktop.clone() });
+        assert_eq!(remmina[2], "rdp://bob%40corp%2Eexample@127.0.0.1:4567");
         let without = Client::FreeRdp("xfreerdp").command(&Desktop { has_password: false, ..desktop.clone() });
         assert!(!without.contains(&"/from-stdin".to_owned()), "the client asks itself");
         assert_eq!(Client::Mstsc.command(&desktop)[1], "/v:127.0.0.1:4567");

@@ -2,7 +2,6 @@
 //! the stream ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -13,7 +12,7 @@ use crate::aws::{self, Aws};
 use crate::event::{Event, Events};
 use crate::ssm;
 use crate::ssm::api::{BoxFuture, ChannelToken, KeyError, ResumeError, SessionApi};
-use crate::ssm::channel::OpenChannel;
+use crate::ssm::channel::{OpenChannel, Sign};
 use crate::ssm::cipher::DataKey;
 use crate::ssm::handshake::{KeyRequest, Purpose};
 use crate::ssm::program::ProgramSession;
@@ -34,8 +33,7 @@ pub(crate) async fn open_session(
     start(aws, instance_id, to, events, opening).await
 }
 
-/// Starts a session that runs a program, and waits for its first output or for the handshake; for a shell `limit` long. A caller that stops
-/// waiting leaves no session behind.
+/// Starts a session that runs a program, and waits for the sign that it runs. A caller that stops waiting leaves no session behind.
 ///
 /// # Errors
 /// The session cannot be started, its agent does not answer, or the session ends at once, with a reason.
@@ -43,10 +41,10 @@ pub(crate) async fn open_program(
     aws: &Aws,
     node_id: &str,
     document: SessionTo,
-    limit: Option<Duration>,
+    sign: Sign,
     events: &Events,
 ) -> Result<ProgramSession, RouteError> {
-    let opening = move |aws: Aws, token, api| ssm::channel::open_program(aws.connector().clone(), token, api, limit);
+    let opening = move |aws: Aws, token, api| ssm::channel::open_program(aws.connector().clone(), token, api, sign);
     start(aws, node_id, document, events, opening).await
 }
 

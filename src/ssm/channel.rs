@@ -46,7 +46,7 @@ pub(crate) async fn open(
     purpose: Purpose,
 ) -> Result<OpenChannel, Error> {
     let (refused, refusals) = mpsc::unbounded_channel();
-    let task = begin(connector, token, api, (purpose, refused), Some(HANDSHAKE_TIMEOUT)).await?;
+    let task = begin(connector, token, api, (purpose, refused), Sign::Within(HANDSHAKE_TIMEOUT)).await?;
     let (ours, theirs) = tokio::io::duplex(PIPE_CAPACITY);
     let (stream, dropped) = session_stream(theirs, Arc::clone(&task.end));
     let agent = task.agent();
@@ -54,8 +54,16 @@ pub(crate) async fn open(
     Ok(OpenChannel { stream, agent, refusals })
 }
 
-/// Opens the data channel of a program and waits for its first output, or for the agent's handshake; as [`open`] otherwise. A shell that
-/// has a prompt answers within `limit`; a command may be silent for as long as it likes.
+/// The time within which the agent shows that a program runs: by its first output, or by a handshake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sign {
+    /// Without a sign there is no session: a shell has a prompt, and our own scripts print something at once.
+    Within(Duration),
+    /// The program may be silent: without a sign it is taken to run. An agent that wants a handshake asks for it at once.
+    Optional(Duration),
+}
+
+/// Opens the data channel of a program and waits for its first output, or for the agent's handshake; as [`open`] otherwise.
 ///
 /// # Errors
 /// As [`open`], and the reason for which the session ended at once.
@@ -63,10 +71,10 @@ pub(crate) async fn open_program(
     connector: Connector,
     token: ChannelToken,
     api: Arc<dyn SessionApi>,
-    limit: Option<Duration>,
+    sign: Sign,
 ) -> Result<ProgramSession, Error> {
     let (refused, _) = mpsc::unbounded_channel();
-    let task = begin(connector, token, api, (Purpose::Program, refused), limit).await?;
+    let task = begin(connector, token, api, (Purpose::Program, refused), sign).await?;
     let (session, local, dropped) = program_session(Arc::clone(&task.end), task.is_interactive());
     registry::spawn(task.run(local, dropped));
     Ok(session)
@@ -77,7 +85,7 @@ async fn begin(
     token: ChannelToken,
     api: Arc<dyn SessionApi>,
     (purpose, refused): (Purpose, mpsc::UnboundedSender<()>),
-    limit: Option<Duration>,
+    sign: Sign,
 ) -> Result<Relay, Error> {
     registry::register(&api);
     let url = token.url.expose().clone();
@@ -85,11 +93,13 @@ async fn begin(
         let state = DataChannel::new(purpose, Uuid::new_v4().as_u128());
         let socket = connect(&connector, token).await?;
         let mut task = Relay::new(state, socket, connector, url, Arc::clone(&api), refused);
-        let Some(limit) = limit else { return task.handshake().await.map(|()| task) };
-        match timeout(limit, task.handshake()).await {
-            Ok(done) => done.map(|()| task),
-            Err(_) => Err(Error::NoHandshake(limit.as_secs())),
+        let (Sign::Within(limit) | Sign::Optional(limit)) = sign;
+        match (timeout(limit, task.handshake()).await, sign) {
+            (Ok(done), _) => done?,
+            (Err(_), Sign::Optional(_)) if task.assume_open() => {}
+            (Err(_), _) => return Err(Error::NoHandshake(limit.as_secs())),
         }
+        Ok(task)
     };
     let opened = opened.await;
     if opened.is_err() {

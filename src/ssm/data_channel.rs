@@ -310,6 +310,11 @@ impl DataChannel {
         self.outgoing.waiting_for(now.instant)
     }
 
+    /// Whether something was received that nobody has taken yet.
+    pub(crate) fn has_received(&self) -> bool {
+        !self.received.is_empty()
+    }
+
     /// Removes and returns what was received next.
     pub(crate) fn next_received(&mut self) -> Option<Item> {
         let item = self.received.pop_front()?;

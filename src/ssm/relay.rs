@@ -123,6 +123,11 @@ impl Relay {
         self.data_channel.is_interactive()
     }
 
+    /// Takes a program that has printed nothing for running; returns false if a handshake has begun.
+    pub(super) fn assume_open(&mut self) -> bool {
+        self.data_channel.assume_open()
+    }
+
     /// Runs the handshake until data may be sent, or until the session of a program has ended.
     pub(super) async fn handshake(&mut self) -> Result<(), Error> {
         while !self.data_channel.is_open() {
@@ -139,6 +144,8 @@ impl Relay {
             match self.data_channel.closed() {
                 // A program that has printed nothing.
                 Some("") if self.data_channel.is_program() => return Ok(()),
+                // The program has ended by now; what it has printed goes first.
+                Some(_) if self.data_channel.has_received() => return Ok(()),
                 Some(reason) => return Err(Error::Ended(reason.to_owned())),
                 None => {}
             }

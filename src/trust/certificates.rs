@@ -45,11 +45,14 @@ impl Certificates {
         }
     }
 
-    /// Returns the SHA-256 of the certificate that is trusted for an instance. Where the file cannot be read none fits.
-    pub(crate) fn get(&self, instance_id: &str) -> Option<String> {
+    /// Returns the certificate that is trusted for an instance. Where the file cannot be read none fits.
+    pub(crate) fn get(&self, instance_id: &str) -> Option<Trusted> {
         match self.all() {
-            Ok(all) => all.get(instance_id).map(|trusted| trusted.sha256.clone()),
-            Err(error) => Some(format!("{} cannot be read: {error}", self.path.display())),
+            Ok(mut all) => all.remove(instance_id),
+            Err(error) => {
+                let sha256 = format!("{} cannot be read: {error}", self.path.display());
+                Some(Trusted { sha256, comment: String::new() })
+            }
         }
     }
 
@@ -92,14 +95,15 @@ mod tests {
     fn certificates_are_kept_by_instance() {
         let folder = tempfile::tempdir().unwrap();
         let file = Certificates { path: folder.path().join("data").join(FILE) };
-        assert_eq!((file.get("i-1"), file.forget("i-1").unwrap()), (None, false));
+        let get = |id: &str| file.get(id).map(|trusted| trusted.sha256);
+        assert_eq!((get("i-1"), file.forget("i-1").unwrap()), (None, false));
         file.put("i-1", "AA", "console").unwrap();
         file.put("i-2", "BB", "confirmed").unwrap();
         file.put("i-1", "CC", "confirmed").unwrap();
-        assert_eq!((file.get("i-1").as_deref(), file.get("i-2").as_deref()), (Some("CC"), Some("BB")));
-        assert!(file.forget("i-1").unwrap() && file.get("i-1").is_none());
+        assert_eq!((get("i-1").as_deref(), get("i-2").as_deref()), (Some("CC"), Some("BB")));
+        assert!(file.forget("i-1").unwrap() && get("i-1").is_none());
         std::fs::write(&file.path, "damaged").unwrap();
-        assert!(file.get("i-2").unwrap().contains("cannot be read"), "no certificate fits");
+        assert!(get("i-2").unwrap().contains("cannot be read"), "no certificate fits");
         assert!(file.put("i-2", "DD", "confirmed").is_err());
     }
 }

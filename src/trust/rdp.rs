@@ -1,7 +1,7 @@
 //! Decides whether to trust the certificate of an instance's RDP server: it makes its own, so only the console, what was seen before, or a
 //! person can vouch for it. The decision is pure; [`RdpVerifier`] applies it.
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, Trusted};
 use crate::config::HostKeyPolicy;
 use crate::event::{Event, Events, HostKeyQuestion, ask};
 
@@ -52,9 +52,12 @@ enum Decision {
     Refused(RdpRefusal),
 }
 
+/// The reason for a certificate that was accepted because the policy says so.
+const ACCEPTED: &str = "accept-new";
+
 fn decide(
     shown: &Shown,
-    known: Option<&str>,
+    known: Option<&Trusted>,
     printed: Option<&str>,
     expected: Option<&str>,
     policy: HostKeyPolicy,
@@ -62,15 +65,19 @@ fn decide(
     let is_shown = |thumbprint: &str| same_digits(thumbprint, &shown.thumbprint);
     if let Some(expected) = expected {
         return match is_shown(expected) {
-            true if known == Some(&shown.sha256) => Decision::Known,
+            true if known.is_some_and(|known| known.sha256 == shown.sha256) => Decision::Known,
             true => Decision::Trusted("thumbprint"),
             false => Decision::Refused(RdpRefusal::NotExpected { expected: expected.to_owned() }),
         };
     }
     match (known, printed) {
-        (Some(known), _) if known == shown.sha256 => Decision::Known,
+        // Nobody has looked at it, and the console knows better by now.
+        (Some(known), Some(printed)) if known.comment.starts_with(ACCEPTED) && !is_shown(printed) => {
+            Decision::Refused(RdpRefusal::Contradicted { printed: printed.to_owned() })
+        }
+        (Some(known), _) if known.sha256 == shown.sha256 => Decision::Known,
         (Some(known), printed) => {
-            let refusal = RdpRefusal::Changed { known: known.to_owned() };
+            let refusal = RdpRefusal::Changed { known: known.sha256.clone() };
             // Windows renews its certificate every six months, and prints the new one when it boots.
             let is_renewed = printed.is_some_and(is_shown) && policy != HostKeyPolicy::Strict;
             match is_renewed {
@@ -84,7 +91,7 @@ fn decide(
         (None, Some(printed)) => Decision::Refused(RdpRefusal::Contradicted { printed: printed.to_owned() }),
         (None, None) => match policy {
             HostKeyPolicy::Strict => Decision::Refused(RdpRefusal::Unknown),
-            HostKeyPolicy::AcceptNew => Decision::Trusted("accept-new"),
+            HostKeyPolicy::AcceptNew => Decision::Trusted(ACCEPTED),
             HostKeyPolicy::Auto => Decision::Ask(None, RdpRefusal::Unknown),
         },
     }
@@ -130,7 +137,7 @@ impl RdpVerifier {
     pub(crate) async fn judge(&self, shown: &Shown, printed: Option<&str>) -> Result<(), RdpRefusal> {
         let known = self.store.as_ref().and_then(|store| store.get(&self.instance_id));
         let expected = self.expected.as_deref();
-        let how = match decide(shown, known.as_deref(), printed, expected, self.policy) {
+        let how = match decide(shown, known.as_ref(), printed, expected, self.policy) {
             Decision::Known => return Ok(()),
             Decision::Refused(refusal) => return Err(refusal),
             Decision::Trusted(how) => how,
@@ -171,6 +178,10 @@ mod tests {
         Shown { thumbprint: "AB".repeat(20), sha256: "CD:EF".to_owned() }
     }
 
+    fn trusted(sha256: &str) -> Trusted {
+        Trusted { sha256: sha256.to_owned(), comment: "confirmed 2026-11-26".to_owned() }
+    }
+
     #[test]
     fn console_known_and_person_are_weighed() {
         use HostKeyPolicy::{AcceptNew, Auto, Strict};
@@ -199,13 +210,17 @@ mod tests {
             ),
         ];
         for (known, printed, expected, policy, decision) in table {
+            let known = known.map(trusted);
             assert_eq!(
-                decide(&shown(), known, printed, expected, policy),
+                decide(&shown(), known.as_ref(), printed, expected, policy),
                 decision,
                 "{known:?} {printed:?} {expected:?} {policy:?}"
             );
         }
-        let renewed = decide(&shown(), Some("11"), Some(same), None, Auto);
+        let accepted = Trusted { comment: "accept-new 2026-11-26".to_owned(), ..trusted("CD:EF") };
+        assert_eq!(decide(&shown(), Some(&accepted), Some(other), None, Auto), contradicted());
+        assert_eq!(decide(&shown(), Some(&accepted), Some(same), None, Auto), Decision::Known);
+        let renewed = decide(&shown(), Some(&trusted("11")), Some(same), None, Auto);
         assert!(matches!(renewed, Decision::Ask(Some(_), RdpRefusal::Changed { .. })), "{renewed:?}");
     }
 

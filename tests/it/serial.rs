@@ -93,6 +93,23 @@ fn other_host_key_needs_a_person_s_yes() {
     again.assert_restored(0);
 }
 
+/// ssh stops only itself: the shell would not get its terminal back.
+#[test]
+fn suspend_returns_to_the_shell() {
+    let Some((world, sshd)) = world() else { return };
+    trust(&world, &sshd);
+    let line = "set -m; \"$EC2SSH\" serial -F ssh_config web-1; echo \"stopped $?\"; fg; echo \"status $?\"";
+    let mut terminal = Terminal::run(&world, line);
+    terminal.wait_raw(true);
+    terminal.type_in("echo rea''dy\r");
+    terminal.wait_for("ready");
+    terminal.type_in("\r~\u{1a}");
+    terminal.wait_for("stopped ");
+    terminal.wait_raw(true);
+    terminal.type_in("exit 6\r");
+    terminal.wait_for("status 6");
+}
+
 #[test]
 fn termination_restores_the_terminal() {
     let Some((world, sshd)) = world() else { return };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::error::CommandError;
 use crate::forward::connections::Connections;
@@ -16,7 +16,7 @@ use crate::ui::Ui;
 
 /// The limit of a password on FreeRDP's standard input, in bytes.
 const MAX_PASSWORD: usize = 500;
-/// The time for which a client that was started by a launcher may have no connection.
+/// The time for which a client that was started by a launcher may have no connection after its last.
 const LINGER: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The exit status from which on FreeRDP means a failure, and not how the session ended.
@@ -117,15 +117,15 @@ fn freerdp_ended(program: &str, status: std::process::ExitStatus) -> Result<u8, 
     }
 }
 
-/// Waits until the client has had no connection for a while.
+/// Waits until the client has had a connection, and then none for a while. The first one may take as long as the user types.
 async fn linger(ui: &Ui, connections: &Connections) {
-    ui.notice("The tunnel stays open while the client is connected; end it with Ctrl-C.");
-    let mut last = Instant::now();
-    while last.elapsed() < LINGER {
+    ui.notice("The tunnel stays open until the client has disconnected, or until Ctrl-C.");
+    let mut last = None::<Instant>;
+    while last.is_none_or(|last| last.elapsed() < LINGER) {
         sleep(POLL_INTERVAL).await;
         if connections.count() > 0 {
-            let _ = timeout(Duration::from_secs(3600), connections.all_ended()).await;
-            last = Instant::now();
+            connections.all_ended().await;
+            last = Some(Instant::now());
         }
     }
 }

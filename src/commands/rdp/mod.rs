@@ -76,6 +76,20 @@ pub(crate) struct RdpArgs {
     pub extra: Vec<String>,
 }
 
+/// Whether this is the user whose first password EC2 knows, in one of the languages of Windows.
+fn is_administrator(user: &str) -> bool {
+    const NAMES: [&str; 7] = [
+        ADMINISTRATOR,
+        "Administrateur",
+        "Administrador",
+        "Administratör",
+        "Järjestelmänvalvoja",
+        "Rendszergazda",
+        "Администратор",
+    ];
+    NAMES.iter().any(|name| name.to_lowercase() == user.to_lowercase())
+}
+
 /// Checks a user of Windows; the name becomes a word of the client's command line.
 fn user(text: &str) -> Result<String, String> {
     let fits = (1..=104).contains(&text.chars().count())
@@ -103,15 +117,20 @@ pub(crate) async fn run(ctx: &Ctx, args: RdpArgs) -> Result<u8, CommandError> {
     let events = prompter(ui, args.find.yes);
     ui.doing(&format!("asking AWS for {}", args.target));
     let desktop = ui.watch(connect::desktop(&ctx.aws, settings, args.port, &events)).await?;
+    if args.password && !is_administrator(&args.user) {
+        let error = CommandError::new(ErrorKind::Usage, "EC2 knows the password of Administrator only");
+        return Err(error.hint("leave out -l"));
+    }
     if args.password {
-        let password = ui.watch(desktop.password(key_file)).await;
+        let sealed = ui.watch(desktop.sealed_password()).await;
+        let password = ui.watch(desktop.password(sealed, key_file)).await;
         return show_password(ui, &args, &desktop, password).await;
     }
     ui.doing(&format!("reading the certificate of {}", desktop.instance.id));
-    let wants_password = args.user == ADMINISTRATOR && (!args.print || args.copy);
-    let password = async { if wants_password { Some(desktop.password(key_file).await) } else { None } };
-    let all = async { tokio::join!(desktop.certificate(), desktop.printed_thumbprint(), password) };
-    let (certificate, printed, password) = ui.watch(all).await;
+    let wants_password = is_administrator(&args.user) && (!args.print || args.copy);
+    let sealed = async { if wants_password { Some(desktop.sealed_password().await) } else { None } };
+    let all = async { tokio::join!(desktop.certificate(), desktop.printed_thumbprint(), sealed) };
+    let (certificate, printed, sealed) = ui.watch(all).await;
     let certificate = certificate?;
     let store = Certificates::of_the_user();
     let (instance_id, label) = (desktop.instance.id.clone(), desktop.instance.label().to_owned());
@@ -120,6 +139,10 @@ pub(crate) async fn run(ctx: &Ctx, args: RdpArgs) -> Result<u8, CommandError> {
     let shown = Shown { thumbprint: certificate.thumbprint(), sha256: certificate.sha256() };
     let judged = verifier.judge(&shown, printed.as_deref()).await;
     judged.map_err(|refusal| refused(&desktop.instance.id, &shown, &refusal))?;
+    let password = match sealed {
+        Some(sealed) => Some(ui.watch(desktop.password(sealed, key_file)).await),
+        None => None,
+    };
     let password = match password {
         Some(Err(error)) => {
             if args.copy {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::aws::sessions::Document;
 use crate::connect::{Node, SessionAttempt as Attempt};
+use crate::ssm::channel::Sign;
 use crate::ssm::command::end_mark::with_end_mark;
 use crate::ssm::command::script::{in_terminal as script_lines, without_shell};
 
@@ -13,6 +14,8 @@ const NON_INTERACTIVE: &str = "AWS-StartNonInteractiveCommand";
 const INTERACTIVE: &str = "AWS-StartInteractiveCommand";
 /// The time limit for a shell's prompt. The agent starts a shell after a second; a plugin of the login may take longer.
 const SHELL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time after which a program that is silent is taken to run. The agent starts one after a second.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time limit for the handshake that these documents begin with; the agent gives up after 15 s.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -31,18 +34,19 @@ pub(super) enum Form {
 
 /// Returns the attempts for a shell.
 pub(super) fn shell(document: Document) -> Vec<Attempt> {
-    vec![Attempt { document, limit: Some(SHELL_TIMEOUT) }]
+    vec![Attempt { document, sign: Sign::Within(SHELL_TIMEOUT) }]
 }
 
 /// Returns the attempts for a document that the user names.
 pub(super) fn own(document: Document) -> Vec<Attempt> {
-    vec![Attempt { document, limit: None }]
+    vec![Attempt { document, sign: Sign::Optional(SILENCE_TIMEOUT) }]
 }
 
 /// Returns the attempts for a command in a terminal of its own, which prints its status behind the mark.
 pub(super) fn in_terminal(node: &Node, command: &str, mark: &str, reason: &Option<String>) -> Vec<Attempt> {
     let line = if node.is_windows { command.to_owned() } else { with_end_mark(command, mark) };
-    vec![Attempt { document: document(INTERACTIVE, line, reason), limit: None }]
+    let sign = if node.is_windows { Sign::Optional(SILENCE_TIMEOUT) } else { Sign::Within(SHELL_TIMEOUT) };
+    vec![Attempt { document: document(INTERACTIVE, line, reason), sign }]
 }
 
 /// Returns the attempts for a command without a terminal. Only a terminal carries its standard input.
@@ -56,7 +60,7 @@ pub(super) fn piped(
     let non_interactive = |line: String| {
         let mut document = document(NON_INTERACTIVE, line, reason);
         document.parameters.push(("separateOutputStream".to_owned(), vec!["true".to_owned()]));
-        Attempt { document, limit: Some(HANDSHAKE_TIMEOUT) }
+        Attempt { document, sign: Sign::Within(HANDSHAKE_TIMEOUT) }
     };
     if node.is_windows {
         return vec![(Form::Windows, non_interactive(command.to_owned()))];
@@ -65,8 +69,8 @@ pub(super) fn piped(
     let shell = Document { reason: reason.clone(), ..Document::default() };
     let mut attempts = vec![
         (Form::Script, non_interactive(without_shell(command, mark))),
-        (Form::ScriptInTerminal, Attempt { document: script, limit: None }),
-        (Form::TypedScript, Attempt { document: shell, limit: Some(SHELL_TIMEOUT) }),
+        (Form::ScriptInTerminal, Attempt { document: script, sign: Sign::Within(SHELL_TIMEOUT) }),
+        (Form::TypedScript, Attempt { document: shell, sign: Sign::Within(SHELL_TIMEOUT) }),
     ];
     if has_input {
         attempts.remove(0);

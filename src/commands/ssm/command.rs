@@ -61,6 +61,10 @@ pub(super) async fn run(
         }
     };
     match exit.map_err(|error| node.error(error))? {
+        _ if running.damaged => {
+            ui.notice("a part of the command's output was lost on its way through Session Manager");
+            Ok(Exit::Unknown.code())
+        }
         Exit::Unknown if !running.has_begun() => {
             let error = CommandError::failed(format!("the command could not be started on {}", node.id));
             Err(error.cause(sanitize(&running.noise())).hint(format!("look around there: ec2ssh ssm {}", node.id)))
@@ -116,12 +120,14 @@ struct Running {
     exit: Option<i32>,
     /// Whether the script has printed everything.
     ended: bool,
+    /// Whether a part of the output was lost on the way.
+    damaged: bool,
 }
 
 impl Running {
     fn new(form: Form, mark: &str, begun: watch::Sender<bool>, input: mpsc::Sender<Input>) -> Self {
         let (stdout, stderr) = (Decoder::behind(mark), Decoder::unmarked());
-        Self { form, stdout, stderr, begun, input, status: None, exit: None, ended: false }
+        Self { form, stdout, stderr, begun, input, status: None, exit: None, ended: false, damaged: false }
     }
 
     fn has_begun(&self) -> bool {
@@ -189,6 +195,7 @@ impl Running {
                     let _ = self.input.send(end_of_input()).await;
                 }
             }
+            Decoded::Damaged => self.damaged = true,
             // Without a terminal the agent's own status follows, and standard error may.
             Decoded::End => self.ended = self.form != Form::Script,
         }

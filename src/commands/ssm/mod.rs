@@ -20,7 +20,7 @@ use crate::ssm::command::random_mark;
 use crate::target::{self, Target};
 use crate::terminal::raw;
 
-use stdin::refuse_input;
+use stdin::has_input;
 use terminal::Ending;
 
 /// The arguments of `ec2ssh ssm`.
@@ -115,7 +115,8 @@ pub(crate) async fn run(ctx: &Ctx, args: SsmArgs) -> Result<u8, CommandError> {
         (false, _) => {
             let mark = random_mark();
             let line = args.command.join(" ");
-            (attempts::in_terminal(&node, &line, &mark, &args.reason), Ending::Mark(EndMark::new(&mark)))
+            let ending = if node.is_windows { Ending::Untold } else { Ending::Mark(EndMark::new(&mark)) };
+            (attempts::in_terminal(&node, &line, &mark, &args.reason), ending)
         }
         (true, false) => (attempts::shell(args.document()), Ending::Shell),
         (true, true) => (attempts::own(args.document()), Ending::Shell),
@@ -123,8 +124,8 @@ pub(crate) async fn run(ctx: &Ctx, args: SsmArgs) -> Result<u8, CommandError> {
     ui.doing(&format!("waiting for the SSM Agent of {}", node.id));
     let (_, session) = ui.watch(node.open(&attempts)).await?;
     let reads_stdin = session.interactive && !args.no_stdin;
-    if !session.interactive {
-        refuse_input(args.no_stdin, &node)?;
+    if !session.interactive && !args.no_stdin && has_input() {
+        ui.notice("standard input is not sent: the document runs its command without one");
     }
     let has_terminal = session.interactive && raw::stdin_is_terminal();
     let result = terminal::run(ui, session, ending, (has_terminal, reads_stdin), escape).await;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::program::{Exit, Input, WindowSize};
 use crate::ssm::Error;
-use crate::ssm::command::end_mark::EndMark;
+use crate::ssm::command::end_mark::{EndMark, GO};
 use crate::ssm::item::Item;
 use crate::ssm::program::{ProgramOutput, ProgramSession};
 use crate::terminal::escape::Extra;
@@ -26,8 +26,10 @@ const WORTH_TELLING: Duration = Duration::from_secs(60);
 pub(super) enum Ending {
     /// A shell has none: it has ended well if nothing else was said.
     Shell,
-    /// A command prints it behind a mark.
+    /// A command prints it behind a mark, and waits for a line before it begins.
     Mark(EndMark),
+    /// A command has one that nobody tells: that of Windows in a terminal.
+    Untold,
 }
 
 /// The local terminal's door to the user.
@@ -65,15 +67,25 @@ pub(super) async fn run(
     let ProgramSession { input, mut output, .. } = session;
     let local = LocalTerminal::begin(SessionUi(ui.clone()), has_terminal, reads_stdin, escape, Extra::Nothing);
     let typed = local.attach();
-    if has_terminal {
+    let size = pty_request(None).size;
+    if has_terminal && has_area(size) {
         // The agent's terminal has no size until it is told one; without a local terminal none is invented.
-        let _ = input.send(Input::Resized(pty_request(None).size)).await;
+        let _ = input.send(Input::Resized(size)).await;
+    }
+    let end = match ending {
+        // What is not read ends nothing.
+        _ if !reads_stdin => None,
+        Ending::Mark(_) => Some(InputEnd::Command),
+        Ending::Shell | Ending::Untold => Some(InputEnd::Shell),
+    };
+    if matches!(ending, Ending::Mark(_)) {
+        let _ = input.send(Input::Bytes(GO.to_vec())).await;
     }
     let mut showing = Showing { ending, status: None, begun: Instant::now(), last: Instant::now() };
     let ended = tokio::select! {
         ended = showing.run(&mut output) => Some(ended),
         () = local.serve() => None,
-        () = forward(typed, input) => None,
+        () = forward(typed, input, end) => None,
     };
     drop(local);
     match ended {
@@ -85,15 +97,43 @@ pub(super) async fn run(
     }
 }
 
+fn has_area(size: WindowSize) -> bool {
+    size.columns > 0 && size.rows > 0
+}
+
+/// The reader of the input: it decides how its end is said in a terminal, which has no other end than Ctrl-D at the beginning of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InputEnd {
+    /// A command reads lines; a second Ctrl-D ends one that is not finished.
+    Command,
+    /// A shell may edit lines, and takes Ctrl-D within one for another key.
+    Shell,
+}
+
+impl InputEnd {
+    /// Returns the bytes that end the input.
+    fn bytes(self, is_line_open: bool) -> Vec<u8> {
+        match (is_line_open, self) {
+            (false, _) => vec![END_OF_INPUT],
+            (true, Self::Command) => vec![END_OF_INPUT, END_OF_INPUT],
+            (true, Self::Shell) => vec![b'\r', END_OF_INPUT],
+        }
+    }
+}
+
 /// Hands the typed input to the session, as long as it is polled.
-async fn forward(mut typed: mpsc::Receiver<Input>, input: mpsc::Sender<Input>) {
+async fn forward(mut typed: mpsc::Receiver<Input>, input: mpsc::Sender<Input>, end: Option<InputEnd>) {
+    let mut is_line_open = false;
     while let Some(next) = typed.recv().await {
-        let next = match next {
-            // A terminal has no other end of input.
-            Input::Eof => Input::Bytes(vec![END_OF_INPUT]),
-            Input::Resized(WindowSize { columns: 0, .. } | WindowSize { rows: 0, .. }) => continue,
-            next => next,
+        let next = match (next, end) {
+            (Input::Eof, Some(end)) => Input::Bytes(end.bytes(is_line_open)),
+            (Input::Eof, None) => continue,
+            (Input::Resized(size), _) if !has_area(size) => continue,
+            (next, _) => next,
         };
+        if let Input::Bytes(bytes) = &next {
+            is_line_open = !bytes.ends_with(b"\n") && !bytes.ends_with(b"\r");
+        }
         let _ = input.send(next).await;
     }
     std::future::pending().await
@@ -117,7 +157,7 @@ impl Showing {
                 Ok(Some(Item::Stdout(bytes))) => {
                     self.last = Instant::now();
                     match &mut self.ending {
-                        Ending::Shell => show(tokio::io::stdout(), &bytes).await,
+                        Ending::Shell | Ending::Untold => show(tokio::io::stdout(), &bytes).await,
                         Ending::Mark(mark) => show(tokio::io::stdout(), &mark.feed(&bytes)).await,
                     }
                 }
@@ -144,13 +184,13 @@ impl Showing {
             (Some(status), ..) => Exit::Status(status),
             (None, Some(status), _) => u32::try_from(status).map_or(Exit::Unknown, Exit::Status),
             (None, None, Ending::Shell) => Exit::Status(0),
-            (None, None, Ending::Mark(_)) => Exit::Unknown,
+            (None, None, Ending::Mark(_) | Ending::Untold) => Exit::Unknown,
         })
     }
 
     fn marked(&self) -> Option<u32> {
         match &self.ending {
-            Ending::Shell => None,
+            Ending::Shell | Ending::Untold => None,
             Ending::Mark(mark) => mark.status(),
         }
     }
@@ -166,7 +206,9 @@ impl Showing {
     }
 
     fn exit(&self, ui: &Ui, exit: Exit) -> u8 {
-        if exit == Exit::Unknown {
+        if exit == Exit::Unknown && matches!(self.ending, Ending::Untold) {
+            ui.notice("Session Manager tells no exit status of a command in a terminal on Windows");
+        } else if exit == Exit::Unknown {
             ui.notice(
                 "the command ended without an exit status: it was killed, or its session was; output may be missing",
             );

@@ -21,6 +21,8 @@ pub(crate) enum Decoded {
     Status(u32),
     /// Everything has been printed.
     End,
+    /// A line of the script has lost a part.
+    Damaged,
 }
 
 /// The state of one stream.
@@ -89,8 +91,8 @@ fn decode(line: &[u8]) -> Option<Decoded> {
     }
     let (tag, rest) = line.split_first_chunk::<2>()?;
     match tag {
-        b"1:" => STANDARD.decode(rest).ok().map(Decoded::Stdout),
-        b"2:" => STANDARD.decode(rest).ok().map(Decoded::Stderr),
+        b"1:" => Some(STANDARD.decode(rest).map_or(Decoded::Damaged, Decoded::Stdout)),
+        b"2:" => Some(STANDARD.decode(rest).map_or(Decoded::Damaged, Decoded::Stderr)),
         b"s:" => std::str::from_utf8(rest).ok()?.parse().ok().map(Decoded::Status),
         _ => None,
     }
@@ -131,7 +133,7 @@ mod tests {
         let mut error = Decoder::unmarked();
         let text =
             b"Unable to start command: failed to start pty since RunAs user x does not exist\n2:YQ==\n1:%\ns:x\n";
-        assert_eq!(error.feed(text), [Decoded::Stderr(b"a".to_vec())]);
+        assert_eq!(error.feed(text), [Decoded::Stderr(b"a".to_vec()), Decoded::Damaged]);
         assert!(error.noise().starts_with("Unable to start command"));
     }
 

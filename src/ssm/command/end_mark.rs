@@ -2,10 +2,18 @@
 
 use super::quote::quote;
 
-/// Returns the command for a document that runs it by sh, with the status behind the mark.
+/// The first output, by which the session is known to be open: no character.
+const BEGIN: &str = "\\000";
+/// The line that has the command begin.
+pub(crate) const GO: &[u8] = b"\n";
+
+/// Returns the command for a document that runs it by sh: it begins when a line has come, which follows the terminal's size, and prints its
+/// status behind the mark. The mark is put together there: a list of processes does not contain it.
 pub(crate) fn with_end_mark(command: &str, mark: &str) -> String {
+    let (begin, end) = mark.split_at(mark.len() / 2);
+    let wait = format!("stty -echo 2>/dev/null; printf '{BEGIN}'; IFS= read -r x; stty echo 2>/dev/null");
     // Ctrl-C is for the command: the shell around it goes on.
-    format!("trap : INT QUIT; sh -c {}; printf '{mark}:%s:' $?", quote(command))
+    format!("{wait}; trap : INT QUIT; sh -c {}; printf '%s%s:%s:' {begin} {end} $?", quote(command))
 }
 
 /// Finds the mark in a stream, and holds back what may be its beginning.
@@ -15,16 +23,21 @@ pub(crate) struct EndMark {
     held: Vec<u8>,
     /// The text behind the mark, once it has come.
     status: Option<Vec<u8>>,
+    /// Whether the first output has come.
+    begun: bool,
 }
 
 impl EndMark {
     /// Makes the filter for this mark.
     pub(crate) fn new(mark: &str) -> Self {
-        Self { mark: format!("{mark}:").into_bytes(), held: Vec::new(), status: None }
+        Self { mark: format!("{mark}:").into_bytes(), held: Vec::new(), status: None, begun: false }
     }
 
     /// Returns the bytes that are the command's.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Vec<u8> {
+        if !std::mem::replace(&mut self.begun, true) {
+            bytes = bytes.strip_prefix(&[0]).unwrap_or(bytes);
+        }
         if let Some(status) = &mut self.status {
             status.extend(bytes.iter().take(16));
             return Vec::new();
@@ -55,7 +68,8 @@ impl EndMark {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
@@ -64,6 +78,7 @@ mod tests {
         let whole = b"ec2ssh-0 output\r\nec2ssh-ec2ssh-01:17:";
         for cut in 0..whole.len() {
             let mut filter = EndMark::new("ec2ssh-01");
+            assert_eq!(filter.feed(b"\0"), b"", "the beginning is not the command's");
             let mut passed = filter.feed(&whole[..cut]);
             passed.extend(filter.feed(&whole[cut..]));
             assert_eq!(passed, b"ec2ssh-0 output\r\nec2ssh-", "{cut}");
@@ -85,10 +100,22 @@ mod tests {
 
     #[test]
     fn shell_prints_the_status_behind_the_mark() {
-        for (command, status) in [("exit 7", 7), ("echo 'a b'; false", 1), ("kill -9 $$", 137), ("kill -2 $$", 130)] {
-            let line = with_end_mark(command, "m-1");
-            let output = Command::new("/bin/sh").args(["-c", &line]).output().unwrap();
-            let mut filter = EndMark::new("m-1");
+        let table = [
+            ("exit 7", 7),
+            ("echo 'a b'; false", 1),
+            ("kill -9 $$", 137),
+            ("kill -2 $$", 130),
+            ("cat /proc/$PPID/cmdline; exit 8", 8),
+        ];
+        for (command, status) in table {
+            let line = with_end_mark(command, "ec2ssh-m-1");
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &line]).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = shell.spawn().unwrap();
+            child.stdin.take().unwrap().write_all(GO).unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.stdout[0], 0, "the session opens at once");
+            let mut filter = EndMark::new("ec2ssh-m-1");
             filter.feed(&output.stdout);
             assert_eq!(filter.status(), Some(status), "{command}");
         }

@@ -9,23 +9,29 @@
 //! e              all has been printed
 //! ```
 //!
-//! It needs base64 and dd, which coreutils and busybox have. A line is short enough to be written at once, also by a shell with a buffer
-//! of 4,096 bytes: two encoders write to one terminal.
+//! It needs base64, dd and fold, which coreutils and busybox have. Two encoders write to one terminal, so a line has to be written at once:
+//! bash writes to a terminal line by line, but no more than 1,024 bytes; dash writes all that one printf has.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::quote::quote;
 
-/// The bytes of one read; they are encoded as one line of 4,000 characters.
+/// The bytes of one read, and the characters of an encoded line.
 const BLOCK: usize = 3_000;
+const WIDTH: usize = 76;
+/// The characters of the command in one line: a terminal takes 4,095 (n_tty).
+const PIECE: usize = 500;
 /// The bytes of standard input in one line.
 pub(crate) const INPUT_BLOCK: usize = 720;
 /// The line that ends standard input.
 pub(crate) const END_OF_INPUT: &str = ".";
 
-/// The encoder: one line per read, so that output arrives as it is written.
+/// The encoder: lines for each read, so that output arrives as it is written.
 fn encoder() -> String {
     format!(
-        "e() {{ while b=$(dd bs={BLOCK} count=1 2>/dev/null | base64); [ -n \"$b\" ]; do \
-         printf '%s:%s\\n' \"$1\" \"$(printf %s $b)\"; done; }}"
+        "e() {{ while b=$(dd bs={BLOCK} count=1 2>/dev/null | base64 | fold -w {WIDTH}); [ -n \"$b\" ]; do \
+         printf \"$1:%s\\n\" $b; done; }}"
     )
 }
 
@@ -38,7 +44,7 @@ fn input_decoder() -> String {
 
 /// Refuses to begin where a tool is lacking.
 const CHECK: &str =
-    "for t in base64 dd; do command -v \"$t\" >/dev/null || { echo \"sh: $t: not found\"; exit 127; }; done";
+    "for t in base64 dd fold; do command -v \"$t\" >/dev/null || { echo \"sh: $t: not found\"; exit 127; }; done";
 
 /// Returns the script for a document without a terminal and without standard input: standard error has lines on a stream of its own, if
 /// the agent separates the streams. Its exit status is the command's.
@@ -56,11 +62,15 @@ pub(crate) fn without_shell(command: &str, mark: &str) -> String {
     format!("sh -c {}", quote(&without_terminal(command, mark)))
 }
 
-/// Returns the lines for a shell in a terminal. Standard input arrives as base64 lines; the terminal neither echoes nor translates.
+/// Returns the lines for a shell in a terminal. Standard input arrives as base64 lines; the terminal neither echoes nor translates. The
+/// command is typed in base64, too: a shell that edits lines would take its tabs for completion.
 pub(crate) fn in_terminal(command: &str, mark: &str) -> Vec<String> {
     let (begin, end) = mark.split_at(mark.len() / 2);
     let mut lines = vec![CHECK.to_owned(), encoder(), input_decoder(), "c=".to_owned()];
-    lines.extend(pieces(command).map(|piece| format!("c=$c{}", quote(piece))));
+    let encoded = STANDARD.encode(command);
+    let pieces = encoded.as_bytes().chunks(PIECE).map(String::from_utf8_lossy);
+    lines.extend(pieces.map(|piece| format!("c=${{c}}{piece}")));
+    lines.push("c=$(printf %s \"$c\" | base64 -d)".to_owned());
     let run = "{ (exec 2>&4 3>&- 4>&-; exec sh -c \"$c\"); printf 's:%s\\n' $? >&3; } 2>/dev/null";
     // The mark is put together here: an echo of this line does not contain it.
     lines.push(format!(
@@ -68,18 +78,6 @@ pub(crate) fn in_terminal(command: &str, mark: &str) -> Vec<String> {
          {{ i 4>&- 2>/dev/null | {run} | e 1 >&3 4>&-; }} 4>&1 | e 2 >&3; printf 'e\\n'; exit; }}"
     ));
     lines
-}
-
-/// Cuts a command into pieces that fit into lines, at the borders of characters.
-fn pieces(command: &str) -> impl Iterator<Item = &str> {
-    const LENGTH: usize = 500;
-    let mut rest = command;
-    std::iter::from_fn(move || {
-        let cut = rest.char_indices().map(|(at, _)| at).find(|at| *at >= LENGTH).unwrap_or(rest.len());
-        let (piece, after) = rest.split_at(cut);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
 }
 
 #[cfg(test)]

@@ -103,6 +103,54 @@ fn command_in_a_terminal_has_its_status() {
     assert_well_behaved(&world, &agent);
 }
 
+/// A command that prints nothing gets its input, and begins in a terminal of the right size.
+#[test]
+fn silent_command_in_a_terminal_gets_input() {
+    let agent = Agent::recent();
+    let world = world(agent.clone());
+    let line = "\"$EC2SSH\" ssm -t db-1 'read x; stty size; ps -eo args; echo got-$x; exit 4'; echo \"status $?\"";
+    let mut terminal = Terminal::run_at(&world, 132, line);
+    terminal.wait_raw(true);
+    terminal.type_in("ab''c\r");
+    terminal.wait_for("got-ab''c");
+    terminal.wait_for("status 4");
+    assert_well_behaved(&world, &agent);
+    let mut sized = Terminal::run_at(&world, 132, "\"$EC2SSH\" ssm -t db-1 'stty size'; echo \"status $?\"");
+    sized.wait_for("24 132");
+    sized.wait_for("status 0");
+}
+
+#[test]
+fn unfinished_line_of_input_ends() {
+    let world = world(Agent::recent());
+    let shell = world.run_with_input(world.ec2ssh("ssm db-1"), b"echo a''b").expect(0);
+    assert!(shell.out().contains("ab\r\n"), "{shell}");
+    let mut command = world.ec2ssh("ssm -t db-1");
+    command.arg("cat; echo; exit 3");
+    let ran = world.run_with_input(command, b"abc").expect(3);
+    assert!(ran.out().contains("abc"), "{ran}");
+}
+
+/// A document of one's own may wait for input and print nothing.
+#[test]
+fn silent_own_document_gets_input() {
+    let world = world(Agent::recent());
+    let mut command = world.ec2ssh("ssm --document AWS-StartInteractiveCommand db-1");
+    command.args(["--parameter", "command=read x; echo got-$x"]);
+    let ran = world.run_with_input(command, b"abc\n").expect(0);
+    assert!(ran.out().contains("got-abc"), "{ran}");
+}
+
+/// Files of /proc have no size; what they have is carried all the same.
+#[test]
+fn input_without_a_size_is_carried() {
+    let world = world(Agent::recent());
+    let mut command = world.ec2ssh("ssm db-1");
+    command.arg("cat").stdin(std::fs::File::open("/proc/version").unwrap());
+    let ran = Run::of(command.output().unwrap()).expect(0);
+    assert_eq!(ran.out(), std::fs::read_to_string("/proc/version").unwrap());
+}
+
 /// PowerShell gets the line; standard input cannot be carried, so it is refused before anything runs.
 #[test]
 fn windows_runs_the_line_as_it_is() {
@@ -119,6 +167,10 @@ fn windows_runs_the_line_as_it_is() {
     let refused = world.run_with_input(command, b"b\na\n").expect(255);
     assert!(refused.stderr.contains("has no standard input") && refused.stderr.contains("-n"), "{refused}");
     assert_eq!(world.cloud.count("StartSession"), 1);
+    let mut terminal = Terminal::run(&world, "\"$EC2SSH\" ssm -t db-1 'echo o''ut'; echo \"status $?\"");
+    terminal.wait_for("out");
+    terminal.wait_for("tells no exit status");
+    terminal.wait_for("status 255");
     assert_well_behaved(&world, &agent);
 }
 

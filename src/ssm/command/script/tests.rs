@@ -30,6 +30,7 @@ impl Ran {
                 Decoded::Stderr(bytes) => self.stderr.extend(bytes),
                 Decoded::Status(status) => self.status = Some(status),
                 Decoded::End => self.ended = true,
+                Decoded::Damaged => panic!("a damaged line"),
             }
         }
     }
@@ -100,11 +101,60 @@ fn command_may_leave_its_input() {
     }
 }
 
+/// Two encoders write to one terminal: their lines do not mix, whatever the shell.
+#[test]
+fn streams_do_not_mix_in_a_terminal() {
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+    let command = "(head -c 300000 /dev/zero) & head -c 300000 /dev/zero | tr '\\0' 'x' >&2; wait; exit 5";
+    for shell in shells() {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut program = CommandBuilder::new(shell[0]);
+        program.args(&shell[1..]);
+        program.args(["-c", &in_terminal(command, "m-1").join("\n")]);
+        let mut child = pair.slave.spawn_command(program).unwrap();
+        drop(pair.slave);
+        let (mut from, mut to) = (pair.master.try_clone_reader().unwrap(), pair.master.take_writer().unwrap());
+        let (mut ran, mut decoder, mut chunk) = (Ran::default(), Decoder::behind("m-1"), [0; 4096]);
+        while let Ok(count @ 1..) = std::io::Read::read(&mut from, &mut chunk) {
+            let decoded = decoder.feed(&chunk[..count]);
+            if decoded.contains(&Decoded::Status(5)) {
+                to.write_all(b".\n").unwrap();
+            }
+            ran.take(decoded);
+        }
+        child.wait().unwrap();
+        assert!(
+            ran == self::ran(&[0; 300_000], &[b'x'; 300_000], 5),
+            "{shell:?}: {:?} {}",
+            ran.status,
+            decoder.noise()
+        );
+    }
+}
+
+/// The missing tool is named in place of the mark.
+#[test]
+fn lacking_tools_are_named() {
+    for shell in shells() {
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).arg("-c").arg(without_terminal("true", "m-1")).env("PATH", "/nowhere");
+        let output = command.output().unwrap();
+        let mut decoder = Decoder::behind("m-1");
+        decoder.feed(&output.stdout);
+        assert!(!decoder.has_begun() && decoder.noise().ends_with("not found"), "{shell:?}: {}", decoder.noise());
+        assert_eq!(output.status.code(), Some(127));
+    }
+}
+
 #[test]
 fn lines_fit_into_a_terminal_s() {
-    let command = format!("echo {}", "é'\"{{".repeat(5_000));
+    let command = format!("echo {}\n\t\x03", "é'\"{{".repeat(5_000));
     let lines = in_terminal(&command, "ec2ssh-0123456789abcdef");
-    assert!(lines.iter().all(|line| line.len() < 4_000 && !line.contains('\n') && !line.contains("{{'")), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| line.len() < 4_000 && !line.contains(char::is_control) && !line.contains("{{'")),
+        "{lines:#?}"
+    );
     let echo = lines.join("\n");
     assert!(!echo.contains("ec2ssh-0123456789abcdef"), "what a shell echoes does not begin the streams");
 }

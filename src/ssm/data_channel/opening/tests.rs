@@ -47,6 +47,18 @@ fn first_output_opens_a_shell() {
     assert!(!channel.terminate(now()), "an agent's shell knows no flags");
 }
 
+/// A program may wait for input and print nothing; a handshake that has begun has to end.
+#[test]
+fn silent_program_is_taken_to_run() {
+    let mut channel = program();
+    assert!(channel.assume_open() && channel.can_send());
+    channel.take(&from_agent(0, payload::OUTPUT, "late"), now()).unwrap();
+    assert!(channel.has_received());
+    let mut channel = program();
+    channel.take(&from_agent(0, payload::HANDSHAKE_REQUEST, request("Standard_Stream", Some("k"))), now()).unwrap();
+    assert!(!channel.assume_open() && !channel.can_send(), "the session is to be encrypted");
+}
+
 #[test]
 fn streams_and_status_of_a_command_come_apart() {
     let mut channel = program();
