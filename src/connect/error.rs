@@ -64,12 +64,10 @@ pub(crate) enum Error {
         status: String,
     },
     /// The certificate of an RDP server cannot be read.
-    #[error("no RDP server answers on port {port} of {instance_id}")]
+    #[error("no RDP server answers on port {} of {}", plan.port, plan.instance.id)]
     Certificate {
-        /// The id of the instance.
-        instance_id: String,
-        /// The port of the server.
-        port: u16,
+        /// The plan that was tried.
+        plan: Box<RoutePlan>,
         /// The error of the connection.
         source: Box<certificate::Error>,
     },

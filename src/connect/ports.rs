@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -51,7 +51,7 @@ enum Standing {
 
 /// A way to a port that needs no login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// A session of Session Manager, by its documents for ports.
     Session,
     /// An EC2 Instance Connect Endpoint.
@@ -71,6 +71,8 @@ pub(crate) struct Ports {
     plan: RoutePlan,
     events: Events,
     ways: &'static [Way],
+    /// The way that has led to the server before.
+    proven: std::sync::Mutex<Option<Way>>,
     /// The sessions that carry several connections, by where they lead.
     sessions: Mutex<HashMap<Destination, Session>>,
 }
@@ -89,7 +91,14 @@ pub(crate) async fn ports(
     let located = Box::pin(search.find(events)).await?;
     let settings = search.settings.for_instance(&located.instance);
     let plan = plan_route(&settings, located.account, located.instance)?;
-    let ports = Ports { aws: search.aws, plan, events: Arc::clone(events), ways: FORWARD, sessions: Mutex::default() };
+    let ports = Ports {
+        aws: search.aws,
+        plan,
+        events: Arc::clone(events),
+        ways: FORWARD,
+        proven: std::sync::Mutex::default(),
+        sessions: Mutex::default(),
+    };
     let opening = destinations.iter().map(|to| ports.prepare(to));
     futures_util::future::try_join_all(opening).await?;
     let through = if ports.plan.via == Via::Eice { "an EC2 Instance Connect Endpoint" } else { "Session Manager" };
@@ -99,7 +108,14 @@ pub(crate) async fn ports(
 
 /// Makes the ports of an instance that was found, for its desktop.
 pub(super) fn desktop_ports(aws: Aws, plan: RoutePlan, events: &Events) -> Ports {
-    Ports { aws, plan, events: Arc::clone(events), ways: DESKTOP, sessions: Mutex::default() }
+    Ports {
+        aws,
+        plan,
+        events: Arc::clone(events),
+        ways: DESKTOP,
+        proven: std::sync::Mutex::default(),
+        sessions: Mutex::default(),
+    }
 }
 
 impl Ports {
@@ -131,7 +147,7 @@ impl Ports {
     }
 
     /// Returns the ways to this port: those that the options allow.
-    fn ways(&self, host: &str, port: u16) -> Vec<Way> {
+    pub(super) fn ways(&self, host: &str, port: u16) -> Vec<Way> {
         let only = match self.plan.via {
             Via::Auto => None,
             Via::Eice => Some(Way::Endpoint),
@@ -142,28 +158,46 @@ impl Ports {
             Some(only) => *way == only,
             None => *way != Way::Endpoint || goes_by_endpoint(host, port),
         };
-        self.ways.iter().copied().filter(fits).collect()
+        let mut ways: Vec<Way> = self.ways.iter().copied().filter(fits).collect();
+        let proven = *self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.sort_by_key(|way| Some(*way) != proven);
+        ways
+    }
+
+    /// Takes this way first from now on: the server has answered there.
+    pub(super) fn prove(&self, way: Way) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(way);
     }
 
     /// Opens a connection by the first way that leads there; returns the failures of all otherwise.
-    pub(super) async fn open_port(&self, to: &Destination, host: &str, port: u16) -> Result<Opened, Vec<FailedRoute>> {
+    async fn open_port(&self, to: &Destination, host: &str, port: u16) -> Result<Opened, Vec<FailedRoute>> {
         let mut failures = Vec::new();
         for way in self.ways(host, port) {
             if let Some(FailedRoute { error, .. }) = failures.last() {
                 (self.events)(Event::Step(format!("{error}; trying {way}")));
             }
-            let opened = match way {
-                Way::Session => self.by_session(to, host, port).await.map_err(|error| failed(Route::Ssm, error)),
-                Way::Endpoint if !goes_by_endpoint(host, port) => Err(failed(Route::Eice, RouteError::Port(port))),
-                Way::Endpoint => self.by_route(Via::Eice, port).await,
-                Way::Direct => self.by_route(Via::Direct, port).await,
-            };
-            match opened {
+            match self.open_by(way, to, host, port).await {
                 Ok(opened) => return Ok(opened),
                 Err(error) => failures.extend(error),
             }
         }
         Err(failures)
+    }
+
+    /// Opens a connection by this way.
+    pub(super) async fn open_by(
+        &self,
+        way: Way,
+        to: &Destination,
+        host: &str,
+        port: u16,
+    ) -> Result<Opened, Vec<FailedRoute>> {
+        match way {
+            Way::Session => self.by_session(to, host, port).await.map_err(|error| failed(Route::Ssm, error)),
+            Way::Endpoint if !goes_by_endpoint(host, port) => Err(failed(Route::Eice, RouteError::Port(port))),
+            Way::Endpoint => self.by_route(Via::Eice, port).await,
+            Way::Direct => self.by_route(Via::Direct, port).await,
+        }
     }
 
     /// Opens a connection in the session to this place.

@@ -13,7 +13,7 @@ use crate::aws::{self, Aws, AwsPool};
 use crate::boot::Booting;
 use crate::event::{Event, Events};
 use crate::forward_spec::Destination;
-use crate::plan::plan_route;
+use crate::plan::{RoutePlan, plan_route};
 use crate::rdp::certificate::{self, Certificate};
 use crate::secret::Secret;
 use crate::settings::Settings;
@@ -86,17 +86,33 @@ impl RemoteDesktop {
         }
     }
 
+    /// Reads the certificate by the first way on which an RDP server answers: a tunnel may open although nothing is behind it.
     async fn read_certificate(&self) -> Result<Certificate, Error> {
-        let opened = self.ports.open_port(&self.destination(), "localhost", self.port).await;
-        let opened = opened.map_err(|failed| {
-            let plan = crate::plan::RoutePlan { port: self.port, ..self.ports.plan().clone() };
-            Error::NoRoute { plan: Box::new(plan), failed: failed.into(), groups: None }
-        })?;
-        let instance_id = &self.instance.id;
-        certificate::read(opened.stream).await.map_err(|source| Error::Certificate {
-            instance_id: instance_id.clone(),
-            port: self.port,
-            source: Box::new(source),
+        let (to, host) = (self.destination(), "localhost");
+        let (mut failures, mut silent) = (Vec::new(), None);
+        for way in self.ports.ways(host, self.port) {
+            let opened = match self.ports.open_by(way, &to, host, self.port).await {
+                Ok(opened) => opened,
+                Err(failed) => {
+                    failures.extend(failed);
+                    continue;
+                }
+            };
+            match certificate::read(opened.stream).await {
+                Ok(certificate) => {
+                    self.ports.prove(way);
+                    return Ok(certificate);
+                }
+                Err(error) => {
+                    (self.events)(Event::Step(format!("no RDP server by {way}: {error}")));
+                    silent = Some(error);
+                }
+            }
+        }
+        let plan = RoutePlan { port: self.port, ..self.ports.plan().clone() };
+        Err(match silent {
+            Some(source) => Error::Certificate { plan: Box::new(plan), source: Box::new(source) },
+            None => Error::NoRoute { plan: Box::new(plan), failed: failures.into(), groups: None },
         })
     }
 

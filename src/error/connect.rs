@@ -12,7 +12,7 @@ use crate::aws::model::Instance;
 use crate::connect::Error;
 use crate::diagnose::{Finding, host_key_changed, permission_denied};
 use crate::plan::{self, RoutePlan};
-use crate::route::RouteError;
+use crate::route::{FailedRoute, RouteError};
 use crate::ssh::Error::{ClosedEarly, HandshakeTimeout, Lost};
 use crate::ssm;
 use crate::text::instance_word;
@@ -40,27 +40,24 @@ impl From<&Error> for CommandError {
                 let is_agent_online = failed.iter().any(|failed| is_refused_by_agent(&failed.error));
                 match is_agent_online && !plan.instance.is_windows() {
                     true => error.hint(format!("its SSM Agent is online; a shell without SSH: ec2ssh ssm {}", plan.instance.id)),
-                    false => on_windows(error, &plan.instance),
+                    false => on_windows(error, &plan.instance, failed),
                 }
             }
             Error::Session { node_id, source } => session::explain(node_id, source),
             Error::NoAccess { node_id, status, .. } => session::no_access(message, node_id, status),
-            Error::Certificate { instance_id, source, .. } => Self::failed(message)
-                .cause(source.to_string())
-                .hint(format!("see whether it has booted: ec2ssh info --screenshot FILE {instance_id}"))
-                .hint(format!("look around there: ec2ssh ssm {instance_id}")),
+            Error::Certificate { plan, source } => no_desktop(Self::failed(message).cause(source.to_string()), plan),
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
             Error::Ssh { plan, source, failed } => {
                 let error = with_failed_routes(ssh::explain(plan, source), failed);
                 let may_pass = matches!(**source, ClosedEarly { .. } | HandshakeTimeout { .. } | Lost(_));
-                on_windows(with_doctor(if may_pass { booting(error, plan) } else { error }, plan), &plan.instance)
+                on_windows(with_doctor(if may_pass { booting(error, plan) } else { error }, plan), &plan.instance, failed)
             }
             Error::Denied { plan, image, methods, took } => {
                 let denied = permission_denied(plan, image.as_deref(), methods, *took);
                 let (route, instance) = (&plan.route, &plan.route.instance);
                 let error = with_doctor(render(&Finding::PermissionDenied(denied)), route);
                 match instance.is_windows() {
-                    true => on_windows(error, instance),
+                    true => on_windows(error, instance, &[]),
                     false => error.hint(format!(
                         "a shell without a login, if its SSM Agent is online: ec2ssh ssm {}",
                         instance.id
@@ -91,12 +88,28 @@ fn is_refused_by_agent(error: &RouteError) -> bool {
 }
 
 /// Adds the ways to a Windows instance, which seldom has an SSH server.
-fn on_windows(error: CommandError, instance: &Instance) -> CommandError {
+fn on_windows(error: CommandError, instance: &Instance, failed: &[FailedRoute]) -> CommandError {
     let id = &instance.id;
     if !instance.is_windows() {
         return error;
     }
-    error.hint(format!("it runs Windows; its desktop: ec2ssh rdp {id}; PowerShell, by its SSM Agent: ec2ssh ssm {id}"))
+    let is_agent_offline = failed.iter().any(|failed| matches!(failed.error, RouteError::AgentOffline));
+    let shell = match is_agent_offline {
+        true => String::new(),
+        false => format!("; PowerShell, by its SSM Agent: ec2ssh ssm {id}"),
+    };
+    error.hint(format!("it runs Windows; its desktop: ec2ssh rdp {id}{shell}"))
+}
+
+/// Adds why there is no desktop.
+fn no_desktop(error: CommandError, plan: &RoutePlan) -> CommandError {
+    let (id, platform) = (&plan.instance.id, plan.instance.platform_details.as_deref().unwrap_or_default());
+    if !plan.instance.is_windows() {
+        return error.cause(format!("it runs {platform}, not Windows")).hint(format!("a shell: ec2ssh {id}"));
+    }
+    error
+        .hint(format!("see whether it has booted: ec2ssh info --screenshot FILE {id}"))
+        .hint(format!("look around there, by its SSM Agent: ec2ssh ssm {id}"))
 }
 
 /// Adds the command that looks at the whole way, as the last hint.

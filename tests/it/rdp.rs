@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-use ec2ssh_lab::{Agent, Endpoint, Fault, Instance, RdpServer};
+use ec2ssh_lab::{Agent, Endpoint, Fault, Instance, RdpServer, TunnelFault};
 
 use crate::support::pty::Terminal;
 use crate::support::{EICE, ID, World, keygen, tool, wait_for_line, wait_until};
@@ -106,6 +106,20 @@ fn tunnel_falls_back_to_session_manager() {
     run(&world, "rdp win-1").expect(0);
     assert_eq!(read(&world, "answer").trim(), "03 00");
     assert!(world.cloud.calls().iter().any(|call| call.body.contains("AWS-StartPortForwardingSession")));
+}
+
+/// An endpoint opens its tunnel, and then finds that nothing answers: its security group is not admitted.
+#[test]
+fn tunnel_to_nobody_is_not_the_last_way() {
+    let (world, server) = world();
+    world.cloud.fail_tunnels(TunnelFault::Close(1011, "Unable to connect to target".to_owned()));
+    client(&world, 0);
+    run(&world, "rdp win-1").expect(0);
+    assert_eq!(read(&world, "answer").trim(), "03 00");
+    assert!(read(&world, "words").contains(&server.sha256));
+    world.cloud.add(Instance::named(ID, "win-1").private());
+    let linux = run(&world, "rdp --via eice win-1").expect(1);
+    assert!(linux.stderr.contains("it runs Linux/UNIX, not Windows"), "{linux}");
 }
 
 #[test]
