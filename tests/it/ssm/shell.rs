@@ -128,6 +128,25 @@ fn piped_input_is_typed_into_the_shell() {
     assert_well_behaved(&world, &agent);
 }
 
+/// An instance that boots has its agent a while later; a managed node is waited for, too.
+#[test]
+fn agent_is_waited_for() {
+    let node = "mi-0123456789abcdef0";
+    let world = world(Agent { ping: "ConnectionLost", ..Agent::recent() });
+    world.cloud.agent(node, Agent { ping: "ConnectionLost", ..Agent::recent() });
+    let mut waiting: Vec<_> = ["db-1", node]
+        .map(|target| {
+            let mut command = world.ec2ssh(&format!("ssm --wait=60 {target}"));
+            command.arg("true").stderr(std::process::Stdio::null()).spawn().unwrap()
+        })
+        .into();
+    wait_until("both have asked", || world.cloud.count("StartSession") >= 2);
+    for id in [crate::support::ID, node] {
+        world.cloud.agent(id, Agent::recent());
+    }
+    assert!(waiting.iter_mut().all(|child| child.wait().unwrap().success()));
+}
+
 #[test]
 fn offline_agent_has_a_hint() {
     let run = world(Agent { ping: "ConnectionLost", ..Agent::recent() }).run("ssm db-1").expect(255);
