@@ -152,7 +152,7 @@ pub(super) struct Unparsed {
     /// The error of the parser, or its help text.
     pub error: clap::Error,
     /// An explanation that goes before the parser's words.
-    pub explained: Option<CommandError>,
+    pub explained: Option<Box<CommandError>>,
     /// The exit code of the program.
     pub code: u8,
 }
@@ -167,7 +167,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Command, Unparsed> {
     match App::try_parse_from(args) {
         Ok(app) => Ok(app.command.unwrap_or_else(|| Command::Ssh(Box::new(app.ssh)))),
         Err(error) => {
-            let explained = lacking_option(&error).filter(|_| kind == CommandKind::Session);
+            let explained = lacking_option(&error).filter(|_| kind == CommandKind::Session).map(Box::new);
             let code = if error.use_stderr() { CommandError::new(ErrorKind::Usage, "").exit_code(kind) } else { 0 };
             Err(Unparsed { error, explained, code })
         }

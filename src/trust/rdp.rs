@@ -109,8 +109,8 @@ pub(crate) fn printed_thumbprint(console: &[u8]) -> Option<String> {
     const MARK: &str = "RDPCERTIFICATE-THUMBPRINT:";
     let text = String::from_utf8_lossy(console);
     let found = text.lines().filter_map(|line| Some(line.split_once(MARK)?.1));
-    let digits = found.map(|rest| rest.chars().filter(char::is_ascii_hexdigit).take(41).collect::<String>());
-    digits.filter(|digits| digits.len() == 40).last().map(|digits| digits.to_ascii_uppercase())
+    let mut digits = found.map(|rest| rest.chars().filter(char::is_ascii_hexdigit).take(41).collect::<String>());
+    digits.rfind(|digits| digits.len() == 40).map(|digits| digits.to_ascii_uppercase())
 }
 
 /// The verifier of one instance's certificate.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -91,10 +91,10 @@ async fn feed(input: mpsc::Sender<Input>, mut began: watch::Receiver<bool>, form
     if matches!(form, Form::Script | Form::Windows) || began.wait_for(|begun| *begun).await.is_err() {
         return;
     }
-    let mut stdin = tokio::io::stdin();
+    let mut stdin: Box<dyn AsyncRead + Unpin> =
+        if has_input { Box::new(tokio::io::stdin()) } else { Box::new(tokio::io::empty()) };
     let mut chunk = [0; INPUT_BLOCK];
-    while has_input {
-        let Ok(count @ 1..) = stdin.read(&mut chunk).await else { break };
+    while let Ok(count @ 1..) = stdin.read(&mut chunk).await {
         let line = STANDARD.encode(&chunk[..count]) + "\n";
         if input.send(Input::Bytes(line.into_bytes())).await.is_err() {
             return;
