@@ -18,8 +18,9 @@ use crate::settings::Settings;
 use crate::ssm::channel::Sign;
 use crate::ssm::program::ProgramSession;
 
-/// The pause between two questions whether access was granted.
-const ACCESS_POLL_INTERVAL: Duration = Duration::from_secs(3);
+/// The pause after the first question whether access was granted, and the longest one.
+const FIRST_POLL_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A node of Systems Manager.
 pub(crate) struct Node {
@@ -124,7 +125,7 @@ impl Node {
         let aws = self.aws().clone();
         let request_id = aws.request_access(&self.id, reason).await?;
         (self.events)(Event::Notice(format!("Access to {} was requested: {request_id}", self.id)));
-        let begun = Instant::now();
+        let (begun, mut interval) = (Instant::now(), FIRST_POLL_INTERVAL);
         loop {
             match aws.access(&request_id).await {
                 // The request stands, and can be asked for again.
@@ -141,7 +142,8 @@ impl Node {
             }
             let seconds = begun.elapsed().as_secs();
             (self.events)(Event::Progress(format!("waiting for the approval of {request_id} ({seconds} s)")));
-            sleep(ACCESS_POLL_INTERVAL).await;
+            sleep(interval).await;
+            interval = (interval * 2).min(MAX_POLL_INTERVAL);
         }
     }
 
