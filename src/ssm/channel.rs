@@ -93,13 +93,19 @@ async fn begin(
         let state = DataChannel::new(purpose, Uuid::new_v4().as_u128());
         let socket = connect(&connector, token).await?;
         let mut task = Relay::new(state, socket, connector, url, Arc::clone(&api), refused);
-        let (Sign::Within(limit) | Sign::Optional(limit)) = sign;
-        match (timeout(limit, task.handshake()).await, sign) {
-            (Ok(done), _) => done?,
-            (Err(_), Sign::Optional(_)) if task.assume_open() => {}
-            (Err(_), _) => return Err(Error::NoHandshake(limit.as_secs())),
+        let limit = match sign {
+            Sign::Within(limit) => limit,
+            Sign::Optional(limit) => match timeout(limit, task.handshake()).await {
+                Ok(done) => return done.map(|()| task),
+                Err(_) if task.assume_open() => return Ok(task),
+                // The handshake has begun: a data key may take its time.
+                Err(_) => HANDSHAKE_TIMEOUT,
+            },
+        };
+        match timeout(limit, task.handshake()).await {
+            Ok(done) => done.map(|()| task),
+            Err(_) => Err(Error::NoHandshake(limit.as_secs())),
         }
-        Ok(task)
     };
     let opened = opened.await;
     if opened.is_err() {

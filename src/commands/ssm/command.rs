@@ -65,7 +65,7 @@ pub(super) async fn run(
             ui.notice("a part of the command's output was lost on its way through Session Manager");
             Ok(Exit::Unknown.code())
         }
-        Exit::Unknown if !running.has_begun() => {
+        exit if exit != Exit::OutputClosed && !running.has_begun() => {
             let error = CommandError::failed(format!("the command could not be started on {}", node.id));
             Err(error.cause(sanitize(&running.noise())).hint(format!("look around there: ec2ssh ssm {}", node.id)))
         }

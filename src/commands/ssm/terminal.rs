@@ -64,7 +64,7 @@ pub(super) async fn run(
     (has_terminal, reads_stdin): (bool, bool),
     escape: Option<u8>,
 ) -> Result<u8, Error> {
-    let ProgramSession { input, mut output, .. } = session;
+    let ProgramSession { input, mut output, interactive } = session;
     let local = LocalTerminal::begin(SessionUi(ui.clone()), has_terminal, reads_stdin, escape, Extra::Nothing);
     let typed = local.attach();
     let size = pty_request(None).size;
@@ -73,8 +73,8 @@ pub(super) async fn run(
         let _ = input.send(Input::Resized(size)).await;
     }
     let end = match ending {
-        // What is not read ends nothing.
-        _ if !reads_stdin => None,
+        // A program without a terminal has no input that could end.
+        _ if !interactive => None,
         Ending::Mark(_) => Some(InputEnd::Command),
         Ending::Shell | Ending::Untold => Some(InputEnd::Shell),
     };

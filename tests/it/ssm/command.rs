@@ -187,9 +187,33 @@ fn killed_session_has_no_status() {
 
 #[test]
 fn instance_without_the_tools_says_so() {
+    let world = world(Agent::recent());
+    let folder = world.path("only-sh");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink("/bin/sh", folder.join("sh")).unwrap();
+    world.cloud.agent(ID, Agent { path: Some(folder.display().to_string()), ..Agent::recent() });
+    let ran = run(&world, &[], "true").expect(255);
+    for part in ["the command could not be started", "base64: not found", "ec2ssh ssm i-"] {
+        assert!(ran.stderr.contains(part), "{ran}");
+    }
+}
+
+#[test]
+fn session_that_ends_at_once_is_no_success() {
     let world = world(Agent { closes_with: Some(""), ..Agent::recent() });
     let ran = run(&world, &[], "true").expect(255);
     assert!(ran.stderr.contains("the command could not be started"), "{ran}");
+    let shell = world.run("ssm -n db-1");
+    assert_eq!(shell.code, 0, "{shell}");
+}
+
+/// As with ssh: there is no input, so a shell ends.
+#[test]
+fn shell_without_input_ends() {
+    let agent = Agent::recent();
+    let world = world(agent.clone());
+    world.run("ssm -n db-1").expect(0);
+    assert_well_behaved(&world, &agent);
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub struct Agent {
     pub lacks: Vec<&'static str>,
     /// Whether commands run as on Windows: by a shell, without one being asked for.
     pub windows: bool,
+    /// The folders where a command without a terminal finds its programs.
+    pub path: Option<String>,
     /// The folder in which programs run.
     pub home: Option<std::path::PathBuf>,
     /// The protocol errors that the client made.
@@ -98,6 +100,7 @@ impl Agent {
             separates: true,
             lacks: Vec::new(),
             windows: false,
+            path: None,
             home: None,
             protocol_errors: Arc::default(),
             most_streams: Arc::default(),

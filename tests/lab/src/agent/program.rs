@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
+use super::Agent;
 use super::target::{PAYLOAD, ToTarget};
 
 type Output = mpsc::Sender<(u32, Vec<u8>)>;
@@ -80,12 +81,13 @@ fn resize(master: &dyn MasterPty, columns: u64, rows: u64) {
 /// Runs the words of a command without a shell, except on Windows, where a shell gets the line. There is no standard input.
 pub(super) async fn piped(
     command: String,
-    windows: bool,
+    agent: Agent,
     separate: bool,
     mut input: mpsc::Receiver<ToTarget>,
     output: Output,
 ) {
-    let words = if windows {
+    let separate = separate && agent.separates;
+    let words = if agent.windows {
         vec!["/bin/sh".to_owned(), "-c".to_owned(), command]
     } else {
         split(&command).unwrap_or_default()
@@ -94,6 +96,9 @@ pub(super) async fn piped(
     let mut program = Command::new(program);
     program.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     program.env("LANG", "C.UTF-8");
+    if let Some(path) = &agent.path {
+        program.env("PATH", path);
+    }
     let Ok(mut child) = program.spawn() else {
         let _ = output.send((if separate { STDERR } else { OUTPUT }, b"executable file not found\n".to_vec())).await;
         return;

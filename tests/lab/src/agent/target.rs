@@ -86,8 +86,7 @@ impl Work {
                 tokio::spawn(program::in_pty(Some(command), agent.home.clone(), from_client, to_client));
             }
             Self::NonInteractive(command, separate) => {
-                let separate = separate && agent.separates;
-                tokio::spawn(program::piped(command, agent.windows, separate, from_client, to_client));
+                tokio::spawn(program::piped(command, agent.clone(), separate, from_client, to_client));
             }
         }
         Target { input, output }
