@@ -241,7 +241,7 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
         'ec2ssh;ssm' {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
-            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready (without a number: 300)')
             [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Set the escape character: a character, ^ and a letter, or none')
             [CompletionResult]::new('--escape-char', '--escape-char', [CompletionResultType]::ParameterName, 'Set the escape character: a character, ^ and a letter, or none')
             [CompletionResult]::new('--document', '--document', [CompletionResultType]::ParameterName, 'Use this document of Session Manager, instead of the account''s for shells')
@@ -258,8 +258,8 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer questions with yes')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Run COMMAND in a terminal of its own')
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Run COMMAND in a terminal of its own')
-            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Do not read standard input')
-            [CompletionResult]::new('--no-stdin', '--no-stdin', [CompletionResultType]::ParameterName, 'Do not read standard input')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Do not read standard input; needed in a loop that reads from it')
+            [CompletionResult]::new('--no-stdin', '--no-stdin', [CompletionResultType]::ParameterName, 'Do not read standard input; needed in a loop that reads from it')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -267,15 +267,15 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
         'ec2ssh;rdp' {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
-            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready')
-            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user; EC2 knows the password of Administrator only')
-            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user; EC2 knows the password of Administrator only')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready (without a number: 300)')
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Log in as this user (without it: Administrator, the only one whose password EC2 knows)')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as this user (without it: Administrator, the only one whose password EC2 knows)')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Decrypt the password with this key file (a .pem must have mode 0400); without it, the key pair''s in ~/.ssh')
             [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Decrypt the password with this key file (a .pem must have mode 0400); without it, the key pair''s in ~/.ssh')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connect to this port of the instance')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Connect to this port of the instance')
-            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Use this route: eice, else ssm, else direct')
-            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'Handle a certificate that the console does not vouch for by this policy')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Use this route only: eice, ssm or direct; auto tries them in this order')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'Handle a certificate that the console does not vouch for: auto asks, strict refuses, accept-new trusts the first one')
             [CompletionResult]::new('--thumbprint', '--thumbprint', [CompletionResultType]::ParameterName, 'Trust the certificate with this SHA-1 thumbprint, and no other')
             [CompletionResult]::new('--local-port', '--local-port', [CompletionResultType]::ParameterName, 'Listen on this local port, instead of a free one')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show steps with timings; -vv adds the libraries'' tracing')
@@ -289,15 +289,15 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--print', '--print', [CompletionResultType]::ParameterName, 'Open the tunnel, print its address and start no client')
             [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Print the password and stop')
             [CompletionResult]::new('--copy', '--copy', [CompletionResultType]::ParameterName, 'Put the password on the clipboard')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'ec2ssh;serial' {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Use this profile of the shared AWS config')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'Look for instances in this region')
-            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready')
-            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'Handle a host key that AWS has not published by this policy')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Try again for this many seconds while the instance is not ready (without a number: 300)')
+            [CompletionResult]::new('--host-keys', '--host-keys', [CompletionResultType]::ParameterName, 'Handle a host key that AWS has not published: auto asks, strict refuses')
             [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Set the escape character of ssh: a character, ^ and a letter, or none')
             [CompletionResult]::new('--escape-char', '--escape-char', [CompletionResultType]::ParameterName, 'Set the escape character of ssh: a character, ^ and a letter, or none')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Give ssh this option, for example ProxyJump=HOST')
@@ -310,8 +310,8 @@ Register-ArgumentCompleter -Native -CommandName 'ec2ssh' -ScriptBlock {
             [CompletionResult]::new('--oldest', '--oldest', [CompletionResultType]::ParameterName, 'Use the match that was launched first')
             [CompletionResult]::new('--start', '--start', [CompletionResultType]::ParameterName, 'Start a stopped instance and wait for it')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer questions with yes')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'ec2ssh;list' {

@@ -214,7 +214,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -l once -d 'End w
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand forward" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l wait -d 'Try again for this many seconds while the instance is not ready'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l wait -d 'Try again for this many seconds while the instance is not ready (without a number: 300)'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s e -l escape-char -d 'Set the escape character: a character, ^ and a letter, or none' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l document -d 'Use this document of Session Manager, instead of the account\'s for shells' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l parameter -d 'Set a parameter of the document; several times for a list' -r
@@ -227,19 +227,19 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l oldest -d 'Use the
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l start -d 'Start a stopped instance and wait for it'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -l yes -d 'Answer questions with yes'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s t -l tty -d 'Run COMMAND in a terminal of its own'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s n -l no-stdin -d 'Do not read standard input'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s n -l no-stdin -d 'Do not read standard input; needed in a loop that reads from it'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand ssm" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l wait -d 'Try again for this many seconds while the instance is not ready'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s l -l user -d 'Log in as this user; EC2 knows the password of Administrator only' -r
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l wait -d 'Try again for this many seconds while the instance is not ready (without a number: 300)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s l -l user -d 'Log in as this user (without it: Administrator, the only one whose password EC2 knows)' -r
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s i -l identity -d 'Decrypt the password with this key file (a .pem must have mode 0400); without it, the key pair\'s in ~/.ssh' -r -F
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s p -l port -d 'Connect to this port of the instance' -r
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l via -d 'Use this route: eice, else ssm, else direct' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l via -d 'Use this route only: eice, ssm or direct; auto tries them in this order' -r -f -a "auto\t'Last working route first, then direct, EICE and SSM; the first that answers wins'
 direct\t'TCP to an address of the instance'
 eice\t'An EC2 Instance Connect Endpoint (EICE)'
 ssm\t'AWS Systems Manager Session Manager (SSM)'"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l host-keys -d 'Handle a certificate that the console does not vouch for by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l host-keys -d 'Handle a certificate that the console does not vouch for: auto asks, strict refuses, accept-new trusts the first one' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l thumbprint -d 'Trust the certificate with this SHA-1 thumbprint, and no other' -r
@@ -253,11 +253,11 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l yes -d 'Answer que
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l print -d 'Open the tunnel, print its address and start no client'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l password -d 'Print the password and stop'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -l copy -d 'Put the password on the clipboard'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand rdp" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l wait -d 'Try again for this many seconds while the instance is not ready'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l host-keys -d 'Handle a host key that AWS has not published by this policy' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l wait -d 'Try again for this many seconds while the instance is not ready (without a number: 300)'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l host-keys -d 'Handle a host key that AWS has not published: auto asks, strict refuses' -r -f -a "auto\t'Accept a key that is known, verified by the console output or known to ssh, else ask'
 strict\t'Accept only known or verified keys'
 accept-new\t'Accept a new key with a notice, unless the console output contradicts it'"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s e -l escape-char -d 'Set the escape character of ssh: a character, ^ and a letter, or none' -r
@@ -269,7 +269,7 @@ complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l newest -d 'Use 
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l oldest -d 'Use the match that was launched first'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l start -d 'Start a stopped instance and wait for it'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -l yes -d 'Answer questions with yes'
-complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand serial" -s h -l help -d 'Print help'
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l profile -d 'Use this profile of the shared AWS config' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -l region -d 'Look for instances in this region' -x -a "(__fish_ec2ssh_instances)"
 complete -c ec2ssh -n "__fish_ec2ssh_using_subcommand list" -s v -l verbose -d 'Show steps with timings; -vv adds the libraries\' tracing'

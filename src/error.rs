@@ -150,6 +150,24 @@ impl CommandError {
         Self { source: Some(source), ..self }
     }
 
+    /// Has the hints that name a target say the whole command: a subcommand, and what follows the target.
+    #[must_use]
+    pub(crate) fn of_subcommand(mut self, name: &str, after: &str) -> Self {
+        const BEFORE: [&str; 4] = [
+            "did you mean: ec2ssh ",
+            "by its id: ec2ssh ",
+            "by launch time: ec2ssh ",
+            "wait for it and connect: ec2ssh ",
+        ];
+        for hint in &mut self.hints {
+            let found = BEFORE.iter().find_map(|before| Some((before, hint.split_once(before)?)));
+            if let Some((before, (words, target))) = found {
+                *hint = format!("{words}{before}{name} {target}{after}");
+            }
+        }
+        self
+    }
+
     /// Adds a hint for the user.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

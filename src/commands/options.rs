@@ -117,7 +117,7 @@ pub(crate) struct FindArgs {
     /// Start a stopped instance and wait for it
     #[arg(long)]
     pub start: bool,
-    /// Try again for this many seconds while the instance is not ready
+    /// Try again for this many seconds while the instance is not ready (without a number: 300)
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "300",
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub wait: Option<u64>,

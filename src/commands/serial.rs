@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::process::{Child, Command};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::options::{FindArgs, settings};
 use super::prompts::prompter;
@@ -18,6 +18,7 @@ use crate::connect::{self, SerialConsole};
 use crate::context::Ctx;
 use crate::error::{CommandError, ErrorKind};
 use crate::store;
+use crate::terminal::raw;
 use crate::terminal::signals::{is_orphan, stop_self};
 use crate::text::{sanitize_lines, shell_word};
 use crate::ui::Ui;
@@ -25,6 +26,8 @@ use crate::ui::Ui;
 /// The number of lines of the console that are shown first.
 const SHOWN_LINES: usize = 20;
 
+/// The time within which a server that denies the session ends it.
+const DENIED_TIMEOUT: Duration = Duration::from_secs(2);
 /// The interval at which it is seen whether ssh has stopped.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -34,8 +37,8 @@ const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
 pub(crate) struct SerialArgs {
     #[command(flatten)]
     pub find: FindArgs,
-    /// Handle a host key that AWS has not published by this policy
-    #[arg(long, value_enum, value_name = "POLICY")]
+    /// Handle a host key that AWS has not published: auto asks, strict refuses
+    #[arg(long, value_enum, value_name = "POLICY", hide_possible_values = true)]
     pub host_keys: Option<HostKeyPolicy>,
     /// Set the escape character of ssh: a character, ^ and a letter, or none
     #[arg(short = 'e', long, value_name = "CHAR", value_parser = escape)]
@@ -62,19 +65,18 @@ fn escape(text: &str) -> Result<String, String> {
 /// The instance is not found, the service refuses the key, or ssh cannot be started.
 pub(crate) async fn run(ctx: &Ctx, args: SerialArgs) -> Result<u8, CommandError> {
     let ui = &ctx.ui;
+    if !raw::stdin_is_terminal() {
+        let error = CommandError::new(ErrorKind::Usage, "the serial console needs a terminal on standard input");
+        return Err(error.hint(format!("for what it has printed: ec2ssh info --console {}", args.target)));
+    }
     let mut typed = args.find.typed();
     typed.options.host_keys = args.host_keys;
     let settings = settings(ctx, args.target.parse()?, typed)?;
     let events = prompter(ui, args.find.yes);
     ui.doing(&format!("asking AWS for {}", args.target));
-    let console = ui.watch(connect::serial_console(&ctx.aws, settings, &events)).await?;
-    show_output(ui, &console);
-    let how = match args.escape_char.as_deref().unwrap_or("~") {
-        "none" => "There is no escape: it ends with the connection.".to_owned(),
-        escape => format!("Leave with {escape}. after Enter; {escape}B sends a break."),
-    };
-    ui.notice(&format!("Serial console of {}: press Enter if it stays blank. {how}", console.instance_id));
-    ui.clear_progress();
+    let found = ui.watch(connect::serial_console(&ctx.aws, settings, &events)).await;
+    let console = found.map_err(|error| CommandError::from(error).of_subcommand("serial", ""))?;
+    ui.doing(&format!("connecting to {}", console.host));
     let socket = socket(&console)?;
     let mut ssh = start(&args, &console, &socket)?;
     let process = SshProcess::from_pid(ssh.pid());
@@ -88,17 +90,58 @@ pub(crate) async fn run(ctx: &Ctx, args: SerialArgs) -> Result<u8, CommandError>
             }
         }
     };
+    let mut logged_in = None;
+    let announced = async {
+        console.signed().await;
+        logged_in = Some(Instant::now());
+        ui.clear_progress();
+        announce(ui, &args, &console);
+        std::future::pending::<()>().await;
+    };
     let status = tokio::select! {
         status = session => status?,
         () = follow_stops(pid) => return Ok(255),
+        () = announced => return Ok(255),
     };
+    ui.clear_progress();
     if let Some(refusal) = console.refusal() {
         return Err(CommandError::failed(format!("host key verification failed for {}", console.host))
             .cause(refusal.to_string())
             .hint("compare it with AWS's list: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/connect-to-serial-console.html")
             .hint(format!("if you are sure of it: ec2ssh serial {}, and answer yes", console.instance_id)));
     }
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255);
+    if code == 255 && logged_in.is_none_or(|at| at.elapsed() < DENIED_TIMEOUT) {
+        return Err(not_opened(&console, logged_in.is_some()));
+    }
+    ui.notice(&format!("The session on the serial console of {} has ended.", console.instance_id));
+    Ok(code)
+}
+
+/// Shows what the console has printed, and how the session is left.
+fn announce(ui: &Ui, args: &SerialArgs, console: &SerialConsole) {
+    show_output(ui, console);
+    let how = match args.escape_char.as_deref().unwrap_or("~") {
+        "none" => "There is no escape: it ends with the connection.".to_owned(),
+        escape => format!("Leave with {escape}. after Enter; {escape}B sends a break."),
+    };
+    ui.notice(&format!("Serial console of {}: press Enter if it stays blank. {how}", console.instance_id));
+}
+
+/// Explains an ssh that ended before there was a session; its own words stand above.
+fn not_opened(console: &SerialConsole, denied: bool) -> CommandError {
+    let id = &console.instance_id;
+    let error = CommandError::failed(format!("the serial console of {id} was not opened"));
+    if denied {
+        return error
+            .cause(
+                "the server ended the session at once: another one may be open, or the instance has no serial console",
+            )
+            .hint(format!("wait 30 s after the other session has ended, then: ec2ssh serial {id}"));
+    }
+    error
+        .cause(format!("ssh did not come as far as the login at {}; it says why above", console.host))
+        .hint("the server is reached on port 22; through a proxy: ec2ssh serial -o ProxyCommand='nc -X connect -x PROXY:3128 %h %p' TARGET")
 }
 
 /// Stops this process with ssh, which stops itself only (`~^Z`), so that the shell gets its terminal back. Both are continued together.

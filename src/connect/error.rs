@@ -63,6 +63,14 @@ pub(crate) enum Error {
         /// The status of the request, in the service's word.
         status: String,
     },
+    /// No way leads to the port of an RDP server.
+    #[error("cannot reach the RDP server of {} on port {}", plan.instance.id, plan.port)]
+    NoDesktop {
+        /// The plan that was tried.
+        plan: Box<RoutePlan>,
+        /// The error of each way.
+        failed: Vec<FailedRoute>,
+    },
     /// The certificate of an RDP server cannot be read.
     #[error("no RDP server answers on port {} of {}", plan.port, plan.instance.id)]
     Certificate {

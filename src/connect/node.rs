@@ -107,6 +107,8 @@ impl Node {
     async fn start(&self, attempt: &Attempt) -> Result<ProgramSession, RouteError> {
         let begun = Instant::now();
         let aws = self.aws().clone();
+        let document = attempt.document.name.as_deref().unwrap_or("the account's document for shells");
+        (self.events)(Event::Step(format!("starting a session by {document}")));
         loop {
             let to = SessionTo::Program(attempt.document.clone());
             match open_program(&aws, &self.id, to, attempt.sign, &self.events).await {

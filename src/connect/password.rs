@@ -26,6 +26,9 @@ pub(crate) enum NoPassword {
     /// A call to AWS failed.
     #[error(transparent)]
     Aws(#[from] aws::Error),
+    /// EC2 has passwords of Windows instances only.
+    #[error("it runs {0}, and EC2 has passwords of Windows only")]
+    NotWindows(String),
     /// The instance was launched without a key pair, so nothing is encrypted for anybody.
     #[error("it was launched without a key pair")]
     NoKeyPair,
@@ -73,6 +76,9 @@ pub(super) async fn find_password(
     (first, wait): (Result<Option<Vec<u8>>, aws::Error>, Option<Duration>),
     events: &Events,
 ) -> Result<Secret<String>, NoPassword> {
+    if !instance.is_windows() {
+        return Err(NoPassword::NotWindows(instance.platform_details.clone().unwrap_or_default()));
+    }
     let name = instance.key_name.clone().ok_or(NoPassword::NoKeyPair)?;
     let path = match typed {
         Some(path) => path,

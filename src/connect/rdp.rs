@@ -112,7 +112,7 @@ impl RemoteDesktop {
         let plan = RoutePlan { port: self.port, ..self.ports.plan().clone() };
         Err(match silent {
             Some(source) => Error::Certificate { plan: Box::new(plan), source: Box::new(source) },
-            None => Error::NoRoute { plan: Box::new(plan), failed: failures.into(), groups: None },
+            None => Error::NoDesktop { plan: Box::new(plan), failed: failures },
         })
     }
 
@@ -152,7 +152,7 @@ impl RemoteDesktop {
 /// Whether the server may answer once the instance has booted.
 fn is_transient(error: &Error) -> bool {
     match error {
-        Error::NoRoute { failed, .. } => failed.iter().any(|failed| failed.error.is_transient()),
+        Error::NoDesktop { failed, .. } => failed.iter().any(|failed| failed.error.is_transient()),
         Error::Certificate { source, .. } => {
             matches!(**source, certificate::Error::Io(_) | certificate::Error::Timeout)
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
 use super::speculative::search;
@@ -55,7 +56,7 @@ pub(crate) async fn serial_console(
     let located = Box::pin(search.find(events)).await?;
     let (aws, instance_id) = (search.aws, located.instance.id);
     let key = Key::ephemeral();
-    let (output, pushed) = tokio::join!(aws.console(&instance_id, true), push(&aws, &instance_id, &key, events));
+    let (output, pushed) = tokio::join!(console_output(&aws, &instance_id), push(&aws, &instance_id, &key, events));
     pushed?;
     let region = &located.account.region;
     let host = serial_host(region);
@@ -69,10 +70,18 @@ pub(crate) async fn serial_console(
         user: user.clone(),
         verifier,
         pushed,
+        signed: CancellationToken::new(),
         refused: Mutex::new(None),
     });
-    let output = output.ok().map(|console| console.bytes);
     Ok(SerialConsole { instance_id, host: name, user, output, backend })
+}
+
+/// Returns the console's output of late, else what was posted when it booted.
+async fn console_output(aws: &Aws, instance_id: &str) -> Option<Vec<u8>> {
+    match aws.console(instance_id, true).await {
+        Ok(console) if !console.bytes.is_empty() => Some(console.bytes),
+        _ => aws.console(instance_id, false).await.ok().map(|console| console.bytes),
+    }
 }
 
 /// Pushes the key; waits where another session is about to end.
@@ -109,6 +118,11 @@ impl SerialConsole {
         Ok(())
     }
 
+    /// Waits until ssh has been given the signature of its login.
+    pub(crate) async fn signed(&self) {
+        self.backend.signed.cancelled().await;
+    }
+
     /// Returns why the server was not trusted, if it was not.
     pub(crate) fn refusal(&self) -> Option<SerialRefusal> {
         self.backend.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -121,6 +135,8 @@ struct Backend {
     instance_id: String,
     /// The time of the last push.
     pushed: Mutex<Instant>,
+    /// Cancelled when ssh has been given its signature.
+    signed: CancellationToken,
     key: Key,
     user: String,
     verifier: SerialVerifier,
@@ -141,7 +157,9 @@ impl AgentBackend for Backend {
         let ours = self.key.public_blob();
         let is_refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         let algorithm = login_algorithm(data, &self.user, &ours).filter(|_| key == ours && !is_refused)?;
-        self.key.sign(data, algorithm)
+        let signature = self.key.sign(data, algorithm);
+        self.signed.cancel();
+        signature
     }
 
     async fn host_keys(&self, request: HostKeysRequest) -> Result<String, Refused> {

@@ -184,7 +184,7 @@ const ERROR_CODES: &[(&str, Explanation)] = &[
         "TargetNotConnected",
         Explanation {
             meaning: "the SSM Agent of the instance is not online (agent stopped, no role, or no route on port 443)",
-            hint: "aws ssm describe-instance-information --filters Key=InstanceIds,Values=RESOURCE",
+            hint: "show its Systems Manager status: aws ssm describe-instance-information --filters Key=InstanceIds,Values=RESOURCE",
         },
     ),
 ];

@@ -45,6 +45,11 @@ impl From<&Error> for CommandError {
             }
             Error::Session { node_id, source } => session::explain(node_id, source),
             Error::NoAccess { node_id, status, .. } => session::no_access(message, node_id, status),
+            Error::NoDesktop { plan, failed } => {
+                let causes = failed.iter().map(|failed| format!("{}: {}", failed.route, failed.error));
+                no_desktop(causes.fold(Self::failed(message), Self::cause), plan)
+                    .hint(format!("look at the ways to it: ec2ssh doctor {}", plan.instance.id))
+            }
             Error::Certificate { plan, source } => no_desktop(Self::failed(message).cause(source.to_string()), plan),
             Error::HostKey { plan, source, failed } => with_failed_routes(host_key(plan, source), failed),
             Error::Ssh { plan, source, failed } => {
@@ -93,7 +98,11 @@ fn on_windows(error: CommandError, instance: &Instance, failed: &[FailedRoute]) 
     if !instance.is_windows() {
         return error;
     }
-    let is_agent_offline = failed.iter().any(|failed| matches!(failed.error, RouteError::AgentOffline));
+    let is_agent_offline = failed.iter().any(|failed| match &failed.error {
+        RouteError::AgentOffline => true,
+        RouteError::Aws(error) => error.code() == Some("TargetNotConnected"),
+        _ => false,
+    });
     let shell = match is_agent_offline {
         true => String::new(),
         false => format!("; PowerShell, by its SSM Agent: ec2ssh ssm {id}"),

@@ -16,6 +16,7 @@ pub(crate) fn no_password(id: &str, error: NoPassword) -> CommandError {
             let plain = known.causes.into_iter().fold(plain, CommandError::cause);
             known.hints.into_iter().fold(plain, CommandError::hint)
         }
+        NoPassword::NotWindows(_) => plain.cause(words).hint(format!("a shell: ec2ssh {id}")),
         NoPassword::NoKeyPair => plain
             .cause(words)
             .cause("without a key pair EC2 cannot keep the password for you")

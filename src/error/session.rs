@@ -36,7 +36,9 @@ fn not_started(node_id: &str, error: &aws::Error) -> CommandError {
         ));
     }
     if error.code() == Some("TargetNotConnected") {
-        return words.hint(format!("wait for it to come online: ec2ssh ssm --wait {node_id}"));
+        return words
+            .hint(format!("wait for it to come online, if it boots: ec2ssh ssm --wait {node_id}"))
+            .hint(format!("look at its agent and at the other ways: ec2ssh doctor {node_id}"));
     }
     words
 }

@@ -44,7 +44,10 @@ impl Forward {
     /// Returns the port of the next line of standard output.
     pub(crate) fn port(&mut self) -> u16 {
         let line = self.line();
-        let address = line.split_whitespace().nth(1).unwrap_or_else(|| panic!("no address: {line:?}"));
+        let Some(address) = line.split_whitespace().nth(1) else {
+            // It has ended: what it said is in the message of the test's failure.
+            panic!("no address: {line:?} {}", self.held.wait_for("a line that is not there"));
+        };
         address.rsplit(':').next().unwrap().parse().unwrap()
     }
 }

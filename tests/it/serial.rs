@@ -72,12 +72,15 @@ fn session_ends_with_the_shell_s_status() {
 #[test]
 fn other_host_key_needs_a_person_s_yes() {
     let Some((world, sshd)) = world() else { return };
-    let refused = world.run("serial -F ssh_config web-1").expect(255);
-    for part in ["AWS publishes for eu-west-1: SHA256:h2AaGAWO4Hathhtm", "host key verification failed", "answer yes"] {
-        assert!(refused.stderr.contains(part), "{refused}");
-    }
-    let strict = world.run("serial -F ssh_config --host-keys strict web-1").expect(255);
-    assert!(strict.stderr.contains("host key verification failed"), "{strict}");
+    let mut refused = serial(&world, "");
+    refused.wait_for("AWS publishes for eu-west-1: SHA256:h2AaGAWO4Hathhtm");
+    refused.wait_for("paste the fingerprint");
+    refused.type_in("no\r");
+    refused.wait_for("host key verification failed");
+    refused.assert_restored(255);
+    let mut strict = serial(&world, "--host-keys strict");
+    strict.wait_for("host key verification failed");
+    strict.assert_restored(255);
     assert!(!world.known_hosts().exists());
     assert!(!sshd.log().contains("Accepted publickey"), "nobody logged in");
     let mut terminal = serial(&world, "");
@@ -139,13 +142,27 @@ fn errors_of_the_service_are_explained() {
     ];
     for (code, words) in table {
         world.cloud.fail("SendSerialConsoleSSHPublicKey", Fault::error(400, code, "it said no"), 1);
-        let run = world.run("serial web-1").expect(255);
-        assert!(run.stderr.contains(words), "{code}: {run}");
+        let mut terminal = Terminal::run_at(&world, 300, "\"$EC2SSH\" serial web-1; echo \"status $?\"");
+        terminal.wait_for(words);
+        terminal.wait_for("status 255");
     }
     let old = Instance { instance_type: "t2.micro".to_owned(), ..Instance::named(ID, "web-1") };
     world.cloud.add(old);
+    let mut terminal = Terminal::run_at(&world, 300, "\"$EC2SSH\" serial web-1");
+    terminal.wait_for("Nitro");
+}
+
+/// A server that denies the session, and one that cannot be reached; a script would hold the only session for ever.
+#[test]
+fn session_that_is_not_opened_is_explained() {
+    let Some((world, sshd)) = world() else { return };
+    trust(&world, &sshd);
+    world.cloud.age_keys(std::time::Duration::from_secs(0));
+    let mut unreachable = serial(&world, "-o Port=1");
+    unreachable.wait_for("did not come as far as the login");
+    unreachable.wait_for("status 255");
     let run = world.run("serial web-1").expect(255);
-    assert!(run.stderr.contains("Nitro"), "{run}");
+    assert!(run.stderr.contains("needs a terminal") && run.stderr.contains("info --console"), "{run}");
 }
 
 /// The service needs half a minute to end a session.
@@ -166,7 +183,7 @@ fn busy_console_is_tried_again() {
 fn missing_ssh_is_named() {
     let world = World::empty();
     world.cloud.add(Instance::named(ID, "web-1"));
-    let mut command = world.ec2ssh("serial web-1");
-    let run = crate::support::Run::of(command.env("PATH", world.path("nowhere")).output().unwrap()).expect(255);
-    assert!(run.stderr.contains("cannot start ssh") && run.stderr.contains("openssh-client"), "{run}");
+    let mut terminal = Terminal::run(&world, "PATH=/nowhere \"$EC2SSH\" serial web-1");
+    terminal.wait_for("cannot start ssh");
+    terminal.wait_for("openssh-client");
 }

@@ -117,6 +117,12 @@ impl<'a> Report<'a> {
             [] => vec![format!("{name}: no way is known to be open, and what is in the way is not known")],
             found => found.iter().enumerate().flat_map(|(at, found)| found.lines(&name, at, width)).collect(),
         };
+        if instance.is_windows() {
+            let word = instance_word(self.target);
+            lines.push(format!(
+                "It runs Windows: its desktop is reached with ec2ssh rdp {word}; this is the way to an SSH server."
+            ));
+        }
         lines.push(String::new());
         lines.extend(wrap(&picture(self.facts, self.answer), "  ", "     ", width));
         lines.push(String::new());

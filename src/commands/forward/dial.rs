@@ -21,6 +21,7 @@ use crate::program::Purpose;
 use crate::route::{FailedRoute, RouteError};
 use crate::settings::Settings;
 use crate::ssh;
+use crate::ssm;
 
 /// The time within which a server answers after the machine has slept.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -144,7 +145,9 @@ fn needs_no_login(error: &connect::Error) -> bool {
         connect::Error::Aws(error) => error.is_denial(),
         connect::Error::NoRoute { plan, failed, .. } => {
             let is_denied = |failed: &FailedRoute| matches!(&failed.error, RouteError::Aws(error) if error.is_denial());
-            plan.instance.is_windows() || failed.iter().any(is_denied)
+            // The agent answers, and there is no sshd.
+            let has_no_sshd = |failed: &FailedRoute| matches!(&failed.error, RouteError::Session(error) if matches!(**error, ssm::Error::PortRefused));
+            plan.instance.is_windows() || failed.iter().any(|failed| is_denied(failed) || has_no_sshd(failed))
         }
         connect::Error::Denied { .. } => true,
         _ => false,

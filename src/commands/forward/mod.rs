@@ -105,22 +105,10 @@ pub(crate) async fn run(ctx: &Ctx, args: ForwardArgs) -> Result<u8, CommandError
     let dial = TunnelDial::new(ctx, (settings, common), events, destinations, !args.no_login);
     let told = |change: Change| tell(ui, &label, &bound, change);
     let ended = tokio::select! {
-        ended = keeper.keep(dial, woken, args.once, told) => ended.map_err(|error| with_forward(error.into()))?,
+        ended = keeper.keep(dial, woken, args.once, told) => ended.map_err(|error| CommandError::from(error).of_subcommand("forward", " PORT"))?,
         () = watch_for_changes(changes) => return Ok(0),
     };
     Err(CommandError::failed(format!("{label}: connection lost")).cause(ended))
-}
-
-/// Has the hints that name a target say the whole command.
-fn with_forward(mut error: CommandError) -> CommandError {
-    for hint in &mut error.hints {
-        for before in ["did you mean: ec2ssh ", "by its id: ec2ssh ", "by launch time: ec2ssh "] {
-            if let Some((words, target)) = hint.split_once(before) {
-                *hint = format!("{words}{before}forward {target} PORT");
-            }
-        }
-    }
-    error
 }
 
 /// Binds the listeners, before anything is sent.

@@ -35,12 +35,14 @@ pub(super) async fn run(
     let Some(client) = client else {
         if !print {
             ui.notice(
-                "No RDP client was found here: install FreeRDP (apt install freerdp3-x11), or use one of your own.",
+                "No RDP client was found here: install FreeRDP (on Debian: apt install freerdp3-x11), or use one of your own.",
             );
         }
         let thumbprint = certificate.thumbprint();
+        let (user, id) = (desktop.user, desktop.instance_id);
+        ui.notice(&format!("Log in as {user}; the first password of Administrator: ec2ssh rdp --password {id}"));
         ui.notice(&format!(
-            "Its certificate has the SHA-1 thumbprint {thumbprint}; your client will say that the name is another."
+            "Your client will warn that the certificate has another name; compare its SHA-1 thumbprint: {thumbprint}"
         ));
         ui.notice("The tunnel stays open until Ctrl-C. Connect a client to:");
         ui.out(&format!("127.0.0.1:{}\n", desktop.port))?;

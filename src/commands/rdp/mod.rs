@@ -38,27 +38,27 @@ const ADMINISTRATOR: &str = "Administrator";
 pub(crate) struct RdpArgs {
     #[command(flatten)]
     pub find: FindArgs,
-    /// Log in as this user; EC2 knows the password of Administrator only
-    #[arg(short = 'l', long, value_name = "USER", default_value = ADMINISTRATOR, value_parser = user)]
-    pub user: String,
+    /// Log in as this user (without it: Administrator, the only one whose password EC2 knows)
+    #[arg(short = 'l', long, value_name = "USER", value_parser = user)]
+    pub user: Option<String>,
     /// Decrypt the password with this key file (a .pem must have mode 0400); without it, the key pair's in ~/.ssh
     #[arg(short, long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// Connect to this port of the instance
     #[arg(short, long, value_name = "PORT", default_value_t = RDP_PORT, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
-    /// Use this route: eice, else ssm, else direct
-    #[arg(long, value_enum, value_name = "ROUTE")]
+    /// Use this route only: eice, ssm or direct; auto tries them in this order
+    #[arg(long, value_enum, value_name = "ROUTE", hide_possible_values = true)]
     pub via: Option<Via>,
-    /// Handle a certificate that the console does not vouch for by this policy
-    #[arg(long, value_enum, value_name = "POLICY")]
+    /// Handle a certificate that the console does not vouch for: auto asks, strict refuses, accept-new trusts the first one
+    #[arg(long, value_enum, value_name = "POLICY", hide_possible_values = true)]
     pub host_keys: Option<HostKeyPolicy>,
     /// Trust the certificate with this SHA-1 thumbprint, and no other
     #[arg(long, value_name = "HEX", value_parser = thumbprint)]
     pub thumbprint: Option<String>,
     /// Listen on this local port, instead of a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    pub local_port: u16,
+    #[arg(long, value_name = "PORT")]
+    pub local_port: Option<u16>,
     /// Open the tunnel, print its address and start no client
     #[arg(long)]
     pub print: bool,
@@ -72,7 +72,7 @@ pub(crate) struct RdpArgs {
     #[arg(value_name = "TARGET")]
     pub target: String,
     /// Give the client these words, too: after --
-    #[arg(value_name = "CLIENT OPTIONS", last = true)]
+    #[arg(value_name = "CLIENT OPTIONS", last = true, conflicts_with_all = ["print", "password"])]
     pub extra: Vec<String>,
 }
 
@@ -113,11 +113,17 @@ pub(crate) async fn run(ctx: &Ctx, args: RdpArgs) -> Result<u8, CommandError> {
     (typed.options.host_keys, typed.options.via) = (args.host_keys, args.via);
     typed.options.identity.clone_from(&args.identity);
     let settings = settings(ctx, args.target.parse()?, typed)?;
+    let user = match (&args.user, &settings.target.user) {
+        (Some(user), _) => user.clone(),
+        (None, Some(typed)) => user(typed).map_err(|problem| CommandError::new(ErrorKind::Usage, problem))?,
+        (None, None) => ADMINISTRATOR.to_owned(),
+    };
     let (policy, key_file) = (settings.host_keys, settings.identity.clone());
     let events = prompter(ui, args.find.yes);
     ui.doing(&format!("asking AWS for {}", args.target));
-    let desktop = ui.watch(connect::desktop(&ctx.aws, settings, args.port, &events)).await?;
-    if args.password && !is_administrator(&args.user) {
+    let found = ui.watch(connect::desktop(&ctx.aws, settings, args.port, &events)).await;
+    let desktop = found.map_err(|error| CommandError::from(error).of_subcommand("rdp", ""))?;
+    if args.password && !is_administrator(&user) {
         let error = CommandError::new(ErrorKind::Usage, "EC2 knows the password of Administrator only");
         return Err(error.hint("leave out -l"));
     }
@@ -127,7 +133,7 @@ pub(crate) async fn run(ctx: &Ctx, args: RdpArgs) -> Result<u8, CommandError> {
         return show_password(ui, &args, &desktop, password).await;
     }
     ui.doing(&format!("reading the certificate of {}", desktop.instance.id));
-    let wants_password = is_administrator(&args.user) && (!args.print || args.copy);
+    let wants_password = desktop.instance.is_windows() && is_administrator(&user) && (!args.print || args.copy);
     let sealed = async { if wants_password { Some(desktop.sealed_password().await) } else { None } };
     let all = async { tokio::join!(desktop.certificate(), desktop.printed_thumbprint(), sealed) };
     let (certificate, printed, sealed) = ui.watch(all).await;
@@ -157,7 +163,7 @@ pub(crate) async fn run(ctx: &Ctx, args: RdpArgs) -> Result<u8, CommandError> {
     if let (true, Some(password)) = (args.copy, &password) {
         clipboard::copy(ui, password).await?;
     }
-    serve(ui, &args, &desktop, &certificate, password).await
+    serve(ui, (&args, &user), &desktop, &certificate, password).await
 }
 
 async fn show_password(
@@ -203,12 +209,12 @@ fn refused(id: &str, shown: &Shown, refusal: &RdpRefusal) -> CommandError {
 /// Serves the tunnel as long as the client runs.
 async fn serve(
     ui: &Ui,
-    args: &RdpArgs,
+    (args, user): (&RdpArgs, &str),
     desktop: &RemoteDesktop,
     certificate: &Certificate,
     password: Option<Secret<String>>,
 ) -> Result<u8, CommandError> {
-    let listen = Listen::Tcp { bind: Bind::Address("127.0.0.1".to_owned()), port: args.local_port };
+    let listen = Listen::Tcp { bind: Bind::Address("127.0.0.1".to_owned()), port: args.local_port.unwrap_or_default() };
     let listener = Listener::bind(&listen, BindOptions::default()).await.map_err(|error| bind_error(&error))?;
     if let Some(failed) = listener.failed.first() {
         return Err(bind_error(failed));
@@ -221,7 +227,7 @@ async fn serve(
     let sha256 = certificate.sha256();
     let started = Desktop {
         port,
-        user: &args.user,
+        user,
         instance_id: &desktop.instance.id,
         sha256: &sha256,
         has_password: password.is_some(),

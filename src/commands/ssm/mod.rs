@@ -32,7 +32,7 @@ pub(crate) struct SsmArgs {
     /// Run COMMAND in a terminal of its own
     #[arg(short = 't', long = "tty")]
     pub tty: bool,
-    /// Do not read standard input
+    /// Do not read standard input; needed in a loop that reads from it
     #[arg(short = 'n', long = "no-stdin")]
     pub no_stdin: bool,
     /// Set the escape character: a character, ^ and a letter, or none
@@ -107,7 +107,13 @@ pub(crate) async fn run(ctx: &Ctx, args: SsmArgs) -> Result<u8, CommandError> {
     let events = prompter(ui, args.find.yes);
     ui.doing(&format!("asking AWS for {}", args.target));
     let access = args.request_access.clone();
-    let node = ui.watch(connect::node(&ctx.aws, settings, managed, access, &events)).await?;
+    if let Some(user) = &settings.target.user {
+        ui.notice(&format!(
+            "The user {user} is not used: the account decides who runs a session (ssm-user, or Run As)."
+        ));
+    }
+    let found = ui.watch(connect::node(&ctx.aws, settings, managed, access, &events)).await;
+    let node = found.map_err(|error| CommandError::from(error).of_subcommand("ssm", ""))?;
     if !args.command.is_empty() && !args.tty {
         return command::run(ui, &node, &args.command.join(" "), args.no_stdin, &args.reason).await;
     }
